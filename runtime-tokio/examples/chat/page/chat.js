@@ -1,13 +1,10 @@
 "use strict";
 // The page of the chat example. Whatever comes from the network is shown as text; nothing is ever parsed as markup.
 
+const CDN_HASH = "sha384-fBrXvbDtHoeKWJ/hcA6M+YGueiDW+h45I7V6F2kD1S8bOkrF9rZYPLVkCR6BLR/1";
 const CLIENTS = [
   { src: "/socket.io/socket.io.js" },
-  {
-    src: "https://cdn.socket.io/4.8.4/socket.io.min.js",
-    integrity: "sha384-fBrXvbDtHoeKWJ/hcA6M+YGueiDW+h45I7V6F2kD1S8bOkrF9rZYPLVkCR6BLR/1",
-    crossOrigin: "anonymous",
-  },
+  { src: "https://cdn.socket.io/4.8.4/socket.io.min.js", integrity: CDN_HASH, crossOrigin: "anonymous" },
 ];
 const IMAGE_TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"];
 // The server takes payloads of 1 MB; on polling an image travels as base64, a third larger.
@@ -23,7 +20,7 @@ const make = (tag, { data = {}, ...props } = {}, ...children) => {
   return element;
 };
 const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
-const hue = (name) => [...name].reduce((sum, c) => (sum * 31 + c.codePointAt(0)) % 360, 7);
+const hue = (name) => ([...name].reduce((sum, c) => Math.imul(sum ^ c.codePointAt(0), 0x01000193), 0x811c9dc5) >>> 0) % 24 * 15;
 const size = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 const avatar = (name, element = make("span", { className: "avatar", ariaHidden: "true" })) => {
   element.textContent = [...name][0]?.toUpperCase() ?? "";
@@ -241,7 +238,7 @@ function element(message) {
   const body = make("div", { className: "body" });
   if (kind === "text") body.append(make("div", { className: "text", data: { testid: "text" } }, ...links(message.text)));
   else if (message.bytes && IMAGE_TYPES.includes(message.type)) body.append(picture(message));
-  else body.append(make("div", { className: "missing", data: { testid: "missing-image" }, textContent: `${message.file} (${size(message.size)}), shown before you came` }));
+  else body.append(make("div", { className: "missing", data: { testid: "missing-image" }, textContent: `${message.file}, ${size(message.size)} (images are not kept)` }));
   const entry = make("article", { className: message.own ? "message own" : "message",
     data: { testid: "message", kind, from: message.name, own: message.own, state: message.state, sender: message.own ? "me" : message.from, at: message.at } },
     avatar(message.name),
@@ -256,10 +253,10 @@ function links(text) {
     index % 2 ? make("a", { href: part, target: "_blank", rel: "noopener noreferrer", textContent: part }) : part);
 }
 
-function picture({ bytes, type, file, size, name }) {
+function picture({ bytes, type, file, size, name, own }) {
   const src = URL.createObjectURL(new Blob([bytes], { type }));
   const image = make("img", { src, alt: `${file}, sent by ${name}`, data: { testid: "image", bytes: size, type } });
-  const stay = atEnd();
+  const stay = own || atEnd();
   image.onload = () => stay && toEnd();
   return make("button", { className: "picture", ariaLabel: `Enlarge ${file}`, onclick: () => {
     $("viewer").querySelector("img")?.remove();
@@ -345,8 +342,10 @@ function settle(message, { id }) {
 }
 
 function mark(message, state, fate = "") {
+  const stay = atEnd();
   message.state = message.entry.dataset.state = state;
   message.entry.querySelector(".fate").textContent = fate;
+  if (stay) toEnd();
 }
 
 async function sendImages(files) {
@@ -423,7 +422,10 @@ $("welcome").oncancel = (event) => { if (!name) event.preventDefault(); };
 $("me").onclick = ask;
 $("newer").onclick = toEnd;
 $("log").onscroll = () => { if (atEnd()) $("newer").hidden = true; };
-$("menu").onclick = () => { $("menu").ariaExpanded = String(document.body.classList.toggle("side-open")); };
+$("menu").onclick = () => {
+  $("menu").ariaExpanded = String(document.body.classList.toggle("side-open"));
+  $("room-list").querySelector("button")?.focus();
+};
 $("shade").onclick = () => go(room);
 document.onkeydown = (event) => { if (event.key === "Escape") go(room); };
 document.onvisibilitychange = () => { if (!document.hidden) { unread = 0; showTitle(); } };
