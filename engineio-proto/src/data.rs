@@ -1,0 +1,82 @@
+//! What a `message` packet carries: text or binary.
+
+use bytes::Bytes;
+
+/// Text over shared bytes, its UTF-8 checked once.
+///
+/// A slice of a receive buffer travels from the WebSocket layer to the application without a copy;
+/// [`bytestring::ByteString`] under the house's own name. It derefs to `str`.
+///
+/// ```
+/// use engineio_proto::Text;
+///
+/// let text = Text::from("hello");
+/// assert_eq!(&*text, "hello");
+/// assert_eq!(text.slice_ref(&text[1..]), "ello"); // shares the bytes
+/// ```
+pub type Text = bytestring::ByteString;
+
+/// The content of a `message` packet.
+///
+/// Exhaustive: the protocol knows these two kinds and no third.
+///
+/// ```
+/// use engineio_proto::Data;
+///
+/// assert_eq!(Data::from("hi"), Data::Text("hi".into()));
+/// assert_eq!(Data::from(vec![1, 2]).len(), 2);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Data {
+    /// Text; `4<text>` on the wire.
+    Text(Text),
+    /// Binary: a binary frame over WebSocket, `b<base64>` in a polling payload.
+    Binary(Bytes),
+}
+
+impl Data {
+    /// The length in bytes: of the UTF-8 of a text, of the octets of a binary.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match self {
+            Data::Text(text) => text.len(),
+            Data::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether the length is zero. An empty message is a message all the same.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl From<Text> for Data {
+    fn from(text: Text) -> Self {
+        Data::Text(text)
+    }
+}
+
+impl From<String> for Data {
+    fn from(text: String) -> Self {
+        Data::Text(text.into())
+    }
+}
+
+impl From<&str> for Data {
+    fn from(text: &str) -> Self {
+        Data::Text(text.into())
+    }
+}
+
+impl From<Bytes> for Data {
+    fn from(bytes: Bytes) -> Self {
+        Data::Binary(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Data {
+    fn from(bytes: Vec<u8>) -> Self {
+        Data::Binary(bytes.into())
+    }
+}

@@ -1,0 +1,104 @@
+//! The query string.
+
+use http::request::Parts;
+use std::borrow::Cow;
+
+/// A parsed query string. Of a name that occurs twice the first counts.
+///
+/// ```
+/// use engineio_proto::http::Query;
+///
+/// let query = Query::parse("EIO=4&transport=polling&token=a%20b");
+/// assert_eq!(query.transport(), Some("polling"));
+/// assert_eq!(query.sid(), None);
+/// assert_eq!(query.get("token").as_deref(), Some("a b"));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Query<'a> {
+    raw: &'a str,
+    eio: Option<Cow<'a, str>>,
+    transport: Option<Cow<'a, str>>,
+    sid: Option<Cow<'a, str>>,
+}
+
+impl<'a> Query<'a> {
+    /// Parses what stands behind the question mark. Nothing is refused: invalid UTF-8 becomes U+FFFD.
+    pub fn parse(raw: &'a str) -> Self {
+        let mut query = Query {
+            raw,
+            eio: None,
+            transport: None,
+            sid: None,
+        };
+        for (name, value) in query.pairs() {
+            let place = match &*name {
+                "EIO" => &mut query.eio,
+                "transport" => &mut query.transport,
+                "sid" => &mut query.sid,
+                _ => continue,
+            };
+            place.get_or_insert(value);
+        }
+        query
+    }
+
+    /// The query of a request.
+    pub fn of(parts: &'a Parts) -> Self {
+        Query::parse(parts.uri.query().unwrap_or_default())
+    }
+
+    /// `EIO`, the revision of the protocol as text.
+    pub fn eio(&self) -> Option<&str> {
+        self.eio.as_deref()
+    }
+
+    /// `transport`, the name of the transport.
+    pub fn transport(&self) -> Option<&str> {
+        self.transport.as_deref()
+    }
+
+    /// `sid`, the session meant; none in a handshake.
+    pub fn sid(&self) -> Option<&str> {
+        self.sid.as_deref()
+    }
+
+    /// The value of any other name, such as `b64` and `j` of old clients.
+    pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.pairs().find(|pair| pair.0 == name).map(|pair| pair.1)
+    }
+
+    /// All names and values, decoded, in the order of the request.
+    pub fn pairs(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
+        form_urlencoded::parse(self.raw.as_bytes())
+    }
+
+    /// The revision of the protocol as the reference reads it: exactly `4` is 4, anything else or nothing is 3.
+    pub(crate) fn protocol(&self) -> u8 {
+        if self.eio() == Some("4") { 4 } else { 3 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_values_are_decoded_and_the_first_counts() {
+        let query = Query::parse("sid=a&sid=b&x=1%262+3&EIO=%34&y");
+        assert_eq!(query.sid(), Some("a"));
+        assert_eq!(query.protocol(), 4);
+        assert_eq!(query.transport(), None);
+        let pairs: Vec<_> = query
+            .pairs()
+            .map(|(name, value)| format!("{name}:{value}"))
+            .collect();
+        assert_eq!(pairs, ["sid:a", "sid:b", "x:1&2 3", "EIO:4", "y:"]);
+    }
+
+    #[test]
+    fn only_4_is_revision_4() {
+        for raw in ["", "EIO=3", "EIO=5", "EIO=abc", "EIO=04", "EIO", "eio=4"] {
+            assert_eq!(Query::parse(raw).protocol(), 3, "{raw}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The rejections, codes 0 to 5.
+
+use super::Response;
+use crate::TransportKind;
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, header};
+
+/// Why a request was refused. Its fields are the context of the reference's `connection_error` event.
+///
+/// May grow, as [`BadRequest`] does.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reject {
+    /// Code 0: the transport is unknown or not allowed.
+    #[error("Transport unknown")]
+    UnknownTransport {
+        /// The name given, if any.
+        transport: Option<String>,
+    },
+    /// Code 1: there is no session of that name.
+    #[error("Session ID unknown")]
+    UnknownSid {
+        /// The name given.
+        sid: String,
+    },
+    /// Code 2: a handshake has to be a GET.
+    #[error("Bad handshake method")]
+    BadHandshakeMethod {
+        /// The method of the request.
+        method: Method,
+    },
+    /// Code 3, for the reason inside.
+    #[error("Bad request")]
+    BadRequest(BadRequest),
+    /// Code 4: the application refused the handshake.
+    #[error("Forbidden")]
+    Forbidden {
+        /// The application's text, sent instead of `Forbidden`.
+        message: Option<String>,
+    },
+    /// Code 5: the client speaks another revision of the protocol.
+    #[error("Unsupported protocol version")]
+    UnsupportedProtocolVersion {
+        /// The revision of the request; a missing or odd one counts as 3.
+        protocol: u8,
+    },
+}
+
+/// What is bad about a bad request; the reference's `context.name`.
+///
+/// May grow. The reference's `INVALID_ORIGIN` cannot occur: a [`HeaderValue`] holds no illegal character.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadRequest {
+    /// `TRANSPORT_MISMATCH`: the session is on another transport, or an upgrade asks for a transport that is no WebSocket.
+    TransportMismatch {
+        /// The transport of the request.
+        transport: TransportKind,
+        /// The transport of the session; of a handshake, that which the request arrived by.
+        previous: TransportKind,
+    },
+    /// `PROTOCOL_MISMATCH`: the session speaks another revision.
+    ProtocolMismatch {
+        /// The revision of the request.
+        protocol: u8,
+        /// The revision of the session.
+        previous: u8,
+    },
+    /// `TRANSPORT_HANDSHAKE_ERROR`: a WebSocket handshake has to be an upgrade request.
+    TransportHandshake,
+    /// `MIDDLEWARE_FAILURE`: a middleware of the driver refused.
+    Middleware,
+    /// `ID_GENERATION_ERROR`: the driver could not name the session.
+    IdGeneration,
+}
+
+impl BadRequest {
+    /// The reference's name of it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            BadRequest::TransportMismatch { .. } => "TRANSPORT_MISMATCH",
+            BadRequest::ProtocolMismatch { .. } => "PROTOCOL_MISMATCH",
+            BadRequest::TransportHandshake => "TRANSPORT_HANDSHAKE_ERROR",
+            BadRequest::Middleware => "MIDDLEWARE_FAILURE",
+            BadRequest::IdGeneration => "ID_GENERATION_ERROR",
+        }
+    }
+}
+
+impl Reject {
+    /// The number on the wire, 0 to 5.
+    pub const fn code(&self) -> u8 {
+        match self {
+            Reject::UnknownTransport { .. } => 0,
+            Reject::UnknownSid { .. } => 1,
+            Reject::BadHandshakeMethod { .. } => 2,
+            Reject::BadRequest(_) => 3,
+            Reject::Forbidden { .. } => 4,
+            Reject::UnsupportedProtocolVersion { .. } => 5,
+        }
+    }
+
+    /// The text of the code, which is `Forbidden` also where the application gave its own.
+    pub const fn message(&self) -> &'static str {
+        match self {
+            Reject::UnknownTransport { .. } => "Transport unknown",
+            Reject::UnknownSid { .. } => "Session ID unknown",
+            Reject::BadHandshakeMethod { .. } => "Bad handshake method",
+            Reject::BadRequest(_) => "Bad request",
+            Reject::Forbidden { .. } => "Forbidden",
+            Reject::UnsupportedProtocolVersion { .. } => "Unsupported protocol version",
+        }
+    }
+
+    /// The answer: to a plain request JSON, with 403 for code 4; to an `upgrade` the bare text, always with 400.
+    ///
+    /// ```
+    /// use engineio_proto::http::Reject;
+    ///
+    /// let response = Reject::UnknownTransport { transport: None }.response(false);
+    /// assert_eq!(response.status(), 400);
+    /// assert_eq!(response.body(), r#"{"code":0,"message":"Transport unknown"}"#);
+    /// ```
+    pub fn response(&self, upgrade: bool) -> Response {
+        let text = match self {
+            Reject::Forbidden {
+                message: Some(message),
+            } => message,
+            _ => self.message(),
+        };
+        if upgrade {
+            return refuse_upgrade(text);
+        }
+        let status = match self {
+            Reject::Forbidden { .. } => StatusCode::FORBIDDEN,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        // A `&str` as a JSON value prints itself escaped.
+        let body = format!(
+            r#"{{"code":{},"message":{}}}"#,
+            self.code(),
+            serde_json::Value::from(text)
+        );
+        let mut response = empty(status);
+        *response.body_mut() = body.into();
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        response
+    }
+}
+
+/// The answer to a handshake that the application did not allow (the reference's `allowRequest`), with a text of its
+/// own or `Forbidden`.
+pub fn forbidden(message: Option<&str>, upgrade: bool) -> Response {
+    Reject::Forbidden {
+        message: message.map(str::to_owned),
+    }
+    .response(upgrade)
+}
+
+/// An answer without a body.
+pub(crate) fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response
+}
+
+/// 400 with a bare text, after which the connection ends.
+pub(super) fn refuse_upgrade(text: &str) -> Response {
+    let mut response = empty(StatusCode::BAD_REQUEST);
+    *response.body_mut() = Bytes::copy_from_slice(text.as_bytes());
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every() -> [(Reject, &'static str); 6] {
+        [
+            (
+                Reject::UnknownTransport {
+                    transport: Some("tobi".into()),
+                },
+                "Transport unknown",
+            ),
+            (Reject::UnknownSid { sid: "x".into() }, "Session ID unknown"),
+            (
+                Reject::BadHandshakeMethod {
+                    method: Method::PUT,
+                },
+                "Bad handshake method",
+            ),
+            (
+                Reject::BadRequest(BadRequest::TransportHandshake),
+                "Bad request",
+            ),
+            (Reject::Forbidden { message: None }, "Forbidden"),
+            (
+                Reject::UnsupportedProtocolVersion { protocol: 3 },
+                "Unsupported protocol version",
+            ),
+        ]
+    }
+
+    #[test]
+    fn a_plain_request_is_answered_with_json() {
+        for (code, (reject, message)) in every().into_iter().enumerate() {
+            let response = reject.response(false);
+            assert_eq!(usize::from(reject.code()), code);
+            assert_eq!(
+                (reject.message(), reject.to_string().as_str()),
+                (message, message)
+            );
+            assert_eq!(response.status(), if code == 4 { 403 } else { 400 });
+            assert_eq!(
+                response.body(),
+                format!(r#"{{"code":{code},"message":"{message}"}}"#).as_bytes()
+            );
+            assert_eq!(response.headers().len(), 1, "no cache-control");
+            assert_eq!(response.headers()["content-type"], "application/json");
+        }
+    }
+
+    #[test]
+    fn an_upgrade_is_refused_with_400_and_the_bare_text() {
+        for (reject, message) in every() {
+            let response = reject.response(true);
+            assert_eq!(response.status(), 400);
+            assert_eq!(response.body(), message);
+            assert_eq!(response.headers().len(), 3);
+            assert_eq!(response.headers()["connection"], "close");
+            assert_eq!(response.headers()["content-type"], "text/html");
+            assert_eq!(
+                response.headers()["content-length"],
+                message.len().to_string().as_str()
+            );
+        }
+    }
+
+    #[test]
+    fn the_applications_text_replaces_forbidden() {
+        let response = forbidden(Some("Thou shall \"not\" pass"), false);
+        assert_eq!(response.status(), 403);
+        assert_eq!(
+            response.body(),
+            r#"{"code":4,"message":"Thou shall \"not\" pass"}"#
+        );
+        assert_eq!(forbidden(Some("no"), true).body(), "no");
+        assert_eq!(forbidden(None, true).status(), 400);
+    }
+}

@@ -1,0 +1,155 @@
+//! The opening handshake of a WebSocket (RFC 6455, section 4.2).
+
+use super::{
+    Response,
+    reject::{empty, refuse_upgrade},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
+use sha1::{Digest, Sha1};
+
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Whether the request asks to become a WebSocket.
+pub(super) fn is_upgrade(parts: &Parts) -> bool {
+    has_token(parts, header::CONNECTION, "upgrade")
+        && has_token(parts, header::UPGRADE, "websocket")
+}
+
+/// Answers an upgrade request: `101` with `Sec-WebSocket-Accept`, or the refusal of a bad one.
+///
+/// As the reference's WebSocket library does, the first subprotocol asked for is granted. No extension is.
+pub fn accept_websocket(parts: &Parts) -> Result<Response, Response> {
+    if parts.method != Method::GET {
+        return Err(refuse_upgrade("Invalid HTTP method"));
+    }
+    if !is_upgrade(parts) {
+        return Err(refuse_upgrade("Invalid Upgrade header"));
+    }
+    let key = parts
+        .headers
+        .get(header::SEC_WEBSOCKET_KEY)
+        .map(HeaderValue::as_bytes)
+        .filter(|key| BASE64.decode(key).is_ok_and(|nonce| nonce.len() == 16))
+        .ok_or_else(|| refuse_upgrade("Missing or invalid Sec-WebSocket-Key header"))?;
+    if parts
+        .headers
+        .get(header::SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
+        let mut refusal = refuse_upgrade("Missing or invalid Sec-WebSocket-Version header");
+        refusal.headers_mut().insert(
+            header::SEC_WEBSOCKET_VERSION,
+            HeaderValue::from_static("13"),
+        );
+        return Err(refusal);
+    }
+
+    let accept = BASE64.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize());
+    let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
+    let headers = response.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    // Base64 is a valid value, and so is a token of one.
+    headers.extend(
+        HeaderValue::try_from(accept)
+            .ok()
+            .map(|accept| (header::SEC_WEBSOCKET_ACCEPT, accept)),
+    );
+    let protocol = tokens(parts, header::SEC_WEBSOCKET_PROTOCOL).next();
+    headers.extend(
+        protocol
+            .and_then(|protocol| HeaderValue::try_from(protocol).ok())
+            .map(|protocol| (header::SEC_WEBSOCKET_PROTOCOL, protocol)),
+    );
+    Ok(response)
+}
+
+fn has_token(parts: &Parts, name: HeaderName, token: &str) -> bool {
+    tokens(parts, name).any(|found| found.eq_ignore_ascii_case(token))
+}
+
+/// The comma-separated items of all headers of that name.
+fn tokens(parts: &Parts, name: HeaderName) -> impl Iterator<Item = &str> {
+    parts
+        .headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|token| !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(changes: &[(&'static str, &str)]) -> Parts {
+        let mut request = http::Request::get("/engine.io/?EIO=4&transport=websocket")
+            .header("connection", "keep-alive, Upgrade")
+            .header("upgrade", "WebSocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .body(())
+            .unwrap();
+        for (name, value) in changes {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        request.into_parts().0
+    }
+
+    #[test]
+    fn a_websocket_is_accepted_with_the_key_of_the_rfc() {
+        let response = accept_websocket(&parts(&[])).unwrap();
+        assert_eq!(response.status(), 101);
+        assert_eq!(response.headers().len(), 3);
+        assert_eq!(response.headers()["upgrade"], "websocket");
+        assert_eq!(response.headers()["connection"], "Upgrade");
+        assert_eq!(
+            response.headers()["sec-websocket-accept"],
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        );
+    }
+
+    #[test]
+    fn the_first_subprotocol_is_granted() {
+        let response = accept_websocket(&parts(&[("sec-websocket-protocol", "a, b")])).unwrap();
+        assert_eq!(response.headers()["sec-websocket-protocol"], "a");
+    }
+
+    #[test]
+    fn a_bad_opening_is_refused() {
+        for (name, value, text) in [
+            ("upgrade", "h2c", "Invalid Upgrade header"),
+            ("connection", "close", "Invalid Upgrade header"),
+            (
+                "sec-websocket-key",
+                "short",
+                "Missing or invalid Sec-WebSocket-Key header",
+            ),
+            (
+                "sec-websocket-key",
+                "dGhlIHNhbXBsZQ==",
+                "Missing or invalid Sec-WebSocket-Key header",
+            ),
+            (
+                "sec-websocket-version",
+                "12",
+                "Missing or invalid Sec-WebSocket-Version header",
+            ),
+        ] {
+            let refusal = accept_websocket(&parts(&[(name, value)])).unwrap_err();
+            assert_eq!(
+                (refusal.status(), &refusal.body()[..]),
+                (StatusCode::BAD_REQUEST, text.as_bytes())
+            );
+        }
+        let mut post = parts(&[]);
+        post.method = Method::POST;
+        assert_eq!(
+            accept_websocket(&post).unwrap_err().body(),
+            "Invalid HTTP method"
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! One packet: its type and its data.
+
+use crate::{Data, DecodeError, Text};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use bytes::Bytes;
+
+/// One Engine.IO packet.
+///
+/// Exhaustive: the seven types of protocol revision 4, each with the data it can carry. What a peer
+/// appends to a type that carries nothing (`1x`) is dropped, as nobody reads it.
+///
+/// ```
+/// use engineio_proto::{Data, Packet};
+///
+/// assert_eq!(Packet::decode_text("4hello".into()), Ok(Packet::Message(Data::from("hello"))));
+///
+/// let frame = Packet::Ping("probe".into()).into_frame();
+/// assert_eq!((frame.binary, frame.prefix, &frame.body[..]), (false, Some(b'2'), &b"probe"[..]));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Packet {
+    /// `0`: the handshake, JSON, from the server.
+    Open(Text),
+    /// `1`: the sender closes the session.
+    Close,
+    /// `2`: heartbeat of the server (no text), or the client's `probe` on a new transport.
+    Ping(Text),
+    /// `3`: the answer to a ping, with the same text.
+    Pong(Text),
+    /// `4`, or a binary frame, or `b` and base64: data of the application.
+    Message(Data),
+    /// `5`: the client moves to this transport.
+    Upgrade,
+    /// `6`: nothing; lets a waiting poll go.
+    Noop,
+}
+
+/// A packet cut for a WebSocket: its text or binary frame is the prefix, if any, and the body behind it.
+///
+/// The body shares the packet's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// A binary frame; else a text frame, whose prefix and body together are UTF-8.
+    pub binary: bool,
+    /// The byte in front of the body: the packet's type. None in a binary frame.
+    pub prefix: Option<u8>,
+    /// The data, which may be empty.
+    pub body: Bytes,
+}
+
+impl Packet {
+    /// Reads a WebSocket text frame, or what stands between two separators of a payload.
+    ///
+    /// `b` and base64 is accepted on both, as the reference does. The data shares the bytes of `wire`; only
+    /// base64 is a copy.
+    #[inline]
+    pub fn decode_text(wire: Text) -> Result<Self, DecodeError> {
+        Self::decode_in(&wire, &wire)
+    }
+
+    /// Takes a WebSocket binary frame, which is a message whatever it holds.
+    #[inline]
+    pub fn decode_binary(wire: Bytes) -> Self {
+        Packet::Message(Data::Binary(wire))
+    }
+
+    /// Reads `packet`, a part of `buffer`, whose bytes the result shares.
+    #[inline]
+    pub(crate) fn decode_in(buffer: &Text, packet: &str) -> Result<Self, DecodeError> {
+        let first = *packet.as_bytes().first().ok_or(DecodeError::Empty)?;
+        // A first character beyond ASCII is no type, so what is left always begins at a boundary.
+        let Some(rest) = packet.get(1..) else {
+            return Err(DecodeError::UnknownType(first));
+        };
+        Ok(match first {
+            b'4' => Packet::Message(Data::Text(buffer.slice_ref(rest))),
+            b'b' => Packet::Message(Data::Binary(decode_base64(rest)?)),
+            b'2' => Packet::Ping(buffer.slice_ref(rest)),
+            b'3' => Packet::Pong(buffer.slice_ref(rest)),
+            b'0' => Packet::Open(buffer.slice_ref(rest)),
+            b'1' => Packet::Close,
+            b'5' => Packet::Upgrade,
+            b'6' => Packet::Noop,
+            unknown => return Err(DecodeError::UnknownType(unknown)),
+        })
+    }
+
+    /// The type byte in front of the data in a text frame; None for a binary message, which is a frame of its own kind.
+    #[inline]
+    pub fn prefix(&self) -> Option<u8> {
+        match self {
+            Packet::Open(_) => Some(b'0'),
+            Packet::Close => Some(b'1'),
+            Packet::Ping(_) => Some(b'2'),
+            Packet::Pong(_) => Some(b'3'),
+            Packet::Message(Data::Text(_)) => Some(b'4'),
+            Packet::Message(Data::Binary(_)) => None,
+            Packet::Upgrade => Some(b'5'),
+            Packet::Noop => Some(b'6'),
+        }
+    }
+
+    /// The data behind the type; empty for a type that carries none.
+    #[inline]
+    pub fn body(&self) -> &[u8] {
+        match self {
+            Packet::Open(text) | Packet::Ping(text) | Packet::Pong(text) => text.as_bytes(),
+            Packet::Message(Data::Text(text)) => text.as_bytes(),
+            Packet::Message(Data::Binary(bytes)) => bytes,
+            Packet::Close | Packet::Upgrade | Packet::Noop => &[],
+        }
+    }
+
+    /// Cuts the packet for a WebSocket, without a copy.
+    #[inline]
+    pub fn into_frame(self) -> Frame {
+        let prefix = self.prefix();
+        let body = match self {
+            Packet::Open(text) | Packet::Ping(text) | Packet::Pong(text) => text.into_bytes(),
+            Packet::Message(Data::Text(text)) => text.into_bytes(),
+            Packet::Message(Data::Binary(bytes)) => bytes,
+            Packet::Close | Packet::Upgrade | Packet::Noop => Bytes::new(),
+        };
+        Frame {
+            binary: prefix.is_none(),
+            prefix,
+            body,
+        }
+    }
+
+    /// How many bytes the packet takes in a payload.
+    #[inline]
+    pub(crate) fn payload_len(&self) -> usize {
+        match self {
+            // Four characters for each group of three bytes begun; `usize::MAX` bytes do not exist, so nothing overflows.
+            Packet::Message(Data::Binary(bytes)) => 1 + bytes.len().div_ceil(3) * 4,
+            packet => 1 + packet.body().len(),
+        }
+    }
+
+    /// Appends the packet as it stands in a payload.
+    #[inline]
+    pub(crate) fn encode_into(&self, out: &mut String) {
+        match self {
+            Packet::Message(Data::Binary(bytes)) => {
+                out.push('b');
+                BASE64.encode_string(bytes, out);
+            }
+            Packet::Open(text) => push(out, '0', text),
+            Packet::Close => out.push('1'),
+            Packet::Ping(text) => push(out, '2', text),
+            Packet::Pong(text) => push(out, '3', text),
+            Packet::Message(Data::Text(text)) => push(out, '4', text),
+            Packet::Upgrade => out.push('5'),
+            Packet::Noop => out.push('6'),
+        }
+    }
+}
+
+fn push(out: &mut String, prefix: char, text: &str) {
+    out.push(prefix);
+    out.push_str(text);
+}
+
+/// Decodes into a buffer of exactly the right size, so that `Bytes` takes it over as it is.
+fn decode_base64(text: &str) -> Result<Bytes, DecodeError> {
+    let padding = text
+        .bytes()
+        .rev()
+        .take(2)
+        .take_while(|byte| *byte == b'=')
+        .count();
+    let size = (text.len() / 4 * 3)
+        .checked_sub(padding)
+        .ok_or(DecodeError::Base64)?;
+    let mut bytes = vec![0; size];
+    match BASE64.decode_slice(text, &mut bytes) {
+        Ok(written) if written == size => Ok(bytes.into()),
+        _ => Err(DecodeError::Base64),
+    }
+}

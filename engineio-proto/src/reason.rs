@@ -1,0 +1,41 @@
+//! Why a session ended.
+
+use std::fmt;
+
+/// Why a session ended.
+///
+/// May grow: other transports bring reasons of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The client did not answer a ping in time.
+    PingTimeout,
+    /// The transport broke, or the client broke a rule of the transport: overlapping polls, a body of the wrong type,
+    /// a heartbeat in the wrong direction, a message too large.
+    TransportError,
+    /// The client closed: a close packet, or the end of the WebSocket.
+    TransportClose,
+    /// The client sent something that is no packet.
+    ParseError,
+    /// The application closed.
+    ForcedClose,
+}
+
+impl CloseReason {
+    /// The reference's text: `"ping timeout"` and so on.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CloseReason::PingTimeout => "ping timeout",
+            CloseReason::TransportError => "transport error",
+            CloseReason::TransportClose => "transport close",
+            CloseReason::ParseError => "parse error",
+            CloseReason::ForcedClose => "forced close",
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

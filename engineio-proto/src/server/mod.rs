@@ -1,0 +1,133 @@
+//! The server's side of one session.
+
+mod heartbeat;
+mod outbox;
+mod polling;
+mod probe;
+mod session;
+
+pub use session::Session;
+
+use crate::{CloseReason, Data, Packet, http::Response};
+
+/// An HTTP request, named by the driver; unique at least within its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
+/// A WebSocket, named by the driver; unique at least within its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WebSocketId(pub u64);
+
+/// How full the outbox is, the answer to [`Session::send`]. Exhaustive: either one may go on or one had better wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pressure {
+    /// At most half of the limit waits.
+    Low,
+    /// More does. [`Event::Ready`] tells when it no longer does.
+    High,
+}
+
+/// Why [`Session::send`] took nothing. Exhaustive: there is nothing else that can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum SendError {
+    /// The message does not fit into the outbox. [`Event::Ready`] tells when there is room again.
+    #[error("the outbox is full: the client does not take what is sent fast enough")]
+    Full,
+    /// The session is closed or closing.
+    #[error("the session is closed")]
+    Closed,
+}
+
+/// What the driver has to do, from [`Session::poll_transmit`].
+///
+/// Exhaustive: a driver has to do each.
+#[derive(Debug)]
+pub enum Transmit {
+    /// Answer this request, adding the CORS headers.
+    Respond {
+        /// The request.
+        id: RequestId,
+        /// Its answer.
+        response: Box<Response>,
+    },
+    /// Read the body of this request and bring it to [`Session::handle_body`], or, as soon as it turns out longer than `limit`, give up
+    /// and call [`Session::handle_body_too_large`].
+    Receive {
+        /// The request.
+        id: RequestId,
+        /// The most bytes to read.
+        limit: usize,
+    },
+    /// Drop this request without an answer and close its TCP connection.
+    Abort {
+        /// The request.
+        id: RequestId,
+    },
+    /// Send this packet, one frame of a batch: the packets until [`Session::poll_transmit`] has no more. When all of the batch has been
+    /// written, call [`Session::handle_flushed`] once. The next batch comes only then.
+    Packet {
+        /// The WebSocket.
+        id: WebSocketId,
+        /// The packet, for [`Packet::into_frame`].
+        packet: Packet,
+    },
+    /// Close this WebSocket behind what was transmitted for it, with a close frame without a code.
+    Close {
+        /// The WebSocket.
+        id: WebSocketId,
+    },
+}
+
+impl PartialEq for Transmit {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Transmit::Respond { id, response },
+                Transmit::Respond {
+                    id: other_id,
+                    response: other,
+                },
+            ) => {
+                id == other_id
+                    && response.status() == other.status()
+                    && response.headers() == other.headers()
+                    && response.body() == other.body()
+            }
+            (
+                Transmit::Receive { id, limit },
+                Transmit::Receive {
+                    id: other_id,
+                    limit: other,
+                },
+            ) => (id, limit) == (other_id, other),
+            (Transmit::Abort { id }, Transmit::Abort { id: other }) => id == other,
+            (
+                Transmit::Packet { id, packet },
+                Transmit::Packet {
+                    id: other_id,
+                    packet: other,
+                },
+            ) => (id, packet) == (other_id, other),
+            (Transmit::Close { id }, Transmit::Close { id: other }) => id == other,
+            _ => false,
+        }
+    }
+}
+
+/// What happened, from [`Session::poll_event`].
+///
+/// Exhaustive: a driver has to look at each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A message arrived.
+    Message(Data),
+    /// The session moved to WebSocket.
+    Upgraded,
+    /// The pressure fell back to [`Pressure::Low`] after a `send` was answered [`Pressure::High`] or [`SendError::Full`].
+    Ready,
+    /// The session ended. Nothing follows.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+    },
+}
