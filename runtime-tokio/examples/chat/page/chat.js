@@ -303,9 +303,11 @@ function showTitle() {
 
 let complaint;
 function complain(text) {
+  const stay = atEnd();
   clearTimeout(complaint);
   $("alert").textContent = text;
   $("alert").hidden = !text;
+  if (stay) toEnd();
   complaint = setTimeout(complain, 8000, "");
 }
 
