@@ -69,9 +69,7 @@ impl Default for Config {
 impl Config {
     /// Starts from the defaults.
     pub fn builder() -> ConfigBuilder {
-        ConfigBuilder {
-            config: Config::default(),
-        }
+        ConfigBuilder { config: Config::default() }
     }
 
     /// The path served, without a trailing slash.
@@ -126,8 +124,7 @@ impl Config {
 
     /// The most bytes that wait for one client.
     pub fn outbox_limit(&self) -> usize {
-        self.outbox_limit
-            .unwrap_or(self.max_payload.saturating_mul(16))
+        self.outbox_limit.unwrap_or(self.max_payload.saturating_mul(16))
     }
 
     /// Which pages of other origins may use the server.
@@ -270,10 +267,7 @@ impl ConfigBuilder {
                 return Err(ConfigError::Duration { name, duration });
             }
         }
-        for (name, bytes) in [
-            ("max_payload", config.max_payload),
-            ("outbox_limit", config.outbox_limit()),
-        ] {
+        for (name, bytes) in [("max_payload", config.max_payload), ("outbox_limit", config.outbox_limit())] {
             if bytes == 0 {
                 return Err(ConfigError::Zero { name });
             }
@@ -330,67 +324,29 @@ mod tests {
         let config = Config::builder().build().unwrap();
         assert_eq!(config.path(), "/engine.io");
         assert!(config.add_trailing_slash() && config.allow_upgrades());
-        assert_eq!(
-            config.transports(),
-            [TransportKind::Polling, TransportKind::WebSocket]
-        );
+        assert_eq!(config.transports(), [TransportKind::Polling, TransportKind::WebSocket]);
         assert_eq!(config.ping_interval().as_millis(), 25_000);
         assert_eq!(config.ping_timeout().as_millis(), 20_000);
         assert_eq!(config.upgrade_timeout().as_millis(), 10_000);
         assert_eq!(config.close_timeout().as_millis(), 30_000);
         assert_eq!(config.destroy_upgrade(), Some(Duration::from_millis(1000)));
-        assert_eq!(
-            (config.max_payload(), config.outbox_limit()),
-            (1_000_000, 16_000_000)
-        );
-        assert!(
-            config.cors().is_none()
-                && config.cookie().is_none()
-                && config.initial_packet().is_none()
-        );
+        assert_eq!((config.max_payload(), config.outbox_limit()), (1_000_000, 16_000_000));
+        assert!(config.cors().is_none() && config.cookie().is_none() && config.initial_packet().is_none());
     }
 
     #[test]
     fn a_setting_that_cannot_be_is_refused() {
         let error = |builder: ConfigBuilder| builder.build().unwrap_err();
-        assert_eq!(
-            error(Config::builder().path("x")),
-            ConfigError::Path("x".into())
-        );
-        assert_eq!(
-            error(Config::builder().transports([])),
-            ConfigError::Transports
-        );
-        assert_eq!(
-            error(Config::builder().max_payload(0)),
-            ConfigError::Zero {
-                name: "max_payload"
-            }
-        );
-        assert_eq!(
-            error(Config::builder().outbox_limit(0)),
-            ConfigError::Zero {
-                name: "outbox_limit"
-            }
-        );
+        assert_eq!(error(Config::builder().path("x")), ConfigError::Path("x".into()));
+        assert_eq!(error(Config::builder().transports([])), ConfigError::Transports);
+        assert_eq!(error(Config::builder().max_payload(0)), ConfigError::Zero { name: "max_payload" });
+        assert_eq!(error(Config::builder().outbox_limit(0)), ConfigError::Zero { name: "outbox_limit" });
         for duration in [Duration::ZERO, Duration::MAX] {
             let refused = |name| ConfigError::Duration { name, duration };
-            assert_eq!(
-                error(Config::builder().ping_interval(duration)),
-                refused("ping_interval")
-            );
-            assert_eq!(
-                error(Config::builder().ping_timeout(duration)),
-                refused("ping_timeout")
-            );
-            assert_eq!(
-                error(Config::builder().upgrade_timeout(duration)),
-                refused("upgrade_timeout")
-            );
-            assert_eq!(
-                error(Config::builder().close_timeout(duration)),
-                refused("close_timeout")
-            );
+            assert_eq!(error(Config::builder().ping_interval(duration)), refused("ping_interval"));
+            assert_eq!(error(Config::builder().ping_timeout(duration)), refused("ping_timeout"));
+            assert_eq!(error(Config::builder().upgrade_timeout(duration)), refused("upgrade_timeout"));
+            assert_eq!(error(Config::builder().close_timeout(duration)), refused("close_timeout"));
         }
     }
 
@@ -400,15 +356,7 @@ mod tests {
         let config = |builder: ConfigBuilder| builder.build().unwrap();
         assert_eq!(Config::default().upgrades(Polling), ["websocket"]);
         assert!(Config::default().upgrades(WebSocket).is_empty());
-        assert!(
-            config(Config::builder().allow_upgrades(false))
-                .upgrades(Polling)
-                .is_empty()
-        );
-        assert!(
-            config(Config::builder().transports([Polling]))
-                .upgrades(Polling)
-                .is_empty()
-        );
+        assert!(config(Config::builder().allow_upgrades(false)).upgrades(Polling).is_empty());
+        assert!(config(Config::builder().transports([Polling])).upgrades(Polling).is_empty());
     }
 }

@@ -8,14 +8,10 @@
 #[non_exhaustive]
 pub enum DecodeError {
     /// No packet at all: an empty text frame, an empty body, or nothing between two separators.
-    #[error(
-        "the packet is empty; it must begin with its type, a digit from 0 to 6 (or `b` in front of base64)"
-    )]
+    #[error("the packet is empty; it must begin with its type, a digit from 0 to 6 (or `b` in front of base64)")]
     Empty,
     /// The first character is not a packet type. Holds the first byte of its UTF-8.
-    #[error(
-        "{0:#04x} is no packet type; a packet begins with a digit from 0 to 6 (or `b` in front of base64)"
-    )]
+    #[error("{0:#04x} is no packet type; a packet begins with a digit from 0 to 6 (or `b` in front of base64)")]
     UnknownType(u8),
     /// What follows `b` is not base64 of the standard alphabet with its padding.
     #[error("binary data in a text must be base64 of the standard alphabet with padding")]

@@ -121,11 +121,7 @@ impl Packet {
             Packet::Message(Data::Binary(bytes)) => bytes,
             Packet::Close | Packet::Upgrade | Packet::Noop => Bytes::new(),
         };
-        Frame {
-            binary: prefix.is_none(),
-            prefix,
-            body,
-        }
+        Frame { binary: prefix.is_none(), prefix, body }
     }
 
     /// How many bytes the packet takes in a payload.
@@ -164,15 +160,8 @@ fn push(out: &mut String, prefix: char, text: &str) {
 
 /// Decodes into a buffer of exactly the right size, so that `Bytes` takes it over as it is.
 fn decode_base64(text: &str) -> Result<Bytes, DecodeError> {
-    let padding = text
-        .bytes()
-        .rev()
-        .take(2)
-        .take_while(|byte| *byte == b'=')
-        .count();
-    let size = (text.len() / 4 * 3)
-        .checked_sub(padding)
-        .ok_or(DecodeError::Base64)?;
+    let padding = text.bytes().rev().take(2).take_while(|byte| *byte == b'=').count();
+    let size = (text.len() / 4 * 3).checked_sub(padding).ok_or(DecodeError::Base64)?;
     let mut bytes = vec![0; size];
     match BASE64.decode_slice(text, &mut bytes) {
         Ok(written) if written == size => Ok(bytes.into()),

@@ -66,10 +66,7 @@ where
     I: IntoIterator<Item: Borrow<Packet>, IntoIter: Clone>,
 {
     let packets = packets.into_iter();
-    let size: usize = packets
-        .clone()
-        .map(|packet| packet.borrow().payload_len() + 1)
-        .sum();
+    let size: usize = packets.clone().map(|packet| packet.borrow().payload_len() + 1).sum();
     // The separator that the first packet has not: `String` to `Bytes` is free only without spare room.
     let mut out = String::with_capacity(size.saturating_sub(1));
     for (index, packet) in packets.enumerate() {
@@ -83,7 +80,5 @@ where
 
 /// Reads a body as it came from the network.
 pub(crate) fn decode_bytes(body: Bytes) -> Result<Packets, DecodeError> {
-    Text::try_from(body)
-        .map(decode)
-        .map_err(|_| DecodeError::Utf8)
+    Text::try_from(body).map(decode).map_err(|_| DecodeError::Utf8)
 }

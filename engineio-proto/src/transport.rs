@@ -25,9 +25,7 @@ impl TransportKind {
 
     /// The transport of that name, which is matched exactly.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [TransportKind::Polling, TransportKind::WebSocket]
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
+        [TransportKind::Polling, TransportKind::WebSocket].into_iter().find(|kind| kind.as_str() == name)
     }
 }
 

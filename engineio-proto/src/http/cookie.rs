@@ -98,25 +98,14 @@ impl Cookie {
         let attribute = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b';';
         let bad = if self.name.is_empty() || !self.name.bytes().all(token) {
             ("name", &self.name)
-        } else if let Some(path) = self
-            .path
-            .as_ref()
-            .filter(|path| !path.bytes().all(attribute))
-        {
+        } else if let Some(path) = self.path.as_ref().filter(|path| !path.bytes().all(attribute)) {
             ("path", path)
-        } else if let Some(domain) = self
-            .domain
-            .as_ref()
-            .filter(|domain| !domain.bytes().all(attribute))
-        {
+        } else if let Some(domain) = self.domain.as_ref().filter(|domain| !domain.bytes().all(attribute)) {
             ("domain", domain)
         } else {
             return Ok(());
         };
-        Err(ConfigError::Cookie {
-            part: bad.0,
-            value: bad.1.clone(),
-        })
+        Err(ConfigError::Cookie { part: bad.0, value: bad.1.clone() })
     }
 }
 
@@ -157,54 +146,29 @@ mod tests {
     use crate::Config;
 
     fn text(cookie: &Cookie, sid: &str) -> String {
-        set_cookie(cookie, &Sid::new(sid))
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned()
+        set_cookie(cookie, &Sid::new(sid)).unwrap().to_str().unwrap().to_owned()
     }
 
     #[test]
     fn the_attributes_are_the_references() {
         let cookie = Cookie::default();
         assert_eq!(text(&cookie, "S"), "io=S; Path=/; HttpOnly; SameSite=Lax");
-        assert_eq!(
-            text(&cookie.clone().name("woot"), "S"),
-            "woot=S; Path=/; HttpOnly; SameSite=Lax"
-        );
-        assert_eq!(
-            text(&cookie.clone().path(Some("/custom")), "S"),
-            "io=S; Path=/custom; HttpOnly; SameSite=Lax"
-        );
+        assert_eq!(text(&cookie.clone().name("woot"), "S"), "woot=S; Path=/; HttpOnly; SameSite=Lax");
+        assert_eq!(text(&cookie.clone().path(Some("/custom")), "S"), "io=S; Path=/custom; HttpOnly; SameSite=Lax");
         assert_eq!(text(&cookie.clone().path(None), "S"), "io=S; SameSite=Lax");
-        assert_eq!(
-            text(&cookie.clone().path(None).http_only(true), "S"),
-            "io=S; HttpOnly; SameSite=Lax"
-        );
-        assert_eq!(
-            text(&cookie.clone().http_only(false), "S"),
-            "io=S; Path=/; SameSite=Lax"
-        );
+        assert_eq!(text(&cookie.clone().path(None).http_only(true), "S"), "io=S; HttpOnly; SameSite=Lax");
+        assert_eq!(text(&cookie.clone().http_only(false), "S"), "io=S; Path=/; SameSite=Lax");
         assert_eq!(
             text(&cookie.clone().same_site(Some(SameSite::Strict)), "S"),
             "io=S; Path=/; HttpOnly; SameSite=Strict"
         );
-        let full = cookie
-            .max_age(Some(Duration::from_secs(60)))
-            .domain(Some("a.b"))
-            .secure(true);
-        assert_eq!(
-            text(&full.same_site(None), "S"),
-            "io=S; Max-Age=60; Domain=a.b; Path=/; HttpOnly; Secure"
-        );
+        let full = cookie.max_age(Some(Duration::from_secs(60))).domain(Some("a.b")).secure(true);
+        assert_eq!(text(&full.same_site(None), "S"), "io=S; Max-Age=60; Domain=a.b; Path=/; HttpOnly; Secure");
     }
 
     #[test]
     fn the_name_of_a_session_is_escaped() {
-        assert_eq!(
-            text(&Cookie::default().path(None).same_site(None), "a; b\n="),
-            "io=a%3B%20b%0A%3D"
-        );
+        assert_eq!(text(&Cookie::default().path(None).same_site(None), "a; b\n="), "io=a%3B%20b%0A%3D");
     }
 
     #[test]
@@ -216,10 +180,7 @@ mod tests {
             (Cookie::default().domain(Some("a\r\n")), "domain"),
         ] {
             let error = Config::builder().cookie(cookie).build().unwrap_err();
-            assert!(
-                matches!(error, ConfigError::Cookie { part: found, .. } if found == part),
-                "{error}"
-            );
+            assert!(matches!(error, ConfigError::Cookie { part: found, .. } if found == part), "{error}");
         }
     }
 }

@@ -19,8 +19,24 @@ pub enum CorsOrigin {
     Reflect,
     /// These origins, by repeating the one that asks.
     List(Vec<HeaderValue>),
-    /// The origins that the function says yes to, by repeating the one that asks. The origin is the header's bytes, mostly ASCII.
-    Predicate(Arc<dyn Fn(&[u8]) -> bool + Send + Sync>),
+    /// The origins that the function says yes to, by repeating the one that asks; see [`CorsOrigin::predicate`].
+    Predicate(OriginPredicate),
+}
+
+/// Decides on an origin.
+pub type OriginPredicate = Arc<dyn Fn(&HeaderValue) -> bool + Send + Sync>;
+
+impl CorsOrigin {
+    /// The origins that `allows` says yes to.
+    ///
+    /// ```
+    /// use engineio_proto::http::CorsOrigin;
+    ///
+    /// let origin = CorsOrigin::predicate(|origin| origin.as_bytes().ends_with(b".example.com"));
+    /// ```
+    pub fn predicate(allows: impl Fn(&HeaderValue) -> bool + Send + Sync + 'static) -> Self {
+        CorsOrigin::Predicate(Arc::new(allows))
+    }
 }
 
 impl fmt::Debug for CorsOrigin {
@@ -63,14 +79,7 @@ impl Cors {
         Cors {
             origin,
             credentials: false,
-            methods: vec![
-                Method::GET,
-                Method::HEAD,
-                Method::PUT,
-                Method::PATCH,
-                Method::POST,
-                Method::DELETE,
-            ],
+            methods: vec![Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::POST, Method::DELETE],
             allowed_headers: None,
             exposed_headers: Vec::new(),
             max_age: None,
@@ -127,7 +136,7 @@ impl Cors {
             CorsOrigin::Fixed(origin) => return Some(origin.clone()),
             CorsOrigin::Reflect => true,
             CorsOrigin::List(list) => asking.is_some_and(|asking| list.contains(asking)),
-            CorsOrigin::Predicate(allows) => asking.is_some_and(|asking| allows(asking.as_bytes())),
+            CorsOrigin::Predicate(allows) => asking.is_some_and(|asking| allows(asking)),
         };
         asking.filter(|_| allowed).cloned()
     }
@@ -156,30 +165,21 @@ pub fn cors(config: &Config, parts: &Parts) -> CorsHeaders {
         out.push(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     }
     if cors.credentials {
-        out.push(
-            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-            HeaderValue::from_static("true"),
-        );
+        out.push(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     }
     if preflight {
         out.push_list(header::ACCESS_CONTROL_ALLOW_METHODS, &cors.methods);
         match &cors.allowed_headers {
             Some(headers) => out.push_list(header::ACCESS_CONTROL_ALLOW_HEADERS, headers),
             None => {
-                out.push(
-                    header::VARY,
-                    HeaderValue::from_static("Access-Control-Request-Headers"),
-                );
+                out.push(header::VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
                 if let Some(asked) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
                     out.push(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
                 }
             }
         }
         if let Some(age) = cors.max_age {
-            out.push(
-                header::ACCESS_CONTROL_MAX_AGE,
-                HeaderValue::from(age.as_secs()),
-            );
+            out.push(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(age.as_secs()));
         }
         out.preflight = (!cors.preflight_continue).then_some(cors.preflight_status);
     }
@@ -194,10 +194,7 @@ impl CorsHeaders {
             let joined = (*name == header::VARY)
                 .then(|| headers.get(header::VARY))
                 .flatten()
-                .and_then(|vary| {
-                    HeaderValue::from_bytes(&[vary.as_bytes(), b", ", value.as_bytes()].concat())
-                        .ok()
-                });
+                .and_then(|vary| HeaderValue::from_bytes(&[vary.as_bytes(), b", ", value.as_bytes()].concat()).ok());
             headers.insert(name, joined.unwrap_or_else(|| value.clone()));
         }
     }
@@ -207,9 +204,7 @@ impl CorsHeaders {
         let mut response = empty(self.preflight?);
         self.apply(response.headers_mut());
         // Safari waits for a body of a 204 that does not say it has none.
-        response
-            .headers_mut()
-            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         Some(response)
     }
 
@@ -221,11 +216,7 @@ impl CorsHeaders {
         let list: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
         if !list.is_empty() {
             // Methods and names of headers hold nothing that a value must not.
-            self.headers.extend(
-                HeaderValue::try_from(list.join(","))
-                    .ok()
-                    .map(|value| (name, value)),
-            );
+            self.headers.extend(HeaderValue::try_from(list.join(",")).ok().map(|value| (name, value)));
         }
     }
 }

@@ -9,7 +9,7 @@ mod verify;
 mod websocket;
 
 pub use cookie::{Cookie, SameSite};
-pub use cors::{Cors, CorsHeaders, CorsOrigin, cors};
+pub use cors::{Cors, CorsHeaders, CorsOrigin, OriginPredicate, cors};
 pub use path::matches_path;
 pub use query::Query;
 pub use reject::{BadRequest, Reject, forbidden};
@@ -17,6 +17,7 @@ pub use verify::{Handshake, SessionView, Verdict, verify};
 pub use websocket::accept_websocket;
 
 pub(crate) use cookie::set_cookie;
+pub(crate) use reject::empty;
 
 /// A response whose body is complete.
 ///

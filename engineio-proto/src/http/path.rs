@@ -29,14 +29,7 @@ mod tests {
         for path in ["/socket.io", "/socket.io/", "/socket.io/foo/bar/"] {
             assert!(matches_path(&config, path), "{path}");
         }
-        for path in [
-            "/",
-            "/socket",
-            "/socket.iofoo",
-            "/engine.io/",
-            "/foo/socket.io/",
-            "",
-        ] {
+        for path in ["/", "/socket", "/socket.iofoo", "/engine.io/", "/foo/socket.io/", ""] {
             assert!(!matches_path(&config, path), "{path}");
         }
     }

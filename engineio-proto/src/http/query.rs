@@ -24,12 +24,7 @@ pub struct Query<'a> {
 impl<'a> Query<'a> {
     /// Parses what stands behind the question mark. Nothing is refused: invalid UTF-8 becomes U+FFFD.
     pub fn parse(raw: &'a str) -> Self {
-        let mut query = Query {
-            raw,
-            eio: None,
-            transport: None,
-            sid: None,
-        };
+        let mut query = Query { raw, eio: None, transport: None, sid: None };
         for (name, value) in query.pairs() {
             let place = match &*name {
                 "EIO" => &mut query.eio,
@@ -88,10 +83,7 @@ mod tests {
         assert_eq!(query.sid(), Some("a"));
         assert_eq!(query.protocol(), 4);
         assert_eq!(query.transport(), None);
-        let pairs: Vec<_> = query
-            .pairs()
-            .map(|(name, value)| format!("{name}:{value}"))
-            .collect();
+        let pairs: Vec<_> = query.pairs().map(|(name, value)| format!("{name}:{value}")).collect();
         assert_eq!(pairs, ["sid:a", "sid:b", "x:1&2 3", "EIO:4", "y:"]);
     }
 

@@ -123,9 +123,7 @@ impl Reject {
     /// ```
     pub fn response(&self, upgrade: bool) -> Response {
         let text = match self {
-            Reject::Forbidden {
-                message: Some(message),
-            } => message,
+            Reject::Forbidden { message: Some(message) } => message,
             _ => self.message(),
         };
         if upgrade {
@@ -136,17 +134,10 @@ impl Reject {
             _ => StatusCode::BAD_REQUEST,
         };
         // A `&str` as a JSON value prints itself escaped.
-        let body = format!(
-            r#"{{"code":{},"message":{}}}"#,
-            self.code(),
-            serde_json::Value::from(text)
-        );
+        let body = format!(r#"{{"code":{},"message":{}}}"#, self.code(), serde_json::Value::from(text));
         let mut response = empty(status);
         *response.body_mut() = body.into();
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }
 }
@@ -154,10 +145,7 @@ impl Reject {
 /// The answer to a handshake that the application did not allow (the reference's `allowRequest`), with a text of its
 /// own or `Forbidden`.
 pub fn forbidden(message: Option<&str>, upgrade: bool) -> Response {
-    Reject::Forbidden {
-        message: message.map(str::to_owned),
-    }
-    .response(upgrade)
+    Reject::Forbidden { message: message.map(str::to_owned) }.response(upgrade)
 }
 
 /// An answer without a body.
@@ -184,28 +172,12 @@ mod tests {
 
     fn every() -> [(Reject, &'static str); 6] {
         [
-            (
-                Reject::UnknownTransport {
-                    transport: Some("tobi".into()),
-                },
-                "Transport unknown",
-            ),
+            (Reject::UnknownTransport { transport: Some("tobi".into()) }, "Transport unknown"),
             (Reject::UnknownSid { sid: "x".into() }, "Session ID unknown"),
-            (
-                Reject::BadHandshakeMethod {
-                    method: Method::PUT,
-                },
-                "Bad handshake method",
-            ),
-            (
-                Reject::BadRequest(BadRequest::TransportHandshake),
-                "Bad request",
-            ),
+            (Reject::BadHandshakeMethod { method: Method::PUT }, "Bad handshake method"),
+            (Reject::BadRequest(BadRequest::TransportHandshake), "Bad request"),
             (Reject::Forbidden { message: None }, "Forbidden"),
-            (
-                Reject::UnsupportedProtocolVersion { protocol: 3 },
-                "Unsupported protocol version",
-            ),
+            (Reject::UnsupportedProtocolVersion { protocol: 3 }, "Unsupported protocol version"),
         ]
     }
 
@@ -214,15 +186,9 @@ mod tests {
         for (code, (reject, message)) in every().into_iter().enumerate() {
             let response = reject.response(false);
             assert_eq!(usize::from(reject.code()), code);
-            assert_eq!(
-                (reject.message(), reject.to_string().as_str()),
-                (message, message)
-            );
+            assert_eq!((reject.message(), reject.to_string().as_str()), (message, message));
             assert_eq!(response.status(), if code == 4 { 403 } else { 400 });
-            assert_eq!(
-                response.body(),
-                format!(r#"{{"code":{code},"message":"{message}"}}"#).as_bytes()
-            );
+            assert_eq!(response.body(), format!(r#"{{"code":{code},"message":"{message}"}}"#).as_bytes());
             assert_eq!(response.headers().len(), 1, "no cache-control");
             assert_eq!(response.headers()["content-type"], "application/json");
         }
@@ -237,10 +203,7 @@ mod tests {
             assert_eq!(response.headers().len(), 3);
             assert_eq!(response.headers()["connection"], "close");
             assert_eq!(response.headers()["content-type"], "text/html");
-            assert_eq!(
-                response.headers()["content-length"],
-                message.len().to_string().as_str()
-            );
+            assert_eq!(response.headers()["content-length"], message.len().to_string().as_str());
         }
     }
 
@@ -248,10 +211,7 @@ mod tests {
     fn the_applications_text_replaces_forbidden() {
         let response = forbidden(Some("Thou shall \"not\" pass"), false);
         assert_eq!(response.status(), 403);
-        assert_eq!(
-            response.body(),
-            r#"{"code":4,"message":"Thou shall \"not\" pass"}"#
-        );
+        assert_eq!(response.body(), r#"{"code":4,"message":"Thou shall \"not\" pass"}"#);
         assert_eq!(forbidden(Some("no"), true).body(), "no");
         assert_eq!(forbidden(None, true).status(), 400);
     }

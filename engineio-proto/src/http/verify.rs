@@ -17,10 +17,7 @@ pub struct SessionView {
 impl SessionView {
     /// A view of a session of revision 4.
     pub const fn new(transport: TransportKind) -> Self {
-        SessionView {
-            transport,
-            protocol: 4,
-        }
+        SessionView { transport, protocol: 4 }
     }
 }
 
@@ -69,16 +66,10 @@ pub enum Verdict {
 /// let verdict = verify(&request.into_parts().0, &Config::default(), |_sid| None);
 /// assert!(matches!(verdict, Verdict::Handshake(_)));
 /// ```
-pub fn verify(
-    parts: &Parts,
-    config: &Config,
-    lookup: impl FnOnce(&str) -> Option<SessionView>,
-) -> Verdict {
+pub fn verify(parts: &Parts, config: &Config, lookup: impl FnOnce(&str) -> Option<SessionView>) -> Verdict {
     let upgrade = is_upgrade(parts);
-    judge(parts, config, lookup, upgrade).unwrap_or_else(|reject| Verdict::Respond {
-        response: Box::new(reject.response(upgrade)),
-        reject,
-    })
+    judge(parts, config, lookup, upgrade)
+        .unwrap_or_else(|reject| Verdict::Respond { response: Box::new(reject.response(upgrade)), reject })
 }
 
 fn judge(
@@ -92,39 +83,22 @@ fn judge(
         .transport()
         .and_then(TransportKind::from_name)
         .filter(|kind| config.transports().contains(kind))
-        .ok_or_else(|| Reject::UnknownTransport {
-            transport: query.transport().map(str::to_owned),
-        })?;
-    let mismatch = |previous| {
-        Reject::BadRequest(BadRequest::TransportMismatch {
-            transport,
-            previous,
-        })
-    };
+        .ok_or_else(|| Reject::UnknownTransport { transport: query.transport().map(str::to_owned) })?;
+    let mismatch = |previous| Reject::BadRequest(BadRequest::TransportMismatch { transport, previous });
 
     let verdict = if let Some(sid) = query.sid() {
-        let session = lookup(sid).ok_or_else(|| Reject::UnknownSid {
-            sid: sid.to_owned(),
-        })?;
+        let session = lookup(sid).ok_or_else(|| Reject::UnknownSid { sid: sid.to_owned() })?;
         if !upgrade && session.transport != transport {
             return Err(mismatch(session.transport));
         }
         let (protocol, previous) = (query.protocol(), session.protocol);
         if protocol != previous {
-            return Err(Reject::BadRequest(BadRequest::ProtocolMismatch {
-                protocol,
-                previous,
-            }));
+            return Err(Reject::BadRequest(BadRequest::ProtocolMismatch { protocol, previous }));
         }
-        Verdict::Session {
-            sid: Sid::new(sid),
-            upgrade,
-        }
+        Verdict::Session { sid: Sid::new(sid), upgrade }
     } else {
         if parts.method != Method::GET {
-            return Err(Reject::BadHandshakeMethod {
-                method: parts.method.clone(),
-            });
+            return Err(Reject::BadHandshakeMethod { method: parts.method.clone() });
         }
         if transport == TransportKind::WebSocket && !upgrade {
             return Err(Reject::BadRequest(BadRequest::TransportHandshake));

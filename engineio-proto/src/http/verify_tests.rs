@@ -1,1 +1,148 @@
+use super::*;
+use crate::http::empty;
+use TransportKind::{Polling, WebSocket};
 
+/// A request in one line: method, query, and `upgrade` where it is one.
+fn parts(line: &str) -> Parts {
+    let mut words = line.split(' ');
+    let (method, query) = (words.next().unwrap(), words.next().unwrap());
+    let mut request = http::Request::builder().method(method).uri(format!("/engine.io/?{query}"));
+    if words.next() == Some("upgrade") {
+        request = request.header("connection", "Upgrade").header("upgrade", "websocket");
+    }
+    request.body(()).unwrap().into_parts().0
+}
+
+/// A server that knows the session `poll` by polling and `ws` by WebSocket.
+fn judged(line: &str, config: &Config) -> Verdict {
+    verify(&parts(line), config, |sid| match sid {
+        "poll" => Some(SessionView::new(Polling)),
+        "ws" => Some(SessionView::new(WebSocket)),
+        _ => None,
+    })
+}
+
+fn refused(line: &str) -> Reject {
+    match judged(line, &Config::default()) {
+        Verdict::Respond { response, reject } => {
+            let expected = reject.response(line.ends_with("upgrade"));
+            assert_eq!((response.status(), response.body()), (expected.status(), expected.body()));
+            assert_ne!(response.status(), empty(http::StatusCode::OK).status());
+            reject
+        }
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn mismatch(transport: TransportKind, previous: TransportKind) -> Reject {
+    Reject::BadRequest(BadRequest::TransportMismatch { transport, previous })
+}
+
+#[test]
+fn a_handshake_names_its_transport() {
+    for (line, transport) in [
+        ("GET EIO=4&transport=polling", Polling),
+        ("GET transport=polling&t=abc&EIO=4&token=x", Polling),
+        ("GET EIO=4&transport=websocket upgrade", WebSocket),
+    ] {
+        let verdict = judged(line, &Config::default());
+        assert!(matches!(verdict, Verdict::Handshake(found) if found.transport == transport), "{line}");
+    }
+}
+
+#[test]
+fn a_request_of_a_session_finds_it() {
+    for (line, name, up) in [
+        ("GET EIO=4&transport=polling&sid=poll", "poll", false),
+        ("POST EIO=4&transport=polling&sid=poll", "poll", false),
+        ("DELETE EIO=4&transport=polling&sid=poll", "poll", false),
+        ("GET EIO=4&transport=websocket&sid=poll upgrade", "poll", true),
+        // Refused by the session itself, which goes on.
+        ("GET EIO=4&transport=websocket&sid=ws upgrade", "ws", true),
+        // Also this, with 500.
+        ("GET EIO=4&transport=websocket&sid=ws", "ws", false),
+    ] {
+        let verdict = judged(line, &Config::default());
+        assert!(matches!(verdict, Verdict::Session { sid, upgrade } if &*sid == name && upgrade == up), "{line}");
+    }
+}
+
+#[test]
+fn the_transport_is_judged_before_everything_else() {
+    for name in ["tobi", "constructor", "__proto__", "webtransport", "Polling", ""] {
+        for rest in ["", "&EIO=3", "&EIO=4&sid=none", "&EIO=4 upgrade"] {
+            let line = format!("PUT transport={name}{rest}");
+            assert_eq!(refused(&line), Reject::UnknownTransport { transport: Some(name.into()) });
+        }
+    }
+    assert_eq!(refused("GET EIO=4"), Reject::UnknownTransport { transport: None });
+    assert_eq!(refused("GET  upgrade"), Reject::UnknownTransport { transport: None });
+}
+
+#[test]
+fn a_transport_that_is_not_allowed_is_unknown() {
+    let config = Config::builder().transports([Polling]).build().unwrap();
+    for line in ["GET EIO=4&transport=websocket upgrade", "GET EIO=4&transport=websocket&sid=poll upgrade"] {
+        let Verdict::Respond { reject, .. } = judged(line, &config) else { panic!("{line}") };
+        assert_eq!(reject, Reject::UnknownTransport { transport: Some("websocket".into()) });
+    }
+}
+
+#[test]
+fn an_unknown_session_is_refused_before_its_revision() {
+    for rest in ["", "&EIO=4", "&EIO=3", "&EIO=4 upgrade"] {
+        let line = format!("GET transport=polling&sid=test{rest}");
+        assert_eq!(refused(&line), Reject::UnknownSid { sid: "test".into() });
+    }
+}
+
+#[test]
+fn a_session_is_held_to_its_transport() {
+    assert_eq!(refused("GET EIO=4&transport=polling&sid=ws"), mismatch(Polling, WebSocket));
+    assert_eq!(refused("POST EIO=3&transport=polling&sid=ws"), mismatch(Polling, WebSocket));
+    assert_eq!(refused("GET EIO=4&transport=websocket&sid=poll"), mismatch(WebSocket, Polling));
+}
+
+#[test]
+fn a_session_is_held_to_its_revision() {
+    let reject = Reject::BadRequest(BadRequest::ProtocolMismatch { protocol: 3, previous: 4 });
+    for line in [
+        "GET EIO=3&transport=polling&sid=poll",
+        "POST transport=polling&sid=poll",
+        "GET EIO=3&transport=websocket&sid=poll upgrade",
+    ] {
+        assert_eq!(refused(line), reject, "{line}");
+    }
+}
+
+#[test]
+fn a_handshake_is_a_get() {
+    for method in ["POST", "PUT", "HEAD", "DELETE", "OPTIONS"] {
+        let reject = Reject::BadHandshakeMethod { method: method.parse().unwrap() };
+        assert_eq!(refused(&format!("{method} EIO=4&transport=polling")), reject);
+        assert_eq!(refused(&format!("{method} EIO=3&transport=websocket")), reject);
+    }
+}
+
+#[test]
+fn a_websocket_handshake_is_an_upgrade() {
+    let reject = Reject::BadRequest(BadRequest::TransportHandshake);
+    assert_eq!(refused("GET EIO=4&transport=websocket"), reject);
+    assert_eq!(refused("GET EIO=3&transport=websocket"), reject);
+}
+
+#[test]
+fn only_revision_4_is_spoken() {
+    let reject = Reject::UnsupportedProtocolVersion { protocol: 3 };
+    for rest in ["", "&EIO=3", "&EIO=5", "&EIO=abc"] {
+        assert_eq!(refused(&format!("GET transport=polling{rest}")), reject);
+        assert_eq!(refused(&format!("GET transport=websocket{rest} upgrade")), reject, "before the 101");
+    }
+}
+
+/// CVE-2023-31125. The reference answers 101, then closes.
+#[test]
+fn an_upgrade_to_polling_is_refused() {
+    assert_eq!(refused("GET EIO=4&transport=polling upgrade"), mismatch(Polling, WebSocket));
+    assert_eq!(refused("GET EIO=4&transport=polling&sid=poll upgrade"), mismatch(Polling, WebSocket));
+}

@@ -12,13 +12,13 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Whether the request asks to become a WebSocket.
 pub(super) fn is_upgrade(parts: &Parts) -> bool {
-    has_token(parts, header::CONNECTION, "upgrade")
-        && has_token(parts, header::UPGRADE, "websocket")
+    has_token(parts, header::CONNECTION, "upgrade") && has_token(parts, header::UPGRADE, "websocket")
 }
 
 /// Answers an upgrade request: `101` with `Sec-WebSocket-Accept`, or the refusal of a bad one.
 ///
 /// As the reference's WebSocket library does, the first subprotocol asked for is granted. No extension is.
+#[allow(clippy::result_large_err)] // Both sides are responses.
 pub fn accept_websocket(parts: &Parts) -> Result<Response, Response> {
     if parts.method != Method::GET {
         return Err(refuse_upgrade("Invalid HTTP method"));
@@ -32,16 +32,9 @@ pub fn accept_websocket(parts: &Parts) -> Result<Response, Response> {
         .map(HeaderValue::as_bytes)
         .filter(|key| BASE64.decode(key).is_ok_and(|nonce| nonce.len() == 16))
         .ok_or_else(|| refuse_upgrade("Missing or invalid Sec-WebSocket-Key header"))?;
-    if parts
-        .headers
-        .get(header::SEC_WEBSOCKET_VERSION)
-        .is_none_or(|version| version != "13")
-    {
+    if parts.headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         let mut refusal = refuse_upgrade("Missing or invalid Sec-WebSocket-Version header");
-        refusal.headers_mut().insert(
-            header::SEC_WEBSOCKET_VERSION,
-            HeaderValue::from_static("13"),
-        );
+        refusal.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return Err(refusal);
     }
 
@@ -51,11 +44,7 @@ pub fn accept_websocket(parts: &Parts) -> Result<Response, Response> {
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     // Base64 is a valid value, and so is a token of one.
-    headers.extend(
-        HeaderValue::try_from(accept)
-            .ok()
-            .map(|accept| (header::SEC_WEBSOCKET_ACCEPT, accept)),
-    );
+    headers.extend(HeaderValue::try_from(accept).ok().map(|accept| (header::SEC_WEBSOCKET_ACCEPT, accept)));
     let protocol = tokens(parts, header::SEC_WEBSOCKET_PROTOCOL).next();
     headers.extend(
         protocol
@@ -106,10 +95,7 @@ mod tests {
         assert_eq!(response.headers().len(), 3);
         assert_eq!(response.headers()["upgrade"], "websocket");
         assert_eq!(response.headers()["connection"], "Upgrade");
-        assert_eq!(
-            response.headers()["sec-websocket-accept"],
-            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        );
+        assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]
@@ -123,33 +109,15 @@ mod tests {
         for (name, value, text) in [
             ("upgrade", "h2c", "Invalid Upgrade header"),
             ("connection", "close", "Invalid Upgrade header"),
-            (
-                "sec-websocket-key",
-                "short",
-                "Missing or invalid Sec-WebSocket-Key header",
-            ),
-            (
-                "sec-websocket-key",
-                "dGhlIHNhbXBsZQ==",
-                "Missing or invalid Sec-WebSocket-Key header",
-            ),
-            (
-                "sec-websocket-version",
-                "12",
-                "Missing or invalid Sec-WebSocket-Version header",
-            ),
+            ("sec-websocket-key", "short", "Missing or invalid Sec-WebSocket-Key header"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZQ==", "Missing or invalid Sec-WebSocket-Key header"),
+            ("sec-websocket-version", "12", "Missing or invalid Sec-WebSocket-Version header"),
         ] {
             let refusal = accept_websocket(&parts(&[(name, value)])).unwrap_err();
-            assert_eq!(
-                (refusal.status(), &refusal.body()[..]),
-                (StatusCode::BAD_REQUEST, text.as_bytes())
-            );
+            assert_eq!((refusal.status(), &refusal.body()[..]), (StatusCode::BAD_REQUEST, text.as_bytes()));
         }
         let mut post = parts(&[]);
         post.method = Method::POST;
-        assert_eq!(
-            accept_websocket(&post).unwrap_err().body(),
-            "Invalid HTTP method"
-        );
+        assert_eq!(accept_websocket(&post).unwrap_err().body(), "Invalid HTTP method");
     }
 }

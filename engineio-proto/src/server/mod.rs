@@ -5,6 +5,8 @@ mod outbox;
 mod polling;
 mod probe;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub use session::Session;
 
@@ -81,33 +83,19 @@ pub enum Transmit {
 impl PartialEq for Transmit {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (
-                Transmit::Respond { id, response },
-                Transmit::Respond {
-                    id: other_id,
-                    response: other,
-                },
-            ) => {
+            (Transmit::Respond { id, response }, Transmit::Respond { id: other_id, response: other }) => {
                 id == other_id
                     && response.status() == other.status()
                     && response.headers() == other.headers()
                     && response.body() == other.body()
             }
-            (
-                Transmit::Receive { id, limit },
-                Transmit::Receive {
-                    id: other_id,
-                    limit: other,
-                },
-            ) => (id, limit) == (other_id, other),
+            (Transmit::Receive { id, limit }, Transmit::Receive { id: other_id, limit: other }) => {
+                (id, limit) == (other_id, other)
+            }
             (Transmit::Abort { id }, Transmit::Abort { id: other }) => id == other,
-            (
-                Transmit::Packet { id, packet },
-                Transmit::Packet {
-                    id: other_id,
-                    packet: other,
-                },
-            ) => (id, packet) == (other_id, other),
+            (Transmit::Packet { id, packet }, Transmit::Packet { id: other_id, packet: other }) => {
+                (id, packet) == (other_id, other)
+            }
             (Transmit::Close { id }, Transmit::Close { id: other }) => id == other,
             _ => false,
         }

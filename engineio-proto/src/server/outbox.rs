@@ -1,1 +1,149 @@
-//! skeleton
+//! What waits for the client, bounded in bytes, and the one credit that lets it leave.
+
+use super::{Pressure, SendError};
+use crate::{Data, Packet};
+use std::collections::VecDeque;
+
+/// The queue is given back beyond this many places, kept below: a steady flow does not allocate.
+const KEPT: usize = 32;
+
+/// Packets in order, from `send` until the driver has reported them flushed.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    queue: VecDeque<Packet>,
+    /// The cost of what is in the queue.
+    queued: usize,
+    /// The cost of what left and is not flushed.
+    under_way: usize,
+    credit: Credit,
+    /// Somebody was told to wait.
+    awaited: bool,
+}
+
+/// Whether a WebSocket takes a batch. (Polling has its own credit: a GET that waits.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Credit {
+    Free,
+    /// A batch is being handed out.
+    Lending,
+    /// A batch has been handed out and is not flushed.
+    Spent,
+}
+
+/// What a packet takes of the limit: its data and its place in the queue, so that empty messages are bounded, too.
+fn cost(packet: &Packet) -> usize {
+    packet.body().len() + size_of::<Packet>()
+}
+
+impl Outbox {
+    pub(super) fn new() -> Self {
+        Outbox { queue: VecDeque::new(), queued: 0, under_way: 0, credit: Credit::Free, awaited: false }
+    }
+
+    /// Queues a packet of the protocol's own, for which there is always room.
+    pub(super) fn push(&mut self, packet: Packet) {
+        self.queued += cost(&packet);
+        self.queue.push_back(packet);
+    }
+
+    /// Queues all or nothing.
+    #[inline]
+    pub(super) fn send(&mut self, batch: impl IntoIterator<Item = Data>, limit: usize) -> Result<Pressure, SendError> {
+        let (length, queued) = (self.queue.len(), self.queued);
+        for data in batch {
+            self.push(Packet::Message(data));
+            if self.buffered() > limit {
+                self.queue.truncate(length);
+                self.queued = queued;
+                self.awaited = true;
+                return Err(SendError::Full);
+            }
+        }
+        let pressure = self.pressure(limit);
+        self.awaited |= pressure == Pressure::High;
+        Ok(pressure)
+    }
+
+    /// The next packet for the WebSocket, if it takes one.
+    pub(super) fn lend(&mut self) -> Option<Packet> {
+        if self.credit == Credit::Spent {
+            return None;
+        }
+        let packet = self.queue.pop_front();
+        match &packet {
+            Some(packet) => {
+                let cost = cost(packet);
+                self.queued -= cost;
+                self.under_way += cost;
+                self.credit = Credit::Lending;
+            }
+            None => {
+                self.trim();
+                if self.credit == Credit::Lending {
+                    self.credit = Credit::Spent;
+                }
+            }
+        }
+        packet
+    }
+
+    /// Everything, for the GET that waits.
+    pub(super) fn take(&mut self, write: impl FnOnce(&VecDeque<Packet>) -> bytes::Bytes) -> bytes::Bytes {
+        let body = write(&self.queue);
+        self.queue.clear();
+        self.trim();
+        self.under_way += std::mem::take(&mut self.queued);
+        body
+    }
+
+    /// A batch that did not come from the queue left for the WebSocket.
+    pub(super) fn spend(&mut self) {
+        self.credit = Credit::Spent;
+    }
+
+    /// The WebSocket takes the next batch.
+    pub(super) fn free(&mut self) {
+        self.credit = Credit::Free;
+    }
+
+    /// What was under way has arrived. Answers whether somebody waits for that and need not any longer.
+    pub(super) fn arrived(&mut self, limit: usize) -> bool {
+        self.under_way = 0;
+        let relieved = self.awaited && self.pressure(limit) == Pressure::Low;
+        self.awaited &= !relieved;
+        relieved
+    }
+
+    /// Drops all, memory included.
+    pub(super) fn clear(&mut self) {
+        *self = Outbox::new();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether the WebSocket would take a batch.
+    pub(super) fn is_free(&self) -> bool {
+        self.credit == Credit::Free
+    }
+
+    pub(super) fn buffered(&self) -> usize {
+        self.queued + self.under_way
+    }
+
+    pub(super) fn pressure(&self, limit: usize) -> Pressure {
+        if self.buffered() > limit / 2 { Pressure::High } else { Pressure::Low }
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.queue.capacity()
+    }
+
+    fn trim(&mut self) {
+        if self.queue.capacity() > KEPT {
+            self.queue.shrink_to(KEPT / 2);
+        }
+    }
+}

@@ -1,1 +1,187 @@
-//! skeleton
+//! The polling side of a session: the GET that waits, the POST that is read.
+
+use super::{RequestId, Session, Transmit};
+use crate::{
+    CloseReason, Packet,
+    http::{BadRequest, Reject, Response, empty},
+    payload,
+};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
+
+use super::session::State;
+use crate::TransportKind;
+
+/// The requests of a session that have no answer yet: at most one of each.
+#[derive(Debug, Default)]
+pub(super) struct Polling {
+    pub(super) get: Option<Get>,
+    pub(super) post: Option<RequestId>,
+}
+
+/// A GET that waits for packets.
+#[derive(Debug)]
+pub(super) struct Get {
+    id: RequestId,
+    /// The browser is an Internet Explorer, which would look for scripts in the answer.
+    old_ie: bool,
+}
+
+impl Get {
+    pub(super) fn new(id: RequestId, parts: &Parts) -> Self {
+        let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let old_ie = agent.is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"));
+        Get { id, old_ie }
+    }
+}
+
+impl Session {
+    pub(super) fn on_request(&mut self, id: RequestId, parts: &Parts) {
+        match self.state {
+            State::Polling | State::Probing(_) => match parts.method {
+                Method::GET => self.on_get(Get::new(id, parts)),
+                Method::POST => self.on_post(id, parts),
+                _ => self.respond(id, empty(StatusCode::INTERNAL_SERVER_ERROR)),
+            },
+            // A request that was verified a moment too early.
+            State::WebSocket(_) => {
+                let (transport, previous) = (TransportKind::Polling, TransportKind::WebSocket);
+                let reject = Reject::BadRequest(BadRequest::TransportMismatch { transport, previous });
+                self.respond(id, reject.response(false));
+            }
+            State::Closed(_) => {
+                let reject = Reject::UnknownSid { sid: self.sid.to_string() };
+                self.respond(id, reject.response(false));
+            }
+        }
+    }
+
+    fn on_get(&mut self, get: Get) {
+        self.release_get();
+        if self.polling.get.is_some() {
+            // Two polls overlap: the first is told of the end.
+            self.finish(CloseReason::TransportError);
+            return self.respond(get.id, empty(StatusCode::BAD_REQUEST));
+        }
+        // Who asks for more has got what went before.
+        let relieved = self.outbox.arrived(self.config.outbox_limit());
+        self.relieve(relieved);
+        if self.closing.is_some() && self.outbox.is_empty() {
+            // The reference writes a noop to set the poll going, then the close that was queued.
+            self.answer(get, &[Packet::Noop, Packet::Close]);
+            return self.finish(CloseReason::ForcedClose);
+        }
+        self.polling.get = Some(get);
+    }
+
+    /// Answers the GET that waits, if there is something to say.
+    pub(super) fn release_get(&mut self) {
+        let probed = matches!(&self.state, State::Probing(probe) if probe.probed);
+        if self.outbox.is_empty() && !probed {
+            return;
+        }
+        let Some(get) = self.polling.get.take() else {
+            return;
+        };
+        if self.outbox.is_empty() {
+            // The client cannot move to the WebSocket before its poll is over.
+            self.answer(get, &[Packet::Noop]);
+        } else {
+            let body = self.outbox.take(|queue| payload::encode(queue));
+            self.respond(get.id, packets(body, get.old_ie));
+        }
+    }
+
+    fn on_post(&mut self, id: RequestId, parts: &Parts) {
+        let binary = |value: &HeaderValue| {
+            let value = value.to_str().unwrap_or_default();
+            let kind = value.split(';').next().unwrap_or_default();
+            kind.trim().eq_ignore_ascii_case("application/octet-stream")
+        };
+        let overlap = self.polling.post.is_some();
+        if overlap || parts.headers.get(header::CONTENT_TYPE).is_some_and(binary) {
+            self.finish(CloseReason::TransportError);
+            return self.respond(id, empty(StatusCode::BAD_REQUEST));
+        }
+        self.polling.post = Some(id);
+        self.transmits.push_back(Transmit::Receive { id, limit: self.config.max_payload() });
+    }
+
+    pub(super) fn on_body(&mut self, id: RequestId, body: Bytes) {
+        if body.len() > self.config.max_payload() {
+            return self.on_body_too_large(id);
+        }
+        if self.polling.post.take_if(|post| *post == id).is_none() {
+            return;
+        }
+        self.respond(id, ok());
+        let packets = match payload::decode_bytes(body) {
+            Ok(packets) => packets,
+            Err(_) => return self.on_malformed(),
+        };
+        for packet in packets {
+            match packet {
+                Ok(packet) => self.on_packet(packet),
+                Err(_) => self.on_malformed(),
+            }
+            if self.is_closed() {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn on_body_too_large(&mut self, id: RequestId) {
+        if self.polling.post.take_if(|post| *post == id).is_some() {
+            self.respond(id, empty(StatusCode::PAYLOAD_TOO_LARGE));
+        }
+    }
+
+    pub(super) fn on_aborted(&mut self, id: RequestId) {
+        let get = self.polling.get.take_if(|get| get.id == id).is_some();
+        let post = self.polling.post.take_if(|post| *post == id).is_some();
+        // A POST that outlived the upgrade is of no consequence.
+        if (get || post) && self.transport() == TransportKind::Polling {
+            self.finish(CloseReason::TransportError);
+        }
+    }
+
+    /// Answers a GET with these packets.
+    pub(super) fn answer(&mut self, get: Get, batch: &[Packet]) {
+        self.respond(get.id, packets(payload::encode(batch), get.old_ie));
+    }
+
+    pub(super) fn respond(&mut self, id: RequestId, response: Response) {
+        self.transmits.push_back(Transmit::Respond { id, response: Box::new(response) });
+    }
+}
+
+/// The answer to a handshake or a poll.
+pub(super) fn answer_handshake(get: &Get, batch: &[Packet], cookie: Option<HeaderValue>) -> Transmit {
+    let mut response = packets(payload::encode(batch), get.old_ie);
+    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    Transmit::Respond { id: get.id, response: Box::new(response) }
+}
+
+fn packets(body: Bytes, old_ie: bool) -> Response {
+    let mut response = success("text/plain; charset=UTF-8", body);
+    if old_ie {
+        let name = HeaderName::from_static("x-xss-protection");
+        response.headers_mut().insert(name, HeaderValue::from_static("0"));
+    }
+    response
+}
+
+/// The answer to a POST; `text/html` since Internet Explorer offered anything else as a download.
+fn ok() -> Response {
+    success("text/html", Bytes::from_static(b"ok"))
+}
+
+fn success(content_type: &'static str, body: Bytes) -> Response {
+    let mut response = empty(StatusCode::OK);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    *response.body_mut() = body;
+    response
+}

@@ -1,1 +1,71 @@
-//! skeleton
+//! The upgrade from polling to a WebSocket: `2probe`, `3probe`, `5`.
+
+use super::{Event, Session, Transmit, WebSocketId, heartbeat::after, session::State};
+use crate::{Data, Instant, Packet, Text, TransportKind};
+
+const PROBE: &str = "probe";
+
+/// A WebSocket that is not yet the session's transport.
+#[derive(Debug)]
+pub(super) struct Probe {
+    pub(super) id: WebSocketId,
+    pub(super) deadline: Instant,
+    /// `2probe` came and was answered.
+    pub(super) probed: bool,
+}
+
+impl Session {
+    pub(super) fn on_websocket(&mut self, id: WebSocketId) {
+        let wanted = !self.config.upgrades(TransportKind::Polling).is_empty();
+        if wanted && matches!(self.state, State::Polling) {
+            let deadline = after(self.now, self.config.upgrade_timeout());
+            self.state = State::Probing(Probe { id, deadline, probed: false });
+        } else {
+            // One at a time, and only once: the first goes on.
+            self.transmits.push_back(Transmit::Close { id });
+        }
+    }
+
+    /// A message on the WebSocket that probes. Anything out of order ends the probe, not the session.
+    pub(super) fn on_probe_message(&mut self, data: Data) {
+        let State::Probing(probe) = &mut self.state else {
+            return;
+        };
+        let packet = match data {
+            Data::Text(text) if text.len() <= self.config.max_payload() => Packet::decode_text(text).ok(),
+            _ => None,
+        };
+        let id = probe.id;
+        match packet {
+            Some(Packet::Ping(text)) if text == PROBE && !probe.probed => {
+                probe.probed = true;
+                self.outbox.spend();
+                let packet = Packet::Pong(Text::from_static(PROBE));
+                self.transmits.push_back(Transmit::Packet { id, packet });
+            }
+            Some(Packet::Upgrade) if probe.probed => self.upgrade(id),
+            _ => {
+                self.transmits.push_back(Transmit::Close { id });
+                self.end_probe();
+            }
+        }
+    }
+
+    /// Back to polling alone.
+    pub(super) fn end_probe(&mut self) {
+        self.state = State::Polling;
+    }
+
+    fn upgrade(&mut self, id: WebSocketId) {
+        self.state = State::WebSocket(id);
+        if let Some(get) = self.polling.get.take() {
+            // The client should have waited for it.
+            self.answer(get, &[Packet::Noop]);
+        }
+        self.heartbeat.restart(self.now, self.config.ping_interval());
+        self.events.push_back(Event::Upgraded);
+        let relieved = self.outbox.arrived(self.config.outbox_limit());
+        self.relieve(relieved);
+        self.finish_close();
+    }
+}

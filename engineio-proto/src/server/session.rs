@@ -1,102 +1,496 @@
-//! skeleton
-use super::*;
-use crate::{Config, Data, Instant, Sid, TransportKind, http::SessionView};
+//! The session itself: its state, its inputs, commands and outputs.
+
+use super::{
+    Event, Pressure, RequestId, SendError, Transmit, WebSocketId,
+    heartbeat::{Due, Heartbeat, after},
+    outbox::Outbox,
+    polling::{Get, Polling, answer_handshake},
+    probe::Probe,
+};
+use crate::{
+    CloseReason, Config, Data, Instant, Packet, Sid, TransportKind,
+    http::{SessionView, set_cookie},
+};
 use bytes::Bytes;
 use http::request::Parts;
-use std::sync::Arc;
-/// One session.
+use std::{collections::VecDeque, sync::Arc};
+
+/// One client's session on the server.
+///
+/// See the [crate's documentation](crate#how-to-drive-a-session) for how to drive it.
+///
+/// ```
+/// use engineio_proto::{Config, Data, Instant, Packet, Sid};
+/// use engineio_proto::server::{Event, Session, Transmit, WebSocketId};
+/// # fn main() {
+/// # #[allow(clippy::disallowed_methods)]
+/// let now = Instant::now();
+/// let id = WebSocketId(1);
+/// let mut session = Session::open_websocket(Config::default().into(), Sid::new("S"), id, now);
+///
+/// // The handshake leaves ...
+/// let Some(Transmit::Packet { packet: Packet::Open(json), .. }) = session.poll_transmit() else { panic!() };
+/// assert!(json.starts_with(r#"{"sid":"S","upgrades":[],"#));
+/// assert_eq!(session.poll_transmit(), None);
+/// session.handle_flushed(id, now);
+///
+/// // ... a message comes and is echoed.
+/// session.handle_message(id, Data::from("4hello"), now);
+/// assert_eq!(session.poll_transmit(), None);
+/// let Some(Event::Message(data)) = session.poll_event() else { panic!() };
+/// session.send(data).unwrap();
+/// let packet = Packet::Message(Data::from("hello"));
+/// assert_eq!(session.poll_transmit(), Some(Transmit::Packet { id, packet }));
+/// # }
+/// ```
 #[derive(Debug)]
-pub struct Session(Sid);
-#[allow(missing_docs, unused_variables, clippy::todo)]
+pub struct Session {
+    pub(super) config: Arc<Config>,
+    pub(super) sid: Sid,
+    /// The latest time that an input brought.
+    pub(super) now: Instant,
+    pub(super) state: State,
+    /// Until when a graceful close waits for the outbox. A close is not a state of its own: it goes on over whichever
+    /// transport there is, and an upgrade may finish meanwhile.
+    pub(super) closing: Option<Instant>,
+    pub(super) polling: Polling,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) outbox: Outbox,
+    pub(super) transmits: VecDeque<Transmit>,
+    pub(super) events: VecDeque<Event>,
+}
+
+/// Where the session is.
+///
+/// ```text
+///    open_polling                                        open_websocket
+///         v                                                    v
+///      Polling --WebSocket attached--> Probing --"5"--> WebSocket
+///         ^---- probe failed or timed out ----|             |
+///         `------------------> Closed <-----------------------'
+/// ```
+///
+/// Everything leads to Closed: the client, a fault, a timeout, `discard`, and `close` when the outbox is empty.
+#[derive(Debug)]
+pub(super) enum State {
+    Polling,
+    Probing(Probe),
+    WebSocket(WebSocketId),
+    /// With the transport that was the last.
+    Closed(TransportKind),
+}
+
+/// Queues of transmits and events are given back beyond this many places.
+const KEPT: usize = 32;
+
+/// A handshake by polling and by WebSocket.
 impl Session {
-    pub fn open_polling(
-        config: Arc<Config>,
-        sid: Sid,
-        id: RequestId,
-        parts: &Parts,
-        now: Instant,
-    ) -> Session {
-        todo!()
+    /// Opens a session by polling. [`Session::poll_transmit`] has the answer to the request: the handshake, the initial
+    /// packet, the cookie.
+    pub fn open_polling(config: Arc<Config>, sid: Sid, id: RequestId, parts: &Parts, now: Instant) -> Self {
+        let cookie = config.cookie().and_then(|cookie| set_cookie(cookie, &sid));
+        let mut session = Session::new(config, sid, State::Polling, now);
+        let batch = session.handshake();
+        session.transmits.push_back(answer_handshake(&Get::new(id, parts), &batch, cookie));
+        session
     }
-    pub fn open_websocket(config: Arc<Config>, sid: Sid, id: WebSocketId, now: Instant) -> Session {
-        todo!()
+
+    /// Opens a session by WebSocket. [`Session::poll_transmit`] has the first batch: the handshake, the initial packet.
+    pub fn open_websocket(config: Arc<Config>, sid: Sid, id: WebSocketId, now: Instant) -> Self {
+        let mut session = Session::new(config, sid, State::WebSocket(id), now);
+        for packet in session.handshake() {
+            session.outbox.push(packet);
+        }
+        session
     }
+
+    fn new(config: Arc<Config>, sid: Sid, state: State, now: Instant) -> Self {
+        Session {
+            heartbeat: Heartbeat::new(now, config.ping_interval()),
+            config,
+            sid,
+            now,
+            state,
+            closing: None,
+            polling: Polling::default(),
+            outbox: Outbox::new(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    fn handshake(&self) -> Vec<Packet> {
+        #[derive(serde::Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Open<'a> {
+            sid: &'a str,
+            upgrades: &'a [&'a str],
+            ping_interval: u128,
+            ping_timeout: u128,
+            max_payload: usize,
+        }
+        let open = Open {
+            sid: &self.sid,
+            upgrades: self.config.upgrades(self.transport()),
+            ping_interval: self.config.ping_interval().as_millis(),
+            ping_timeout: self.config.ping_timeout().as_millis(),
+            max_payload: self.config.max_payload(),
+        };
+        // Nothing in it can fail to become JSON.
+        let open = Packet::Open(serde_json::to_string(&open).unwrap_or_default().into());
+        let initial = self.config.initial_packet().cloned().map(Packet::Message);
+        std::iter::once(open).chain(initial).collect()
+    }
+}
+
+/// Inputs: something happened. Drain the outputs after each.
+impl Session {
+    /// A request with this session's name came, no upgrade. Answered at once, or
+    /// [`Transmit::Receive`], or it waits for packets.
     pub fn handle_request(&mut self, id: RequestId, parts: &Parts, now: Instant) {
-        todo!()
+        self.clock(now);
+        self.on_request(id, parts);
     }
+
+    /// The body of a POST came, after [`Transmit::Receive`].
     pub fn handle_body(&mut self, id: RequestId, body: Bytes, now: Instant) {
-        todo!()
+        self.clock(now);
+        self.on_body(id, body);
     }
+
+    /// The body of a POST is longer than the limit. Answered with 413; the session goes on.
     pub fn handle_body_too_large(&mut self, id: RequestId, now: Instant) {
-        todo!()
+        self.clock(now);
+        self.on_body_too_large(id);
     }
+
+    /// The client went away from a request before its answer: a GET that waits, or a POST whose body is being read. For any
+    /// other request nothing happens.
     pub fn handle_aborted(&mut self, id: RequestId, now: Instant) {
-        todo!()
+        self.clock(now);
+        self.on_aborted(id);
     }
+
+    /// A WebSocket was accepted for this session, for an upgrade.
     pub fn handle_websocket(&mut self, id: WebSocketId, now: Instant) {
-        todo!()
+        self.clock(now);
+        self.on_websocket(id);
     }
+
+    /// A message came by a WebSocket, text or binary as it was framed.
+    #[inline]
     pub fn handle_message(&mut self, id: WebSocketId, data: Data, now: Instant) {
-        todo!()
+        self.clock(now);
+        match &self.state {
+            State::WebSocket(current) if *current == id => self.on_frame(data),
+            State::Probing(probe) if probe.id == id => self.on_probe_message(data),
+            // Of a WebSocket that was told to close.
+            _ => {}
+        }
     }
+
+    /// The batch that was transmitted to a WebSocket has been written. The next one may follow.
     pub fn handle_flushed(&mut self, id: WebSocketId, now: Instant) {
-        todo!()
+        self.clock(now);
+        match &self.state {
+            State::WebSocket(current) if *current == id => {
+                self.outbox.free();
+                let relieved = self.outbox.arrived(self.config.outbox_limit());
+                self.relieve(relieved);
+            }
+            State::Probing(probe) if probe.id == id => self.outbox.free(),
+            _ => {}
+        }
     }
+
+    /// A WebSocket ended: with a closing handshake or the end of its stream, or (`error`) because it broke or the client broke its
+    /// rules.
     pub fn handle_websocket_closed(&mut self, id: WebSocketId, error: bool, now: Instant) {
-        todo!()
+        self.clock(now);
+        match &self.state {
+            State::WebSocket(current) if *current == id => {
+                self.end(if error { CloseReason::TransportError } else { CloseReason::TransportClose });
+            }
+            State::Probing(probe) if probe.id == id => self.end_probe(),
+            _ => {}
+        }
     }
+
+    /// The time of [`Session::poll_timeout`] has come. Too early or too late does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
-        todo!()
+        let now = self.clock(now);
+        if self.is_closed() {
+            return;
+        }
+        if self.closing.is_some_and(|deadline| deadline <= now) {
+            return self.finish(CloseReason::ForcedClose);
+        }
+        if let State::Probing(Probe { id, deadline, .. }) = self.state {
+            if deadline <= now {
+                self.transmits.push_back(Transmit::Close { id });
+                self.end_probe();
+            }
+        }
+        match self.heartbeat.expire(now, self.config.ping_timeout()) {
+            Some(Due::Ping) if self.closing.is_none() => self.outbox.push(Packet::Ping("".into())),
+            Some(Due::Death) => self.finish(CloseReason::PingTimeout),
+            // A client that was told to go need not be asked, but neither does it live for ever.
+            Some(Due::Ping) | None => {}
+        }
     }
+
+    /// Time does not go backwards.
+    fn clock(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+}
+
+/// Commands: what the application wants.
+impl Session {
+    /// Sends a message. It leaves with the next batch.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] if it does not fit into the outbox, [`SendError::Closed`] after `close`, `discard` or [`Event::Closed`].
+    #[inline]
     pub fn send(&mut self, data: Data) -> Result<Pressure, SendError> {
-        todo!()
+        self.send_batch([data])
     }
-    pub fn send_batch(
-        &mut self,
-        batch: impl IntoIterator<Item = Data>,
-    ) -> Result<Pressure, SendError> {
-        todo!()
+
+    /// Sends several messages that stay together: all or none are taken, nothing comes between them, and by polling they are in one
+    /// body.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::send`].
+    #[inline]
+    pub fn send_batch(&mut self, batch: impl IntoIterator<Item = Data>) -> Result<Pressure, SendError> {
+        if self.is_closed() || self.closing.is_some() {
+            return Err(SendError::Closed);
+        }
+        self.outbox.send(batch, self.config.outbox_limit())
     }
+
+    /// Closes gracefully: what is buffered leaves first, for at most `close_timeout`. From now on messages are neither taken nor
+    /// delivered.
+    ///
+    /// Over a WebSocket [`Transmit::Close`] follows the last batch, and the session is over for its part; by polling a GET
+    /// that waits is answered `1`, or the next one `6` and `1`.
     pub fn close(&mut self, now: Instant) {
-        todo!()
+        let now = self.clock(now);
+        if self.is_closed() || self.closing.is_some() {
+            return;
+        }
+        self.closing = Some(after(now, self.config.close_timeout()));
+        self.abort_post();
+        self.finish_close();
     }
+
+    /// Closes at once and loses what is buffered.
     pub fn discard(&mut self, now: Instant) {
-        todo!()
+        self.clock(now);
+        if !self.is_closed() {
+            self.finish(CloseReason::ForcedClose);
+        }
     }
+
+    /// The driver stops to read from this client: a pong could not be seen, so its deadline stands still.
     pub fn pause_reading(&mut self, now: Instant) {
-        todo!()
+        self.clock(now);
+        self.heartbeat.pause();
     }
+
+    /// The driver reads again: the deadline of a pong begins anew, in full.
     pub fn resume_reading(&mut self, now: Instant) {
-        todo!()
+        let now = self.clock(now);
+        self.heartbeat.resume(now, self.config.ping_timeout());
     }
+}
+
+/// Outputs: drain [`Session::poll_transmit`], then [`Session::poll_event`], then look at [`Session::poll_timeout`].
+impl Session {
+    /// The next thing to do. The packets of one batch come one by one until there is nothing more.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        todo!()
+        if self.transmits.is_empty() {
+            match self.state {
+                State::WebSocket(id) => {
+                    if let Some(packet) = self.outbox.lend() {
+                        return Some(Transmit::Packet { id, packet });
+                    }
+                    self.finish_close();
+                }
+                State::Polling | State::Probing(_) => self.release_get(),
+                State::Closed(_) => {}
+            }
+        }
+        let transmit = self.transmits.pop_front();
+        give_back(&mut self.transmits);
+        transmit
     }
+
+    /// The next thing that happened.
+    #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
-        todo!()
+        let event = self.events.pop_front();
+        give_back(&mut self.events);
+        event
     }
+
+    /// When to call [`Session::handle_timeout`]. None once the session is closed, or while no deadline runs.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
+        let probe = match &self.state {
+            State::Closed(_) => return None,
+            State::Probing(probe) => Some(probe.deadline),
+            State::Polling | State::WebSocket(_) => None,
+        };
+        [self.closing, probe, self.heartbeat.deadline()].into_iter().flatten().min()
     }
+}
+
+/// Getters.
+impl Session {
+    /// The session's name.
     pub fn sid(&self) -> &Sid {
-        todo!()
+        &self.sid
     }
+
+    /// What [`verify`](crate::http::verify) asks of a session.
     pub fn view(&self) -> SessionView {
-        todo!()
+        SessionView::new(self.transport())
     }
+
+    /// The transport in use; polling until an upgrade is complete.
     pub fn transport(&self) -> TransportKind {
-        todo!()
+        match self.state {
+            State::Polling | State::Probing(_) => TransportKind::Polling,
+            State::WebSocket(_) => TransportKind::WebSocket,
+            State::Closed(transport) => transport,
+        }
     }
+
+    /// Whether a message would leave at once: nothing is queued, no batch is under way, and by polling a GET waits. A
+    /// volatile message is sent only then.
     pub fn writable(&self) -> bool {
-        todo!()
+        self.closing.is_none()
+            && self.outbox.is_empty()
+            && match self.state {
+                State::Polling | State::Probing(_) => self.polling.get.is_some(),
+                State::WebSocket(_) => self.outbox.is_free(),
+                State::Closed(_) => false,
+            }
     }
+
+    /// How many bytes wait: queued, and under way until the driver reports them flushed (by polling: until the next GET). Each
+    /// packet counts its data and, for its place in the queue, `size_of::<Packet>()`.
     pub fn buffered(&self) -> usize {
-        todo!()
+        self.outbox.buffered()
     }
+
+    /// How full the outbox is.
     pub fn pressure(&self) -> Pressure {
-        todo!()
+        self.outbox.pressure(self.config.outbox_limit())
     }
+
+    /// Whether the session is over.
     pub fn is_closed(&self) -> bool {
-        todo!()
+        matches!(self.state, State::Closed(_))
+    }
+}
+
+/// Transitions.
+impl Session {
+    #[inline]
+    fn on_frame(&mut self, data: Data) {
+        if data.len() > self.config.max_payload() {
+            return self.finish(CloseReason::TransportError);
+        }
+        match data {
+            Data::Text(text) => match Packet::decode_text(text) {
+                Ok(packet) => self.on_packet(packet),
+                Err(_) => self.on_malformed(),
+            },
+            Data::Binary(bytes) => self.on_packet(Packet::decode_binary(bytes)),
+        }
+    }
+
+    /// A packet by whichever transport.
+    #[inline]
+    pub(super) fn on_packet(&mut self, packet: Packet) {
+        if self.closing.is_some() && packet != Packet::Close {
+            return;
+        }
+        if !matches!(packet, Packet::Pong(_)) {
+            self.heartbeat.extend(self.now, self.config.ping_timeout());
+        }
+        match packet {
+            Packet::Message(data) => self.events.push_back(Event::Message(data)),
+            Packet::Pong(_) => self.heartbeat.restart(self.now, self.config.ping_interval()),
+            // Only the server pings.
+            Packet::Ping(_) => self.finish(CloseReason::TransportError),
+            Packet::Close => {
+                if let Some(get) = self.polling.get.take() {
+                    self.answer(get, &[Packet::Noop]);
+                }
+                self.finish(CloseReason::TransportClose);
+            }
+            Packet::Open(_) | Packet::Upgrade | Packet::Noop => {}
+        }
+    }
+
+    pub(super) fn on_malformed(&mut self) {
+        if self.closing.is_none() {
+            self.finish(CloseReason::ParseError);
+        }
+    }
+
+    pub(super) fn relieve(&mut self, relieved: bool) {
+        if relieved {
+            self.events.push_back(Event::Ready);
+        }
+    }
+
+    /// Ends a graceful close, if nothing waits any longer and there is a way to say so.
+    pub(super) fn finish_close(&mut self) {
+        let way = match self.state {
+            State::WebSocket(_) => true,
+            State::Polling | State::Probing(_) => self.polling.get.is_some(),
+            State::Closed(_) => false,
+        };
+        if way && self.closing.is_some() && self.outbox.is_empty() {
+            self.finish(CloseReason::ForcedClose);
+        }
+    }
+
+    /// Closes whatever is open, then ends.
+    pub(super) fn finish(&mut self, reason: CloseReason) {
+        if let State::Probing(Probe { id, .. }) | State::WebSocket(id) = self.state {
+            self.transmits.push_back(Transmit::Close { id });
+        }
+        if let Some(get) = self.polling.get.take() {
+            self.answer(get, &[Packet::Close]);
+        }
+        self.end(reason);
+    }
+
+    fn end(&mut self, reason: CloseReason) {
+        self.abort_post();
+        self.state = State::Closed(self.transport());
+        self.closing = None;
+        self.outbox.clear();
+        self.events.push_back(Event::Closed { reason });
+    }
+
+    fn abort_post(&mut self) {
+        if let Some(id) = self.polling.post.take() {
+            self.transmits.push_back(Transmit::Abort { id });
+        }
+    }
+}
+
+/// Returns the memory of a queue that was large and is empty.
+fn give_back<T>(queue: &mut VecDeque<T>) {
+    if queue.is_empty() && queue.capacity() > KEPT {
+        queue.shrink_to(KEPT / 4);
     }
 }

@@ -1,0 +1,191 @@
+use super::*;
+
+fn fast() -> ConfigBuilder {
+    let ms = Duration::from_millis;
+    Config::builder().ping_interval(ms(300)).ping_timeout(ms(200))
+}
+
+#[test]
+fn pings_and_pongs_go_on_over_polling() {
+    let mut script = polling_with(fast());
+    let mut ms = 0;
+    for id in 0..3 {
+        assert_eq!(script.deadline(), Some(ms + 300));
+        nothing(script.get(2 * id));
+        ms += 300;
+        assert_eq!(script.at(ms as u64), [format!("{} 200 2", 2 * id)]);
+        assert_eq!(script.deadline(), Some(ms + 200));
+        ms += 100;
+        script.sleep_until(ms as u64);
+        assert_eq!(script.post(2 * id + 1, "3"), [format!("{} 200 ok", 2 * id + 1)]);
+    }
+}
+
+#[test]
+fn pings_and_pongs_go_on_over_websocket() {
+    let mut script = websocket_with(fast());
+    for ms in [300, 700, 1100] {
+        assert_eq!(script.at(ms), ["ws1 2"]);
+        script.flushed(WS);
+        script.sleep_until(ms + 100);
+        nothing(script.text(WS, "3"));
+        assert_eq!(script.deadline(), Some(u128::from(ms) + 400));
+    }
+}
+
+#[test]
+fn a_missing_pong_ends_the_session() {
+    let mut script = websocket_with(fast());
+    assert_eq!(script.at(300), ["ws1 2"]);
+    nothing(script.at(499));
+    assert_eq!(script.at(500), ["ws1 close", "closed ping timeout"]);
+    assert_eq!(script.deadline(), None);
+
+    let mut script = polling_with(fast());
+    nothing(script.get(1));
+    assert_eq!(script.at(300), ["1 200 2"]);
+    nothing(script.get(2));
+    assert_eq!(script.at(500), ["2 200 1", "closed ping timeout"]);
+}
+
+#[test]
+fn an_abandoned_polling_session_ends() {
+    let mut script = polling_with(fast());
+    nothing(script.at(300));
+    assert_eq!(script.at(500), ["closed ping timeout"]);
+    assert_eq!(script.get(1), [r#"1 400 {"code":1,"message":"Session ID unknown"}"#]);
+}
+
+#[test]
+fn the_first_other_packet_extends_the_wait_once() {
+    let mut script = websocket_with(fast());
+    script.at(300);
+    script.sleep_until(340);
+    script.text(WS, "4a");
+    assert_eq!(script.deadline(), Some(540));
+    script.sleep_until(500);
+    script.text(WS, "4b");
+    assert_eq!(script.deadline(), Some(540));
+    assert_eq!(script.at(540), ["ws1 close", "closed ping timeout"]);
+}
+
+#[test]
+fn every_ping_can_be_extended() {
+    let mut script = websocket_with(fast());
+    script.at(300);
+    script.text(WS, "6");
+    script.text(WS, "3");
+    script.flushed(WS);
+    assert_eq!(script.at(600), ["ws1 2"]);
+    script.sleep_until(700);
+    script.text(WS, "4a");
+    assert_eq!(script.deadline(), Some(900));
+}
+
+#[test]
+fn a_packet_before_the_ping_extends_nothing() {
+    let mut script = websocket_with(fast());
+    script.sleep_until(200);
+    script.text(WS, "4a");
+    assert_eq!(script.deadline(), Some(300));
+    script.at(300);
+    assert_eq!(script.deadline(), Some(500));
+}
+
+#[test]
+fn a_packet_in_a_post_extends_too() {
+    let mut script = polling_with(fast());
+    script.at(300);
+    script.sleep_until(400);
+    script.post(1, "4a");
+    assert_eq!(script.deadline(), Some(600));
+}
+
+#[test]
+fn while_reading_is_paused_the_pong_deadline_stands_still() {
+    let mut script = websocket_with(fast());
+    script.session.pause_reading(script.now);
+    assert_eq!(script.at(300), ["ws1 2"], "pings go on");
+    assert_eq!(script.deadline(), None);
+    nothing(script.at(10_000));
+    script.session.resume_reading(script.now);
+    assert_eq!(script.deadline(), Some(10_200), "in full");
+    nothing(script.text(WS, "3"));
+    assert_eq!(script.deadline(), Some(10_300));
+}
+
+#[test]
+fn a_pause_in_the_middle_of_a_wait_gives_the_whole_time_back() {
+    let mut script = websocket_with(fast());
+    script.at(300);
+    script.sleep_until(490);
+    script.session.pause_reading(script.now);
+    nothing(script.at(600));
+    script.session.resume_reading(script.now);
+    assert_eq!(script.deadline(), Some(800));
+    script.session.resume_reading(script.now);
+    assert_eq!(script.deadline(), Some(800), "not paused");
+    assert_eq!(script.at(800), ["ws1 close", "closed ping timeout"]);
+}
+
+#[test]
+fn an_early_timeout_is_harmless() {
+    let mut script = websocket_with(fast());
+    for ms in [0, 100, 299] {
+        nothing(script.at(ms));
+    }
+    assert_eq!(script.deadline(), Some(300));
+}
+
+#[test]
+fn a_late_timeout_gives_the_client_its_time() {
+    let mut script = websocket_with(fast());
+    assert_eq!(script.at(5000), ["ws1 2"]);
+    assert_eq!(script.deadline(), Some(5200));
+}
+
+#[test]
+fn time_that_goes_backwards_is_clamped() {
+    let mut script = websocket_with(fast());
+    script.at(300);
+    script.sleep_until(0);
+    nothing(script.text(WS, "3"));
+    assert_eq!(script.deadline(), Some(600));
+}
+
+/// The reference leaves such a session without any heartbeat.
+#[test]
+fn the_heartbeat_lives_through_an_upgrade() {
+    let mut script = polling_with(fast());
+    nothing(script.get(1));
+    assert_eq!(script.at(300), ["1 200 2"]);
+    script.attach(WS);
+    script.text(WS, "2probe");
+    script.sleep_until(400);
+    assert_eq!(script.text(WS, "5"), ["upgraded"]);
+    script.flushed(WS);
+    assert_eq!(script.deadline(), Some(700), "the pong by polling may never come");
+    assert_eq!(script.at(700), ["ws1 2"]);
+    assert_eq!(script.at(900), ["ws1 close", "closed ping timeout"]);
+}
+
+#[test]
+fn the_pong_to_a_ping_by_polling_may_come_by_websocket() {
+    let mut script = polling_with(fast());
+    nothing(script.get(1));
+    script.at(300);
+    script.attach(WS);
+    script.text(WS, "2probe");
+    script.text(WS, "5");
+    nothing(script.text(WS, "3"));
+    assert_eq!(script.deadline(), Some(600));
+}
+
+#[test]
+fn a_session_that_closes_ends_without_a_pong() {
+    let mut script = polling_with(fast());
+    nothing(script.at(300));
+    nothing(script.close());
+    assert_eq!(script.post(1, "3"), ["1 200 ok"], "ignored as every packet is");
+    assert_eq!(script.at(500), ["closed ping timeout"]);
+}

@@ -1,0 +1,93 @@
+use super::*;
+use bytes::Bytes;
+
+#[test]
+fn messages_go_both_ways() {
+    let mut script = websocket();
+    assert_eq!(script.text(WS, "4hello"), ["message hello"]);
+    assert_eq!(script.text(WS, "4"), ["message "]);
+    assert_eq!(script.binary(WS, b"4\xff"), [r#"binary b"4\xff""#]);
+    script.session.send(Data::from("a")).unwrap();
+    script.session.send(Data::from(b"bin".to_vec())).unwrap();
+    script.session.send(Data::from("")).unwrap();
+    assert_eq!(script.out(), ["ws1 4a", "ws1 binary bin", "ws1 4"]);
+}
+
+#[test]
+fn a_message_shares_the_bytes_of_its_frame() {
+    let mut script = websocket();
+    let wire = Bytes::from("4hello".to_owned());
+    let text = crate::Text::try_from(wire.clone()).unwrap();
+    script.session.handle_message(WS, Data::Text(text), script.now);
+    let Some(Event::Message(Data::Text(text))) = script.session.poll_event() else { panic!() };
+    assert_eq!(text.as_ptr(), wire[1..].as_ptr());
+}
+
+#[test]
+fn base64_is_read_in_a_text_frame_too() {
+    assert_eq!(websocket().text(WS, "bAQ=="), [r#"binary b"\x01""#]);
+}
+
+#[test]
+fn packets_that_mean_nothing_from_a_client_are_ignored() {
+    let mut script = websocket();
+    for text in ["0", "0{}", "3", "3x", "5", "6"] {
+        nothing(script.text(WS, text));
+    }
+}
+
+#[test]
+fn a_malformed_frame_ends_the_session() {
+    for text in ["", "abc", "7", "4".replace('4', "\u{20ac}").as_str(), "b!"] {
+        let mut script = websocket();
+        assert_eq!(script.text(WS, text), ["ws1 close", "closed parse error"], "{text}");
+        nothing(script.text(WS, "4late"));
+    }
+}
+
+#[test]
+fn a_message_that_is_too_large_ends_the_session() {
+    let mut script = websocket_with(Config::builder().max_payload(5));
+    assert_eq!(script.text(WS, "41234"), ["message 1234"]);
+    assert_eq!(script.text(WS, "412345"), ["ws1 close", "closed transport error"]);
+    let mut script = websocket_with(Config::builder().max_payload(5));
+    assert_eq!(script.binary(WS, b"123456"), ["ws1 close", "closed transport error"]);
+}
+
+/// The reference ignores it and waits for the ping timeout.
+#[test]
+fn a_close_packet_ends_the_session() {
+    let mut script = websocket();
+    assert_eq!(script.text(WS, "1"), ["ws1 close", "closed transport close"]);
+}
+
+#[test]
+fn a_ping_from_the_client_is_the_wrong_direction() {
+    for text in ["2", "2probe"] {
+        assert_eq!(websocket().text(WS, text), ["ws1 close", "closed transport error"]);
+    }
+}
+
+#[test]
+fn the_end_of_the_websocket_ends_the_session() {
+    assert_eq!(websocket().hung_up(WS, false), ["closed transport close"]);
+    assert_eq!(websocket().hung_up(WS, true), ["closed transport error"]);
+}
+
+#[test]
+fn what_happens_to_a_foreign_websocket_does_not_matter() {
+    let mut script = websocket();
+    nothing(script.text(WS2, "1"));
+    nothing(script.hung_up(WS2, true));
+    nothing(script.flushed(WS2));
+    assert_eq!(script.text(WS, "4a"), ["message a"]);
+}
+
+#[test]
+fn a_late_request_of_polling_is_a_mismatch() {
+    for method in ["GET", "POST", "PUT"] {
+        let mut script = websocket();
+        assert_eq!(script.request(1, method, &[]), [r#"1 400 {"code":3,"message":"Bad request"}"#]);
+        assert_eq!(script.text(WS, "4a"), ["message a"]);
+    }
+}

@@ -1,0 +1,209 @@
+//! Scripts: what is put in, what comes out, line by line.
+
+mod closing;
+mod handshake;
+mod heartbeat;
+mod messages;
+mod polling;
+mod pressure;
+mod upgrade;
+
+use super::*;
+use crate::{Config, ConfigBuilder, Instant, Sid};
+use http::request::Parts;
+use std::time::Duration;
+
+/// A session and a clock that only goes when told to.
+struct Script {
+    session: Session,
+    start: Instant,
+    now: Instant,
+}
+
+const REQUEST: RequestId = RequestId(0);
+const WS: WebSocketId = WebSocketId(1);
+const WS2: WebSocketId = WebSocketId(2);
+
+/// A session by polling whose handshake has been answered.
+fn polling() -> Script {
+    polling_with(Config::builder())
+}
+
+fn polling_with(config: ConfigBuilder) -> Script {
+    let start = start();
+    let config = config.build().unwrap().into();
+    let session = Session::open_polling(config, Sid::new("S"), REQUEST, &parts("GET", &[]), start);
+    let mut script = Script { session, start, now: start };
+    assert_eq!(script.out().len(), 1);
+    script
+}
+
+/// A session by WebSocket whose handshake has been written.
+fn websocket() -> Script {
+    websocket_with(Config::builder())
+}
+
+fn websocket_with(config: ConfigBuilder) -> Script {
+    let start = start();
+    let session = Session::open_websocket(config.build().unwrap().into(), Sid::new("S"), WS, start);
+    let mut script = Script { session, start, now: start };
+    assert_eq!(script.out().len(), 1);
+    script.flushed(WS);
+    script
+}
+
+/// A session by polling whose WebSocket [`WS`] has been probed.
+fn probed() -> Script {
+    let mut script = polling();
+    assert_eq!(script.attach(WS), [""; 0]);
+    assert_eq!(script.text(WS, "2probe"), ["ws1 3probe"]);
+    script.flushed(WS);
+    script
+}
+
+/// A session that moved from polling to the WebSocket [`WS`].
+fn upgraded() -> Script {
+    let mut script = probed();
+    assert_eq!(script.text(WS, "5"), ["upgraded"]);
+    script
+}
+
+#[allow(clippy::disallowed_methods)] // Any point in time will do.
+fn start() -> Instant {
+    Instant::now()
+}
+
+fn parts(method: &str, headers: &[(&str, &str)]) -> Parts {
+    let mut request = http::Request::builder().method(method).uri("/engine.io/?EIO=4&transport=polling&sid=S");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(()).unwrap().into_parts().0
+}
+
+impl Script {
+    /// All outputs, one line each: transmits, then events.
+    fn out(&mut self) -> Vec<String> {
+        let mut out = Vec::new();
+        while let Some(transmit) = self.session.poll_transmit() {
+            out.push(match transmit {
+                Transmit::Respond { id, response } => {
+                    let body = String::from_utf8(response.body().to_vec()).unwrap().replace('\u{1e}', "|");
+                    format!("{} {} {body}", id.0, response.status().as_u16())
+                }
+                Transmit::Receive { id, .. } => format!("{} receive", id.0),
+                Transmit::Abort { id } => format!("{} abort", id.0),
+                Transmit::Packet { id, packet } => {
+                    let frame = packet.into_frame();
+                    let prefix = frame.prefix.map(char::from).map(String::from).unwrap_or("binary ".into());
+                    format!("ws{} {prefix}{}", id.0, String::from_utf8_lossy(&frame.body))
+                }
+                Transmit::Close { id } => format!("ws{} close", id.0),
+            });
+        }
+        while let Some(event) = self.session.poll_event() {
+            out.push(match event {
+                Event::Message(Data::Text(text)) => format!("message {text}"),
+                Event::Message(Data::Binary(bytes)) => format!("binary {bytes:?}"),
+                Event::Upgraded => "upgraded".into(),
+                Event::Ready => "ready".into(),
+                Event::Closed { reason } => format!("closed {reason}"),
+            });
+        }
+        out
+    }
+
+    fn request(&mut self, id: u64, method: &str, headers: &[(&str, &str)]) -> Vec<String> {
+        self.session.handle_request(RequestId(id), &parts(method, headers), self.now);
+        self.out()
+    }
+
+    fn get(&mut self, id: u64) -> Vec<String> {
+        self.request(id, "GET", &[])
+    }
+
+    /// The head of a POST.
+    fn post_head(&mut self, id: u64) {
+        let expected = [format!("{id} receive")];
+        assert_eq!(self.request(id, "POST", &[("content-type", "text/plain;charset=UTF-8")]), expected);
+    }
+
+    fn body(&mut self, id: u64, body: &str) -> Vec<String> {
+        self.session.handle_body(RequestId(id), body.replace('|', "\u{1e}").into(), self.now);
+        self.out()
+    }
+
+    fn post(&mut self, id: u64, body: &str) -> Vec<String> {
+        self.post_head(id);
+        self.body(id, body)
+    }
+
+    fn aborted(&mut self, id: u64) -> Vec<String> {
+        self.session.handle_aborted(RequestId(id), self.now);
+        self.out()
+    }
+
+    fn attach(&mut self, id: WebSocketId) -> Vec<String> {
+        self.session.handle_websocket(id, self.now);
+        self.out()
+    }
+
+    fn text(&mut self, id: WebSocketId, text: &str) -> Vec<String> {
+        self.session.handle_message(id, Data::from(text), self.now);
+        self.out()
+    }
+
+    fn binary(&mut self, id: WebSocketId, bytes: &'static [u8]) -> Vec<String> {
+        self.session.handle_message(id, Data::Binary(bytes.into()), self.now);
+        self.out()
+    }
+
+    fn flushed(&mut self, id: WebSocketId) -> Vec<String> {
+        self.session.handle_flushed(id, self.now);
+        self.out()
+    }
+
+    fn hung_up(&mut self, id: WebSocketId, error: bool) -> Vec<String> {
+        self.session.handle_websocket_closed(id, error, self.now);
+        self.out()
+    }
+
+    /// Sets the clock to that many milliseconds after the beginning.
+    fn sleep_until(&mut self, ms: u64) {
+        self.now = self.start + Duration::from_millis(ms);
+    }
+
+    /// Sets the clock and lets the timer fire.
+    fn at(&mut self, ms: u64) -> Vec<String> {
+        self.sleep_until(ms);
+        self.session.handle_timeout(self.now);
+        self.out()
+    }
+
+    /// The deadline in milliseconds after the beginning.
+    fn deadline(&self) -> Option<u128> {
+        self.session.poll_timeout().map(|deadline| (deadline - self.start).as_millis())
+    }
+
+    fn send(&mut self, text: &str) -> Vec<String> {
+        self.session.send(Data::from(text)).unwrap();
+        self.out()
+    }
+
+    fn close(&mut self) -> Vec<String> {
+        self.session.close(self.now);
+        self.out()
+    }
+}
+
+/// Compares without a type for the empty list.
+#[track_caller]
+fn nothing(out: Vec<String>) {
+    assert_eq!(out, [""; 0]);
+}
+
+#[test]
+fn an_idle_session_is_small() {
+    assert!(size_of::<Session>() <= 384, "{}", size_of::<Session>());
+    assert!(size_of::<Packet>() <= 48 && size_of::<Transmit>() <= 56 && size_of::<Event>() <= 48);
+}

@@ -1,0 +1,143 @@
+use super::*;
+use SendError::{Closed, Full};
+
+const SLOT: usize = size_of::<Packet>();
+
+#[test]
+fn a_batch_leaves_only_when_the_one_before_is_flushed() {
+    let mut script = websocket();
+    assert_eq!(script.send("a"), ["ws1 4a"]);
+    nothing(script.send("b"));
+    nothing(script.send("c"));
+    assert_eq!(script.flushed(WS), ["ws1 4b", "ws1 4c"]);
+    nothing(script.flushed(WS));
+    assert_eq!(script.send("d"), ["ws1 4d"]);
+}
+
+#[test]
+fn the_handshake_is_a_batch_too() {
+    let mut session = Session::open_websocket(Config::default().into(), Sid::new("S"), WS, start());
+    assert!(!session.writable());
+    assert!(session.poll_transmit().is_some() && session.poll_transmit().is_none());
+    assert!(!session.writable());
+    session.send(Data::from("a")).unwrap();
+    assert_eq!(session.poll_transmit(), None);
+    session.handle_flushed(WS, start());
+    assert!(session.poll_transmit().is_some() && session.poll_transmit().is_none());
+}
+
+#[test]
+fn it_is_writable_if_a_message_would_leave_at_once() {
+    let mut script = websocket();
+    assert!(script.session.writable());
+    script.session.send(Data::from("a")).unwrap();
+    assert!(!script.session.writable(), "queued");
+    script.out();
+    assert!(!script.session.writable(), "under way");
+    script.flushed(WS);
+    assert!(script.session.writable());
+
+    let mut script = polling();
+    assert!(!script.session.writable(), "no poll");
+    script.get(1);
+    assert!(script.session.writable());
+    script.send("a");
+    assert!(!script.session.writable());
+}
+
+#[test]
+fn what_waits_is_counted_until_it_is_flushed() {
+    let mut script = websocket();
+    assert_eq!(script.session.buffered(), 0);
+    script.send("hello");
+    assert_eq!(script.session.buffered(), 5 + SLOT, "under way");
+    script.send("");
+    assert_eq!(script.session.buffered(), 5 + 2 * SLOT);
+    script.flushed(WS);
+    assert_eq!(script.session.buffered(), SLOT);
+    script.flushed(WS);
+    assert_eq!(script.session.buffered(), 0);
+
+    let mut script = polling();
+    script.get(1);
+    script.send("hello");
+    assert_eq!(script.session.buffered(), 5 + SLOT, "answered, but not known to have arrived");
+    script.get(2);
+    assert_eq!(script.session.buffered(), 0);
+}
+
+#[test]
+fn the_outbox_is_bounded_and_tells_when_there_is_room() {
+    let mut script = websocket_with(Config::builder().outbox_limit(4 * SLOT));
+    let mut send = || script.session.send(Data::from(""));
+    assert_eq!(
+        [send(), send(), send(), send()],
+        [Ok(Pressure::Low), Ok(Pressure::Low), Ok(Pressure::High), Ok(Pressure::High)]
+    );
+    assert_eq!((send(), script.session.pressure()), (Err(Full), Pressure::High));
+    assert_eq!(script.out(), ["ws1 4", "ws1 4", "ws1 4", "ws1 4"]);
+    assert_eq!(script.session.send(Data::from("")), Err(Full), "under way counts");
+    assert_eq!(script.flushed(WS), ["ready"]);
+    assert_eq!(script.session.pressure(), Pressure::Low);
+    nothing(script.flushed(WS));
+}
+
+#[test]
+fn polling_tells_when_there_is_room_at_the_next_poll() {
+    let mut script = polling_with(Config::builder().outbox_limit(SLOT));
+    assert_eq!(script.session.send(Data::from("")), Ok(Pressure::High));
+    assert_eq!(script.get(1), ["1 200 4"]);
+    assert_eq!(script.session.send(Data::from("")), Err(Full));
+    assert_eq!(script.get(2), ["ready"]);
+}
+
+#[test]
+fn nobody_who_was_not_told_to_wait_is_told_to_go_on() {
+    let mut script = websocket();
+    script.send("a");
+    nothing(script.flushed(WS));
+}
+
+#[test]
+fn a_batch_is_taken_whole_or_not_at_all() {
+    let mut script = websocket_with(Config::builder().outbox_limit(3 * SLOT));
+    script.session.send(Data::from("")).unwrap();
+    let batch = || ["", "", ""].map(Data::from);
+    assert_eq!(script.session.send_batch(batch()), Err(Full));
+    assert_eq!(script.session.buffered(), SLOT);
+    assert_eq!(script.session.send_batch(batch().into_iter().take(2)), Ok(Pressure::High));
+    assert_eq!(script.out(), ["ws1 4", "ws1 4", "ws1 4"]);
+}
+
+#[test]
+fn a_ping_always_has_room() {
+    let mut script = websocket_with(Config::builder().outbox_limit(SLOT));
+    script.session.send(Data::from("")).unwrap();
+    assert_eq!(script.session.send(Data::from("")), Err(Full));
+    assert_eq!(script.at(25_000), ["ws1 4", "ws1 2"]);
+}
+
+#[test]
+fn a_closed_session_takes_and_holds_nothing() {
+    let mut script = websocket();
+    script.send("a");
+    script.send("b");
+    script.session.discard(script.now);
+    assert_eq!(script.session.buffered(), 0);
+    assert_eq!(script.session.send(Data::from("")), Err(Closed));
+    assert!(!script.session.writable());
+}
+
+#[test]
+fn no_memory_is_kept_for_a_queue_that_was_long() {
+    let mut script = websocket();
+    for _ in 0..1000 {
+        script.session.send(Data::from("x")).unwrap();
+    }
+    assert_eq!(script.out().len(), 1000);
+    assert!(script.session.outbox.capacity() <= 32);
+    let body = vec!["4"; 1000].join("|");
+    let mut script = polling();
+    assert_eq!(script.post(1, &body).len(), 1001);
+    assert!(script.session.events.capacity() <= 32);
+}

@@ -1,0 +1,237 @@
+use super::*;
+use crate::TransportKind;
+
+#[test]
+fn a_session_moves_to_a_websocket() {
+    let mut script = polling();
+    nothing(script.get(1));
+    nothing(script.attach(WS));
+    assert_eq!(script.session.transport(), TransportKind::Polling);
+    assert_eq!(script.text(WS, "2probe"), ["ws1 3probe", "1 200 6"], "the poll is let go");
+    script.flushed(WS);
+    assert_eq!(script.text(WS, "5"), ["upgraded"]);
+    assert_eq!(script.session.view(), crate::http::SessionView::new(TransportKind::WebSocket));
+    assert_eq!(script.text(WS, "4hello"), ["message hello"]);
+    assert_eq!(script.send("world"), ["ws1 4world"]);
+}
+
+#[test]
+fn a_poll_that_comes_after_the_probe_is_let_go_too() {
+    let mut script = probed();
+    assert_eq!(script.get(1), ["1 200 6"]);
+    assert_eq!(script.get(2), ["2 200 6"]);
+}
+
+#[test]
+fn a_poll_waits_until_the_probe_has_spoken() {
+    let mut script = polling();
+    script.attach(WS);
+    nothing(script.get(1));
+    assert_eq!(script.text(WS, "2probe"), ["ws1 3probe", "1 200 6"]);
+}
+
+#[test]
+fn messages_go_by_polling_until_the_upgrade_is_confirmed() {
+    let mut script = polling();
+    nothing(script.get(1));
+    script.attach(WS);
+    assert_eq!(script.send("a"), ["1 200 4a"]);
+    script.text(WS, "2probe");
+    nothing(script.send("b"));
+    assert_eq!(script.get(2), ["2 200 4b"]);
+    assert_eq!(script.post(3, "4c"), ["3 200 ok", "message c"]);
+    nothing(script.send("d"));
+    script.flushed(WS);
+    assert_eq!(script.text(WS, "5"), ["ws1 4d", "upgraded"]);
+}
+
+#[test]
+fn what_was_queued_waits_for_the_pong_of_the_probe_to_be_flushed() {
+    let mut script = polling();
+    script.attach(WS);
+    script.text(WS, "2probe");
+    nothing(script.send("a"));
+    assert_eq!(script.text(WS, "5"), ["upgraded"]);
+    assert_eq!(script.flushed(WS), ["ws1 4a"]);
+}
+
+/// The reference upgrades without a probe.
+#[test]
+fn an_upgrade_without_a_probe_is_refused() {
+    let mut script = polling();
+    script.attach(WS);
+    assert_eq!(script.text(WS, "5"), ["ws1 close"]);
+    nothing(script.get(1));
+    assert_eq!(script.send("a"), ["1 200 4a"], "polling stays");
+}
+
+#[test]
+fn anything_else_ends_the_probe_and_polling_stays() {
+    for text in ["", "2", "2x", "3probe", "4hello", "1", "6", "x", "bAQ=="] {
+        let mut script = polling();
+        script.attach(WS);
+        assert_eq!(script.text(WS, text), ["ws1 close"], "{text}");
+        nothing(script.text(WS, "2probe"));
+        assert_eq!(script.post(1, "4a"), ["1 200 ok", "message a"]);
+    }
+    let mut script = polling();
+    script.attach(WS);
+    assert_eq!(script.binary(WS, b"2probe"), ["ws1 close"]);
+    let mut script = probed();
+    assert_eq!(script.text(WS, "4early"), ["ws1 close"]);
+    nothing(script.get(1));
+}
+
+/// The reference answers each; nobody needs it, and answers would pile up.
+#[test]
+fn a_second_probe_packet_ends_the_probe() {
+    assert_eq!(probed().text(WS, "2probe"), ["ws1 close"]);
+}
+
+#[test]
+fn a_probe_that_is_too_large_ends_it() {
+    let mut script = polling_with(Config::builder().max_payload(5));
+    script.attach(WS);
+    assert_eq!(script.text(WS, "2probe"), ["ws1 close"]);
+}
+
+#[test]
+fn a_probe_that_ends_leaves_polling_alone() {
+    for error in [false, true] {
+        let mut script = probed();
+        nothing(script.hung_up(WS, error));
+        nothing(script.get(1));
+        assert_eq!(script.send("a"), ["1 200 4a"]);
+    }
+}
+
+#[test]
+fn a_failed_probe_may_be_tried_again() {
+    let mut script = probed();
+    nothing(script.hung_up(WS, true));
+    nothing(script.attach(WS2));
+    assert_eq!(script.text(WS2, "2probe"), ["ws2 3probe"]);
+    nothing(script.flushed(WS));
+    assert_eq!(script.text(WS2, "5"), ["upgraded"]);
+    nothing(script.send("a"));
+    assert_eq!(script.flushed(WS2), ["ws2 4a"]);
+}
+
+#[test]
+fn a_probe_that_takes_too_long_is_closed() {
+    let mut script = polling();
+    script.sleep_until(1000);
+    script.attach(WS);
+    assert_eq!(script.deadline(), Some(11_000));
+    nothing(script.at(10_999));
+    assert_eq!(script.at(11_000), ["ws1 close"]);
+    assert_eq!(script.deadline(), Some(25_000));
+    nothing(script.text(WS, "2probe"));
+    nothing(script.get(1));
+}
+
+#[test]
+fn a_second_websocket_while_one_probes_is_closed() {
+    let mut script = probed();
+    assert_eq!(script.attach(WS2), ["ws2 close"]);
+    nothing(script.hung_up(WS2, false));
+    assert_eq!(script.text(WS, "5"), ["upgraded"], "the first goes on");
+}
+
+#[test]
+fn a_second_websocket_after_the_upgrade_is_closed() {
+    let mut script = upgraded();
+    assert_eq!(script.attach(WS2), ["ws2 close"]);
+    nothing(script.text(WS2, "2probe"));
+    assert_eq!(script.text(WS, "4a"), ["message a"]);
+    let mut script = websocket();
+    assert_eq!(script.attach(WS2), ["ws2 close"]);
+}
+
+/// The reference does not offer an upgrade then, but takes one.
+#[test]
+fn an_upgrade_that_is_not_allowed_is_closed() {
+    let mut script = polling_with(Config::builder().allow_upgrades(false));
+    assert_eq!(script.attach(WS), ["ws1 close"]);
+}
+
+#[test]
+fn after_the_upgrade_polling_is_a_mismatch() {
+    let mut script = upgraded();
+    assert_eq!(script.get(1), [r#"1 400 {"code":3,"message":"Bad request"}"#]);
+    assert_eq!(script.text(WS, "4a"), ["message a"], "the WebSocket goes on");
+}
+
+#[test]
+fn a_poll_that_is_still_there_at_the_upgrade_is_let_go() {
+    let mut script = polling();
+    nothing(script.get(1));
+    script.attach(WS);
+    // Both at once, before the driver looks at the outputs.
+    script.session.handle_message(WS, Data::from("2probe"), script.now);
+    assert_eq!(script.text(WS, "5"), ["ws1 3probe", "1 200 6", "upgraded"]);
+    nothing(script.aborted(1));
+}
+
+#[test]
+fn a_post_that_is_still_being_read_at_the_upgrade_is_delivered() {
+    let mut script = probed();
+    script.post_head(1);
+    script.text(WS, "5");
+    assert_eq!(script.body(1, "4a"), ["1 200 ok", "message a"]);
+
+    let mut script = probed();
+    script.post_head(1);
+    script.text(WS, "5");
+    nothing(script.aborted(1));
+    assert_eq!(script.text(WS, "4b"), ["message b"]);
+}
+
+#[test]
+fn the_end_of_the_session_closes_the_probe() {
+    let mut script = probed();
+    assert_eq!(script.post(1, "1"), ["1 200 ok", "ws1 close", "closed transport close"]);
+    let mut script = polling();
+    nothing(script.get(1));
+    script.attach(WS);
+    assert_eq!(script.get(2), ["ws1 close", "1 200 1", "2 400 ", "closed transport error"]);
+}
+
+#[test]
+fn fifty_messages_each_way_cross_an_upgrade_in_order() {
+    let mut script = polling();
+    let (mut seen, mut request) = (Vec::new(), 0);
+    let mut got = Vec::new();
+    for n in 0..50 {
+        let mut out = Vec::new();
+        script.session.send(Data::from(format!("s{n}"))).unwrap();
+        match n {
+            10 => out.extend(script.attach(WS)),
+            20 => out.extend(script.text(WS, "2probe")),
+            30 => out.extend(script.text(WS, "5")),
+            _ => {}
+        }
+        if n < 25 {
+            request += 2;
+            out.extend(script.get(request));
+        }
+        if n < 30 {
+            out.extend(script.post(request + 1000 + n, &format!("4c{n}")));
+        } else {
+            out.extend(script.text(WS, &format!("4c{n}")));
+        }
+        out.extend(script.flushed(WS));
+        for line in out {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[..] {
+                ["message", text] => got.push(text.to_owned()),
+                ["ws1", text] => seen.push(text.to_owned()),
+                [_, "200", body] => seen.extend(body.split('|').map(str::to_owned)),
+                _ => {}
+            }
+        }
+    }
+    seen.retain(|packet| packet.starts_with("4s"));
+    assert_eq!(seen, (0..50).map(|n| format!("4s{n}")).collect::<Vec<_>>());
+    assert_eq!(got, (0..50).map(|n| format!("c{n}")).collect::<Vec<_>>());
+}
