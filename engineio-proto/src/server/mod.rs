@@ -7,6 +7,7 @@ mod probe;
 mod session;
 #[cfg(test)]
 mod tests;
+mod transitions;
 
 pub use session::Session;
 

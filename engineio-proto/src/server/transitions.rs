@@ -1,0 +1,93 @@
+//! What packets do to a session, and how it ends.
+
+use super::{Event, Session, Transmit, probe::Probe, session::State};
+use crate::{CloseReason, Data, Packet};
+
+impl Session {
+    #[inline]
+    pub(super) fn on_frame(&mut self, data: Data) {
+        if data.len() > self.config.max_payload() {
+            return self.finish(CloseReason::TransportError);
+        }
+        match data {
+            Data::Text(text) => match Packet::decode_text(text) {
+                Ok(packet) => self.on_packet(packet),
+                Err(_) => self.on_malformed(),
+            },
+            Data::Binary(bytes) => self.on_packet(Packet::decode_binary(bytes)),
+        }
+    }
+
+    /// A packet by whichever transport.
+    #[inline]
+    pub(super) fn on_packet(&mut self, packet: Packet) {
+        if self.closing.is_some() && packet != Packet::Close {
+            return;
+        }
+        if !matches!(packet, Packet::Pong(_)) {
+            self.heartbeat.extend(self.now, self.config.ping_timeout());
+        }
+        match packet {
+            Packet::Message(data) => self.events.push_back(Event::Message(data)),
+            Packet::Pong(_) => self.heartbeat.restart(self.now, self.config.ping_interval()),
+            // Only the server pings.
+            Packet::Ping(_) => self.finish(CloseReason::TransportError),
+            Packet::Close => {
+                if let Some(get) = self.polling.get.take() {
+                    self.answer(get, &[Packet::Noop]);
+                }
+                self.finish(CloseReason::TransportClose);
+            }
+            Packet::Open(_) | Packet::Upgrade | Packet::Noop => {}
+        }
+    }
+
+    pub(super) fn on_malformed(&mut self) {
+        if self.closing.is_none() {
+            self.finish(CloseReason::ParseError);
+        }
+    }
+
+    pub(super) fn relieve(&mut self, relieved: bool) {
+        if relieved {
+            self.events.push_back(Event::Ready);
+        }
+    }
+
+    /// Ends a graceful close, if nothing waits any longer and there is a way to say so.
+    pub(super) fn finish_close(&mut self) {
+        let way = match self.state {
+            State::WebSocket(_) => true,
+            State::Polling | State::Probing(_) => self.polling.get.is_some(),
+            State::Closed(_) => false,
+        };
+        if way && self.closing.is_some() && self.outbox.is_empty() {
+            self.finish(CloseReason::ForcedClose);
+        }
+    }
+
+    /// Closes whatever is open, then ends.
+    pub(super) fn finish(&mut self, reason: CloseReason) {
+        if let State::Probing(Probe { id, .. }) | State::WebSocket(id) = self.state {
+            self.transmits.push_back(Transmit::Close { id });
+        }
+        if let Some(get) = self.polling.get.take() {
+            self.answer(get, &[Packet::Close]);
+        }
+        self.end(reason);
+    }
+
+    pub(super) fn end(&mut self, reason: CloseReason) {
+        self.abort_post();
+        self.state = State::Closed(self.transport());
+        self.closing = None;
+        self.outbox.clear();
+        self.events.push_back(Event::Closed { reason });
+    }
+
+    pub(super) fn abort_post(&mut self) {
+        if let Some(id) = self.polling.post.take() {
+            self.transmits.push_back(Transmit::Abort { id });
+        }
+    }
+}
