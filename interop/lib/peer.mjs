@@ -155,3 +155,7 @@ export async function conformanceServer(...args) {
 export function interopServer(...args) {
   return start('interop_server', { args })
 }
+
+/// Options of a test for a behaviour in which we differ from the official server on purpose (docs/divergences.md): a control
+/// run leaves it out, and says why.
+export const differs = (reason) => (reference ? { skip: `a chosen difference: the official server ${reason}` } : {})
