@@ -9,6 +9,7 @@
     clippy::unwrap_used
 )]
 
+mod base64;
 mod config;
 mod data;
 mod error;

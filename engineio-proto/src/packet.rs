@@ -1,7 +1,6 @@
 //! One packet: its type and its data.
 
-use crate::{Data, DecodeError, Text};
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use crate::{Data, DecodeError, Text, base64};
 use bytes::Bytes;
 
 /// One Engine.IO packet.
@@ -74,7 +73,7 @@ impl Packet {
         };
         Ok(match first {
             b'4' => Packet::Message(Data::Text(buffer.slice_ref(rest))),
-            b'b' => Packet::Message(Data::Binary(decode_base64(rest)?)),
+            b'b' => Packet::Message(Data::Binary(base64::decode(rest)?)),
             b'2' => Packet::Ping(buffer.slice_ref(rest)),
             b'3' => Packet::Pong(buffer.slice_ref(rest)),
             b'0' => Packet::Open(buffer.slice_ref(rest)),
@@ -128,8 +127,7 @@ impl Packet {
     #[inline]
     pub(crate) fn payload_len(&self) -> usize {
         match self {
-            // Four characters for each group of three bytes begun; `usize::MAX` bytes do not exist, so nothing overflows.
-            Packet::Message(Data::Binary(bytes)) => 1 + bytes.len().div_ceil(3) * 4,
+            Packet::Message(Data::Binary(bytes)) => 1 + base64::encoded_len(bytes.len()),
             packet => 1 + packet.body().len(),
         }
     }
@@ -140,7 +138,7 @@ impl Packet {
         match self {
             Packet::Message(Data::Binary(bytes)) => {
                 out.push('b');
-                BASE64.encode_string(bytes, out);
+                base64::encode(bytes, out);
             }
             Packet::Open(text) => push(out, '0', text),
             Packet::Close => out.push('1'),
@@ -156,15 +154,4 @@ impl Packet {
 fn push(out: &mut String, prefix: char, text: &str) {
     out.push(prefix);
     out.push_str(text);
-}
-
-/// Decodes into a buffer of exactly the right size, so that `Bytes` takes it over as it is.
-fn decode_base64(text: &str) -> Result<Bytes, DecodeError> {
-    let padding = text.bytes().rev().take(2).take_while(|byte| *byte == b'=').count();
-    let size = (text.len() / 4 * 3).checked_sub(padding).ok_or(DecodeError::Base64)?;
-    let mut bytes = vec![0; size];
-    match BASE64.decode_slice(text, &mut bytes) {
-        Ok(written) if written == size => Ok(bytes.into()),
-        _ => Err(DecodeError::Base64),
-    }
 }

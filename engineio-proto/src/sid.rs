@@ -1,6 +1,6 @@
 //! The name of a session.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE as BASE64};
+use ::base64::{Engine as _, engine::general_purpose::URL_SAFE as BASE64};
 use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
 /// The name of a session on the wire, cheap to clone.

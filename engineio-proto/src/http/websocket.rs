@@ -4,7 +4,7 @@ use super::{
     Response,
     reject::{empty, refuse_upgrade},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use ::base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use sha1::{Digest, Sha1};
 
