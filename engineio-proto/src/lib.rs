@@ -1,4 +1,139 @@
-//! Engine.IO v4 as pure state machines: packets, payloads, HTTP surface, server session. No I/O, no clock, no async.
+//! Engine.IO v4 as pure state machines: packets, payloads, the HTTP surface, the server's session. No I/O, no clock, no async.
+//!
+//! Engine.IO carries messages between a server and clients behind whatever proxies there are: it begins with HTTP
+//! long-polling, moves to a WebSocket where one can be had, and keeps a heartbeat. This crate makes all of the protocol's decisions and does
+//! nothing: a *driver* owns sockets and timers, feeds what happened and carries out what it is told.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`Packet`], [`Data`], [`payload`] | the codec |
+//! | [`http`] | requests judged and answered, as plain data of the `http` crate |
+//! | [`server::Session`] | one client's session: polling, upgrade, heartbeat, back-pressure, closing |
+//! | [`Config`] | the reference's options with its defaults |
+//!
+//! # How to drive a session
+//!
+//! A driver keeps a table from [`Sid`] to [`Session`](server::Session). For an HTTP request of the server's path ([`http::matches_path`]):
+//!
+//! 1. [`http::cors()`], whose headers go onto whatever answer follows, and which answers a preflight itself;
+//! 2. [`http::verify`], which says: a handshake, a request of a session, or a refusal;
+//! 3. a handshake is the application's to refuse ([`http::forbidden`]), else it is a new session:
+//!    [`Session::open_polling`](server::Session::open_polling), or [`http::accept_websocket`] and
+//!    [`Session::open_websocket`](server::Session::open_websocket).
+//!
+//! The driver names requests and WebSockets with numbers of its own; the session repeats them. Time is an argument, always the last; one
+//! that goes backwards is clamped.
+//!
+//! | input | when |
+//! |---|---|
+//! | [`handle_request`](server::Session::handle_request) | a request of this session came, no upgrade |
+//! | [`handle_body`](server::Session::handle_body), [`handle_body_too_large`](server::Session::handle_body_too_large) | the body asked for by `Receive` came, or is longer than its limit |
+//! | [`handle_aborted`](server::Session::handle_aborted) | the client went away from a request that has no answer yet |
+//! | [`handle_websocket`](server::Session::handle_websocket) | a WebSocket was accepted for this session |
+//! | [`handle_message`](server::Session::handle_message) | it brought a message |
+//! | [`handle_flushed`](server::Session::handle_flushed) | the batch transmitted to it has been written |
+//! | [`handle_websocket_closed`](server::Session::handle_websocket_closed) | it ended |
+//! | [`handle_timeout`](server::Session::handle_timeout) | the time of `poll_timeout` has come |
+//!
+//! The commands are [`send`](server::Session::send), [`send_batch`](server::Session::send_batch), [`close`](server::Session::close),
+//! [`discard`](server::Session::discard), [`pause_reading`](server::Session::pause_reading) and
+//! [`resume_reading`](server::Session::resume_reading).
+//!
+//! After each input and each command, or several commands that belong together, in this order:
+//!
+//! 1. [`poll_transmit`](server::Session::poll_transmit) until it has no more: answer a request, receive or drop one, send a packet, close
+//!    a WebSocket ([`Transmit`](server::Transmit)). The packets of one draining are one batch, for one write; what is sent until
+//!    [`handle_flushed`](server::Session::handle_flushed) waits for the next. That is all of the back-pressure: one batch under way, a
+//!    queue bounded in bytes behind it;
+//! 2. [`poll_event`](server::Session::poll_event) until it has no more: a message, the upgrade, room in the queue, the end
+//!    ([`Event`](server::Event));
+//! 3. [`poll_timeout`](server::Session::poll_timeout): when to call `handle_timeout`.
+//!
+//! A session holds at most `outbox_limit` bytes for its client and, between an input and its draining, one body cut into
+//! events. After [`Event::Closed`](server::Event::Closed) nothing happens any more: inputs are ignored, requests get
+//! `400`, commands are refused. What was transmitted before is still to be done; a driver bounds the time of that last write itself.
+//!
+//! A polling session from its handshake to a message each way:
+//!
+//! ```
+//! use engineio_proto::{Config, Data, Instant, Sid, http::{Verdict, verify}, server::{Event, RequestId, Session, Transmit}};
+//! use std::sync::Arc;
+//!
+//! /// Does what the session wants; here it tells. A real driver writes to its sockets.
+//! fn drain(session: &mut Session) -> Vec<String> {
+//!     let mut done = Vec::new();
+//!     loop {
+//!         while let Some(transmit) = session.poll_transmit() {
+//!             done.push(match transmit {
+//!                 Transmit::Respond { id, response } => format!("{} {:?}", id.0, response.body()),
+//!                 Transmit::Receive { id, limit } => format!("{} up to {limit} bytes", id.0),
+//!                 other => format!("{other:?}"),
+//!             });
+//!         }
+//!         match session.poll_event() {
+//!             // An echo.
+//!             Some(Event::Message(data)) => drop(session.send(data)),
+//!             Some(Event::Closed { reason }) => done.push(format!("closed: {reason}")),
+//!             Some(Event::Upgraded | Event::Ready) => {}
+//!             None => return done,
+//!         }
+//!     }
+//! }
+//!
+//! # #[allow(clippy::disallowed_methods)]
+//! let now = Instant::now();
+//! let config = Arc::new(Config::default());
+//!
+//! let request = ::http::Request::get("/engine.io/?EIO=4&transport=polling").body(()).unwrap();
+//! let (parts, ()) = request.into_parts();
+//! assert!(matches!(verify(&parts, &config, |_| None), Verdict::Handshake(_)));
+//! let sid = Sid::from_entropy([7; 15]); // from a cryptographic source, in earnest
+//! let mut session = Session::open_polling(config, sid, RequestId(1), &parts, now);
+//! assert!(drain(&mut session)[0].starts_with(r#"1 b"0{\"sid\":\"BwcHBwcHBwcHBwcHBwcH\","#));
+//!
+//! // A POST: its head, then its body.
+//! let post = ::http::Request::post("/").body(()).unwrap().into_parts().0;
+//! session.handle_request(RequestId(2), &post, now);
+//! assert_eq!(drain(&mut session), ["2 up to 1000000 bytes"]);
+//! session.handle_body(RequestId(2), "4hello".into(), now);
+//! assert_eq!(drain(&mut session), [r#"2 b"ok""#]);
+//!
+//! // A GET takes the echo, the next one waits.
+//! session.handle_request(RequestId(3), &parts, now);
+//! assert_eq!(drain(&mut session), [r#"3 b"4hello""#]);
+//! session.handle_request(RequestId(4), &parts, now);
+//! assert!(drain(&mut session).is_empty());
+//! session.close(now);
+//! assert_eq!(drain(&mut session), [r#"4 b"1""#, "closed: forced close"]);
+//! ```
+//!
+//! # Where we differ from the reference
+//!
+//! The reference is engine.io 6.6.11. Each row is a test, named in the last column.
+//!
+//! | what | reference | here | test |
+//! |---|---|---|---|
+//! | a close packet by WebSocket | ignored, until the ping timeout | `transport close` | `messages::a_close_packet_ends_the_session` |
+//! | `5` without `2probe` | upgrades | ends the probe | `upgrade::an_upgrade_without_a_probe_is_refused` |
+//! | a second `2probe` | answered | ends the probe | `upgrade::a_second_probe_packet_ends_the_probe` |
+//! | an upgrade with `allow_upgrades(false)` | taken, though not offered | closed | `upgrade::an_upgrade_that_is_not_allowed_is_closed` |
+//! | the heartbeat after an upgrade | stops if the pong was under way | begins anew | `heartbeat::the_heartbeat_lives_through_an_upgrade` |
+//! | a poll held at `2probe` | released within 100 ms | released at once, as are later ones | `upgrade::a_poll_that_comes_after_the_probe_is_let_go_too` |
+//! | a poll still held at `5` | `1` | `6` | `upgrade::a_poll_that_is_still_there_at_the_upgrade_is_let_go` |
+//! | a POST being read at `5` | dropped | delivered | `upgrade::a_post_that_is_still_being_read_at_the_upgrade_is_delivered` |
+//! | a wrong revision, or `transport=polling`, in an upgrade | refused or closed after the `101` | 400 instead of the `101` | `verify::only_revision_4_is_spoken`, `verify::an_upgrade_to_polling_is_refused` |
+//! | a wrong revision in a handshake that the application would forbid | code 4 | code 5, nobody is asked | `verify::only_revision_4_is_spoken` |
+//! | a type in `content-type` with parameters or in capitals | no binary POST | a binary POST, refused | `polling::a_binary_post_is_refused_and_ends_the_session` |
+//! | a body that is not UTF-8 | repaired | `parse error` | `polling::a_body_that_is_not_utf8_is_malformed` |
+//! | base64 that is not padded or of another alphabet | whatever can be found in it | `parse error` | `vectors.rs`, by number |
+//! | data behind types that carry none (`1x`) | kept, read by nobody | dropped | `vectors.rs`, by number |
+//! | the path `/engine.iofoo` | taken without the trailing slash | not ours | `path::without_add_trailing_slash_only_the_path_itself_matches` |
+//! | the path `/engine.io` | not ours with the trailing slash | taken | `path::the_path_matches_with_and_without_the_trailing_slash` |
+//! | an origin that a predicate refuses | no CORS answer at all | as any origin not in a list | `cors::an_origin_that_is_not_allowed_gets_no_leave_but_the_same_status` |
+//! | what waits for one client | unbounded | bounded, `send` says so | `pressure::the_outbox_is_bounded_and_tells_when_there_is_room` |
+//!
+//! As the reference does it, though one might not: a refused upgrade is always 400, a forbidden one included; a POST that is too large
+//! leaves the session alone; a malformed POST is answered `ok`.
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,

@@ -43,13 +43,10 @@ impl Iterator for Packets {
     fn next(&mut self) -> Option<Self::Item> {
         let begin = self.rest.take()?;
         let rest = self.body.get(begin..)?;
-        let packet = match rest.split_once(SEPARATOR) {
-            Some((packet, _)) => {
-                self.rest = Some(begin + packet.len() + SEPARATOR.len_utf8());
-                packet
-            }
-            None => rest,
-        };
+        // Several times as fast as `str::split` here, and serde_json brings the crate anyway.
+        let length = memchr::memchr(SEPARATOR as u8, rest.as_bytes());
+        self.rest = length.map(|length| begin + length + 1);
+        let packet = rest.get(..length.unwrap_or(rest.len()))?;
         let packet = Packet::decode_in(&self.body, packet);
         if packet.is_err() {
             self.rest = None;

@@ -8,7 +8,7 @@ use super::{
     probe::Probe,
 };
 use crate::{
-    CloseReason, Config, Data, Instant, Packet, Sid, TransportKind,
+    CloseReason, Config, Data, Instant, Packet, Sid, Text, TransportKind,
     http::{SessionView, set_cookie},
 };
 use bytes::Bytes;
@@ -232,7 +232,7 @@ impl Session {
             }
         }
         match self.heartbeat.expire(now, self.config.ping_timeout()) {
-            Some(Due::Ping) if self.closing.is_none() => self.outbox.push(Packet::Ping("".into())),
+            Some(Due::Ping) if self.closing.is_none() => self.outbox.push(Packet::Ping(Text::new())),
             Some(Due::Death) => self.finish(CloseReason::PingTimeout),
             // A client that was told to go need not be asked, but neither does it live for ever.
             Some(Due::Ping) | None => {}
