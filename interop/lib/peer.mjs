@@ -55,6 +55,7 @@ export async function freePort() {
 export async function start(name, { args = [], env = {}, listeners = 1, port } = {}) {
   const [file, ...first] = command(name)
   const child = spawn(file, [...first, ...args.map(String)], {
+    cwd: root,
     env: { ...process.env, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
