@@ -18,7 +18,7 @@ console.log(`peer: ${process.env.PEER === 'reference' ? 'the official JavaScript
 run({
   files,
   concurrency: Number(process.env.JOBS ?? 1),
-  timeout: 180_000,
+  timeout: 300_000,
   ...(process.env.FILTER ? { testNamePatterns: [new RegExp(process.env.FILTER)] } : {}),
 })
   .on('test:fail', ({ todo }) => {

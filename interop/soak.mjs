@@ -1,4 +1,8 @@
-// npm run soak -- N [FOLDER ...]: everything N times (20 by default); stops at the first failure and shows that run whole.
+// npm run soak -- N [FOLDER ...]: everything N times (20 by default); stops at the first failure says which run it was, and
+// where its output is.
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -22,8 +26,10 @@ for (let number = 1; number <= count; number++) {
   const summary = ['tests', 'pass', 'fail', 'skipped'].map((name) => `${name} ${figure(name)}`).join(', ')
   console.log(`run ${number} of ${count}: ${code === 0 ? 'ok' : 'FAILED'} (${summary}, ${((Date.now() - started) / 1000).toFixed(1)} s)`)
   if (code !== 0) {
-    console.log(output)
-    console.log(`stopped at run ${number} of ${count} (${signal ?? `code ${code}`})`)
+    const log = join(mkdtempSync(join(tmpdir(), 'soak-')), `run-${number}.log`)
+    writeFileSync(log, output)
+    console.log(output.slice(Math.max(0, output.search(/^\S+ tests \d+$/m))))
+    console.log(`stopped at run ${number} of ${count} (${signal ?? `code ${code}`}); its whole output: ${log}`)
     process.exit(1)
   }
 }

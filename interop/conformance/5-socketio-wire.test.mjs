@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import assert from 'node:assert/strict'
 import { RS, Target } from '../lib/wire.mjs'
 import { conformanceServer, differs } from '../lib/peer.mjs'
+import { sleep } from '../lib/util.mjs'
 import { pick, upgraded } from './engine.mjs'
 
 let server, patient, target, calm
@@ -128,6 +129,7 @@ describe('connect', () => {
   test('after DISCONNECT the namespace counts as not joined', async () => {
     const ws = await joined('/custom,')
     await ws.send('41/custom,')
+    await ws.sync()
     await ws.send('42/custom,["message",1]')
     await ws.closed()
     assert.equal(ws.buffered, 0)
@@ -328,6 +330,7 @@ describe('packets against the rules close', () => {
   test('polling: what waits is delivered first, the close comes with the GET after it', async () => {
     const session = await joinedPolling()
     await session.post('42["message",1]')
+    await sleep(50) // the answer of the handler is there
     await session.post('4abc')
     assert.deepEqual(pick(await session.get()), [200, '42["message-back",1]'])
     assert.deepEqual(pick(await session.get()), [200, `6${RS}1`])
