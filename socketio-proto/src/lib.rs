@@ -1,4 +1,27 @@
 //! Socket.IO v5 as pure state machines: packets, binary attachments, acks, server connection, hub. No I/O, no clock, no async.
+//!
+//! The codec alone is three things. [`encode`] makes the engine messages of a packet from typed arguments; a [`Decoder`]
+//! puts the messages of a peer together again; [`Args`] are the arguments of an event or an ack, still JSON, and read
+//! where the handler runs: as types, as borrowed types, or as [`Value`]s.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use socketio_proto::{Body, Decoder, Instant, Limits, encode};
+//!
+//! let picture = Bytes::from_static(b"\x89PNG");
+//! let packet = encode::event("/", Some(7), "picture", &("me.png", picture.clone()))?;
+//! assert_eq!(packet.text(), r#"51-7["picture","me.png",{"_placeholder":true,"num":0}]"#);
+//!
+//! let mut decoder = Decoder::new(Limits::default());
+//! let mut received = None;
+//! for message in packet.messages() {
+//!     received = decoder.decode(message, Instant::now())?;
+//! }
+//! let Some(Body::Event { id: Some(7), event }) = received.map(|packet| packet.body) else { unreachable!() };
+//! assert_eq!(&*event.name, "picture");
+//! assert_eq!(event.args.parse::<(&str, &[u8])>()?, ("me.png", &picture[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -8,3 +31,28 @@
     clippy::string_slice,
     clippy::unwrap_used
 )]
+
+mod args;
+mod de;
+mod decoder;
+pub mod encode;
+mod error;
+mod handoff;
+mod header;
+mod json;
+mod name;
+mod packet;
+mod placeholder;
+mod ser;
+mod value;
+mod walk;
+
+pub use args::{Args, FromArgs};
+pub use decoder::{Decoder, Limits};
+pub use encode::{Encoded, Messages};
+pub use engineio_proto::{Data, Instant, Sid, Text};
+pub use error::{ArgsError, DecodeError, EncodeError};
+pub use json::Json;
+pub use name::EventName;
+pub use packet::{Body, Event, Packet};
+pub use value::{Number, Value};

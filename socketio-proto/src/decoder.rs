@@ -1,0 +1,219 @@
+//! From engine messages to packets.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::packet::{self, Body, Packet};
+use crate::placeholder::{Attachments, Place};
+use crate::{Data, DecodeError, Instant, Text};
+
+/// What a peer may make a [`Decoder`] hold.
+///
+/// ```
+/// use socketio_proto::Limits;
+///
+/// let limits = Limits::default().max_attachments(2);
+/// assert_eq!(limits.max_attachment_bytes, 1_000_000);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How many attachments a packet may announce. Default 10, as the reference's `maxAttachments`.
+    pub max_attachments: usize,
+    /// How many bytes one attachment may have. Default 1,000,000, as Engine.IO's `maxPayload`; give it the same value.
+    pub max_attachment_bytes: usize,
+    /// How many bytes all attachments of a packet may have together. Default 10,000,000. The reference has no bound.
+    pub max_total_bytes: usize,
+    /// How long all attachments may take to arrive after their packet. Default 60 s. The reference waits for ever.
+    pub reassembly_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_attachments: 10,
+            max_attachment_bytes: 1_000_000,
+            max_total_bytes: 10_000_000,
+            reassembly_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Limits {
+    /// Sets [`max_attachments`](Self::max_attachments).
+    #[must_use]
+    pub fn max_attachments(mut self, count: usize) -> Self {
+        self.max_attachments = count;
+        self
+    }
+
+    /// Sets [`max_attachment_bytes`](Self::max_attachment_bytes).
+    #[must_use]
+    pub fn max_attachment_bytes(mut self, bytes: usize) -> Self {
+        self.max_attachment_bytes = bytes;
+        self
+    }
+
+    /// Sets [`max_total_bytes`](Self::max_total_bytes).
+    #[must_use]
+    pub fn max_total_bytes(mut self, bytes: usize) -> Self {
+        self.max_total_bytes = bytes;
+        self
+    }
+
+    /// Sets [`reassembly_timeout`](Self::reassembly_timeout).
+    #[must_use]
+    pub fn reassembly_timeout(mut self, timeout: Duration) -> Self {
+        self.reassembly_timeout = timeout;
+        self
+    }
+}
+
+/// Makes packets of the engine messages of one peer.
+///
+/// A packet without attachments is one message. Else its text comes first and its attachments follow, nothing in between;
+/// meanwhile the packet is pending, and bounded by [`Limits`]. After an error the decoder is dead: it answers every
+/// message with the same error until it is [reset](Self::reset).
+///
+/// ```
+/// use socketio_proto::{Data, DecodeError, Decoder, Instant, Limits};
+///
+/// let now = Instant::now();
+/// let mut decoder = Decoder::new(Limits::default());
+/// let text = Data::from(r#"51-["file",{"_placeholder":true,"num":0}]"#);
+/// assert_eq!(decoder.decode(text, now), Ok(None));
+/// assert_eq!(decoder.poll_timeout(), Some(now + Limits::default().reassembly_timeout));
+/// assert!(decoder.decode(Data::from(vec![1, 2, 3]), now).unwrap().is_some());
+///
+/// assert_eq!(decoder.decode(Data::from(vec![4]), now), Err(DecodeError::UnexpectedBinary));
+/// ```
+#[derive(Debug)]
+pub struct Decoder {
+    limits: Limits,
+    state: State,
+}
+
+/// ```text
+///  Ready --binary packet--> Pending --last attachment--> Ready
+///    |                         |
+///    '---- error, timeout -----'----> Failed --reset--> Ready
+/// ```
+#[derive(Debug)]
+enum State {
+    Ready,
+    Pending(Box<Pending>),
+    Failed(DecodeError),
+}
+
+#[derive(Debug)]
+struct Pending {
+    packet: Packet,
+    places: Vec<Place>,
+    count: usize,
+    attachments: Vec<Bytes>,
+    bytes: usize,
+    /// None if it lies beyond what the clock can say.
+    deadline: Option<Instant>,
+}
+
+impl Decoder {
+    /// A decoder with nothing pending.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, state: State::Ready }
+    }
+
+    /// Takes the next message of the peer; answers the packet that it completes, if it does.
+    ///
+    /// # Errors
+    /// The rule or the bound that was broken. The decoder is dead then.
+    #[inline]
+    pub fn decode(&mut self, data: Data, now: Instant) -> Result<Option<Packet>, DecodeError> {
+        let decoded = match (&mut self.state, data) {
+            (State::Ready, Data::Text(text)) => self.text(&text, now),
+            (State::Pending(_), Data::Binary(bytes)) => self.attachment(bytes),
+            (State::Ready, Data::Binary(_)) => Err(DecodeError::UnexpectedBinary),
+            (State::Pending(_), Data::Text(_)) => Err(DecodeError::UnexpectedText),
+            (State::Failed(error), _) => Err(*error),
+        };
+        if let Err(error) = decoded {
+            self.state = State::Failed(error);
+        }
+        decoded
+    }
+
+    /// Whether attachments are awaited.
+    pub fn is_pending(&self) -> bool {
+        matches!(self.state, State::Pending(_))
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout): when the attachments of the pending packet are due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Pending(pending) => pending.deadline,
+            State::Ready | State::Failed(_) => None,
+        }
+    }
+
+    /// The time of [`poll_timeout`](Self::poll_timeout) has come. An early or spurious call is harmless.
+    ///
+    /// # Errors
+    /// [`DecodeError::TimedOut`]: attachments are overdue. The pending packet is dropped and the decoder is dead.
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), DecodeError> {
+        match &self.state {
+            State::Pending(pending) if pending.deadline.is_some_and(|deadline| deadline <= now) => {
+                self.state = State::Failed(DecodeError::TimedOut);
+                Err(DecodeError::TimedOut)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Drops what is pending and forgets an error.
+    pub fn reset(&mut self) {
+        self.state = State::Ready;
+    }
+
+    #[inline]
+    fn text(&mut self, text: &Text, now: Instant) -> Result<Option<Packet>, DecodeError> {
+        let (packet, count) = packet::decode(text, self.limits.max_attachments)?;
+        if count == 0 {
+            return Ok(Some(packet));
+        }
+        // Only events and acks announce attachments.
+        let places = match &packet.body {
+            Body::Event { event, .. } => event.args.places(count)?,
+            Body::Ack { args, .. } => args.places(count)?,
+            _ => Vec::new(),
+        };
+        let deadline = now.checked_add(self.limits.reassembly_timeout);
+        let attachments = Vec::with_capacity(count.min(10));
+        self.state = State::Pending(Box::new(Pending { packet, places, count, attachments, bytes: 0, deadline }));
+        Ok(None)
+    }
+
+    fn attachment(&mut self, bytes: Bytes) -> Result<Option<Packet>, DecodeError> {
+        let State::Pending(pending) = &mut self.state else { return Err(DecodeError::UnexpectedBinary) };
+        let Limits { max_attachment_bytes, max_total_bytes, .. } = self.limits;
+        if bytes.len() > max_attachment_bytes {
+            return Err(DecodeError::AttachmentTooLarge { len: bytes.len(), max: max_attachment_bytes });
+        }
+        pending.bytes = pending.bytes.saturating_add(bytes.len());
+        if pending.bytes > max_total_bytes {
+            return Err(DecodeError::AttachmentsTooLarge { max: max_total_bytes });
+        }
+        pending.attachments.push(bytes);
+        if pending.attachments.len() < pending.count {
+            return Ok(None);
+        }
+        let State::Pending(pending) = std::mem::replace(&mut self.state, State::Ready) else { return Ok(None) };
+        let Pending { mut packet, places, attachments, .. } = *pending;
+        let attachments = Attachments::new(attachments, places);
+        match &mut packet.body {
+            Body::Event { event, .. } => event.args.attach(attachments),
+            Body::Ack { args, .. } => args.attach(attachments),
+            _ => {}
+        }
+        Ok(Some(packet))
+    }
+}

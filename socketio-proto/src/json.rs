@@ -1,0 +1,100 @@
+//! JSON that has been checked.
+
+use serde::Serialize;
+use serde::de::{Deserialize, IgnoredAny};
+
+use crate::{ArgsError, DecodeError, EncodeError, Text, walk};
+
+/// Checks the syntax in one pass that keeps nothing.
+#[inline]
+pub(crate) fn check(text: &str) -> Result<(), DecodeError> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    IgnoredAny::deserialize(&mut json).and_then(|_| json.end()).map_err(|_| DecodeError::Json)
+}
+
+/// A JSON text whose syntax is known to be right: the payload of CONNECT and CONNECT_ERROR.
+///
+/// ```
+/// use socketio_proto::Json;
+///
+/// let auth = Json::check(r#"{"token":"abc","tries":2}"#.into())?;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Auth<'a> {
+///     token: &'a str,
+/// }
+/// assert_eq!(auth.parse::<Auth>()?.token, "abc");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Json(Text);
+
+impl Json {
+    /// Checks a text.
+    ///
+    /// # Errors
+    /// [`DecodeError::Json`].
+    pub fn check(text: Text) -> Result<Self, DecodeError> {
+        check(&text).map(|()| Self::trusted(text))
+    }
+
+    /// Writes a value as JSON. Bytes become an array of numbers: these packets carry no attachments.
+    ///
+    /// # Errors
+    /// [`EncodeError::Json`]: a map with keys that are no strings, or the value's `Serialize` failed.
+    pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
+        Ok(Self(serde_json::to_string(value)?.into()))
+    }
+
+    /// An object of texts, in the given order.
+    ///
+    /// ```
+    /// # use socketio_proto::Json;
+    /// assert_eq!(Json::object([("message", "\"No\"")]).as_str(), r#"{"message":"\"No\""}"#);
+    /// ```
+    pub fn object<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut text = String::from("{");
+        for (key, value) in entries {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(&quote(key));
+            text.push(':');
+            text.push_str(&quote(value));
+        }
+        text.push('}');
+        Self(text.into())
+    }
+
+    /// Takes a part of a checked text.
+    pub(crate) fn trusted(text: Text) -> Self {
+        let trimmed = walk::trim(&text);
+        match trimmed.len() == text.len() {
+            true => Self(text),
+            false => Self(text.slice_ref(trimmed)),
+        }
+    }
+
+    /// The JSON text, without white space around it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The JSON as shared text.
+    pub fn as_text(&self) -> &Text {
+        &self.0
+    }
+
+    /// Reads it as a type, which may borrow (`&str`).
+    ///
+    /// # Errors
+    /// It is of another shape, or more than 128 containers deep.
+    pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ArgsError> {
+        serde_json::from_str(&self.0).map_err(|error| ArgsError::new(error.to_string()))
+    }
+}
+
+/// A text as JSON writes it.
+fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

@@ -1,0 +1,102 @@
+//! The name of an event.
+
+use std::fmt;
+use std::ops::Deref;
+
+use crate::walk::Cursor;
+use crate::{DecodeError, Text};
+
+/// Names that belong to the implementation; as the name of an event they are refused on both sides.
+const RESERVED: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
+/// The name of an event: a string, or a number, then its decimal text as the peer spelled it.
+///
+/// A name with escapes is unescaped; else it shares the bytes of the frame it came in. It derefs to `str`.
+///
+/// ```
+/// use socketio_proto::EventName;
+///
+/// let name = EventName::from("chat message");
+/// assert_eq!(&*name, "chat message");
+/// assert!(!name.is_number());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventName {
+    text: Text,
+    number: bool,
+}
+
+impl EventName {
+    /// The name as shared text.
+    pub fn as_text(&self) -> &Text {
+        &self.text
+    }
+
+    /// Whether the peer sent a number.
+    pub fn is_number(&self) -> bool {
+        self.number
+    }
+
+    /// Reads the name, the next value of `cursor`, which walks over a part of `frame`.
+    #[inline]
+    pub(crate) fn read(frame: &Text, cursor: &mut Cursor<'_>) -> Result<Self, DecodeError> {
+        match cursor.peek() {
+            Some(b'"') => {
+                let string = cursor.string();
+                let text = match string.plain() {
+                    Some(plain) => frame.slice_ref(plain),
+                    None => string.unescape().map_err(|_| DecodeError::EventName)?.into(),
+                };
+                match is_reserved(&text) {
+                    true => Err(DecodeError::ReservedName),
+                    false => Ok(Self { text, number: false }),
+                }
+            }
+            Some(b'-' | b'0'..=b'9') => Ok(Self { text: frame.slice_ref(cursor.scalar()), number: true }),
+            _ => Err(DecodeError::EventName),
+        }
+    }
+}
+
+macro_rules! from_text {
+    ($($text:ty)*) => {$(
+        impl From<$text> for EventName {
+            fn from(name: $text) -> Self {
+                Self { text: name.into(), number: false }
+            }
+        }
+    )*};
+}
+
+from_text! { &str String Text }
+
+impl From<EventName> for Text {
+    fn from(name: EventName) -> Self {
+        name.text
+    }
+}
+
+impl Deref for EventName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl AsRef<str> for EventName {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self)
+    }
+}
