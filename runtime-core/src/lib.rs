@@ -1,1 +1,47 @@
-//! The async driver of the Socket.IO machines, generic over a small Runtime trait.
+//! The async driver of the Socket.IO machines, generic over a small [`Runtime`] trait.
+//!
+//! Applications use it through an adapter crate, `socketio-tokio`, which names [`ServerBuilder`] with its runtime filled in.
+//! Protocol decisions, timers' deadlines and buffers live in the pure machines of `engineio-proto` and `socketio-proto`; here is
+//! what drives them: HTTP by hyper, WebSocket by tungstenite, and one task per session.
+
+mod client_files;
+mod conn;
+mod emit;
+mod engine;
+mod event;
+mod handler;
+mod handshake;
+mod layer;
+mod machine;
+mod namespace;
+mod runtime;
+mod serve;
+mod server;
+mod service;
+mod sessions;
+mod signal;
+mod socket;
+mod task;
+mod ws;
+
+pub use client_files::ClientFilesError;
+pub use emit::{AckError, AckFuture, Broadcast, EmitError, EmitWithAck, Volatile};
+pub use engine::EngineSocket;
+pub use event::{Ack, Event};
+pub use handler::{Fallible, HandlerError, Outcome, Plain};
+pub use handshake::{Handshake, Peer};
+pub use layer::{Layer, Layered};
+pub use namespace::{ConnectRequest, Namespace, Refusal};
+pub use runtime::{Accept, BoxFuture, BoxStream, Runtime, Stream};
+pub use serve::Listener;
+pub use server::{BuildError, Overflow, Server, ServerBuilder};
+pub use service::Service;
+pub use socket::Socket;
+
+pub use bytes::Bytes;
+pub use engineio_proto::http::{Cookie, Cors, CorsOrigin, Reject, SameSite};
+pub use engineio_proto::server::SendError;
+pub use engineio_proto::{CloseReason, Config, ConfigBuilder, ConfigError, Data, Pressure, Sid, Text, TransportKind};
+pub use socketio_proto::server::DisconnectReason;
+pub use socketio_proto::{Args, ArgsError, DecodeError, EncodeError, FromArgs, Json, Limits, Value};
+pub use {engineio_proto, socketio_proto};

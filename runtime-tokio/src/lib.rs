@@ -1,1 +1,35 @@
-//! Socket.IO for Rust on tokio.
+//! Socket.IO on tokio.
+//!
+//! ```no_run
+//! use socketio_tokio::{ServerBuilder, Socket};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let server = ServerBuilder::new().build()?;
+//!     let root = server.namespace("/");
+//!     root.on_connect(async |socket: Socket| socket.join("lobby"));
+//!     root.on("say", async |socket, (text,): (String,)| {
+//!         socket.to("lobby").emit("said", (text,)).ok();
+//!     });
+//!     root.on("sum", async |_, (a, b): (i64, i64)| a + b); // the value answers the client's ack
+//!     Ok(server.listen("127.0.0.1:3000").await?)
+//! }
+//! ```
+//!
+//! Everything but [`Tokio`] and [`stream`] comes from `socketio-runtime` and is the same on every runtime.
+
+mod tokio_runtime;
+
+pub use socketio_runtime::*;
+pub use tokio_runtime::{Tokio, stream};
+
+/// Sets up a [`Server`] on tokio.
+///
+/// ```
+/// use std::time::Duration;
+/// use socketio_tokio::ServerBuilder;
+///
+/// let server = ServerBuilder::new().ping_interval(Duration::from_secs(10)).max_payload(64 * 1024).build()?;
+/// # Ok::<(), socketio_tokio::BuildError>(())
+/// ```
+pub type ServerBuilder = socketio_runtime::ServerBuilder<Tokio>;

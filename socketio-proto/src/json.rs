@@ -1,7 +1,8 @@
 //! JSON that has been checked.
 
-use serde::Serialize;
-use serde::de::{Deserialize, IgnoredAny};
+use serde::de::{Deserialize, Deserializer, IgnoredAny};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::{ArgsError, DecodeError, EncodeError, Text, walk};
 
@@ -91,6 +92,21 @@ impl Json {
     /// It is of another shape, or more than 128 containers deep.
     pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ArgsError> {
         serde_json::from_str(&self.0).map_err(|error| ArgsError::new(error.to_string()))
+    }
+}
+
+/// As the JSON that it is, so that it can be an argument, or a part of one, that nobody looks into.
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_str::<&RawValue>(&self.0).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+/// Only from JSON: a value that holds attachments is a [`Value`](crate::Value).
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(String::from(Box::<str>::from(raw)).into()))
     }
 }
 

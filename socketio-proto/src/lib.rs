@@ -44,6 +44,7 @@ mod name;
 mod packet;
 mod placeholder;
 mod ser;
+pub mod server;
 mod value;
 mod walk;
 

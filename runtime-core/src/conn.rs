@@ -1,0 +1,225 @@
+//! One client, as everybody but its session task sees it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use atomic_waker::AtomicWaker;
+use engineio_proto::server::Transmit;
+use engineio_proto::{Instant, RequestId, Sid, WebSocketId};
+use futures_channel::oneshot;
+use hyper::upgrade::OnUpgrade;
+use socketio_proto::Args;
+use socketio_proto::server::{self, AckError, SocketKey};
+
+use crate::handshake::Handshake;
+use crate::machine::{Event, Machine};
+use crate::server::Shared;
+
+/// What an HTTP request is told.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Respond(Box<engineio_proto::http::Response>),
+    /// Read the body, up to this many bytes.
+    Receive(usize),
+    /// Hang up without a response.
+    Abort,
+}
+
+/// Something for the session task to do with a WebSocket.
+#[derive(Debug)]
+pub(crate) enum Output {
+    Packet(WebSocketId, engineio_proto::Packet),
+    Close(WebSocketId),
+}
+
+/// One client: its machine behind a lock, and the way to wake its session task.
+///
+/// The lock is never held over user code, I/O, an await or the hub.
+pub(crate) struct Conn {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) sid: Sid,
+    pub(crate) handshake: Handshake,
+    inner: Mutex<Inner>,
+    flags: AtomicU8,
+    waker: AtomicWaker,
+}
+
+/// The session task has something to do.
+const WORK: u8 = 1;
+/// The session task is in a turn and looks for work before it ends it.
+const RUNNING: u8 = 2;
+
+pub(crate) struct Inner {
+    pub(crate) machine: Machine,
+    /// Requests without an answer yet, by whom they wait.
+    requests: Vec<(RequestId, oneshot::Sender<Answer>)>,
+    /// Outputs that came up while somebody else than the session task had the machine.
+    pub(crate) outputs: VecDeque<Output>,
+    /// Accepted WebSockets on their way to the session task.
+    pub(crate) upgrades: Vec<(WebSocketId, OnUpgrade)>,
+    /// Who waits for the acks that the client owes.
+    pub(crate) acks: BTreeMap<(SocketKey, u64), oneshot::Sender<Result<Args, AckError>>>,
+    /// Requests that wait until the session reads again.
+    pub(crate) paused: Option<Vec<Waker>>,
+    /// The deadline that the session task sleeps for.
+    pub(crate) armed: Option<Instant>,
+    last_id: u64,
+}
+
+impl Conn {
+    pub(crate) fn new(shared: Arc<Shared>, sid: Sid, handshake: Handshake, machine: Machine) -> Self {
+        let inner = Inner {
+            machine,
+            requests: Vec::new(),
+            outputs: VecDeque::new(),
+            upgrades: Vec::new(),
+            acks: BTreeMap::new(),
+            paused: None,
+            armed: None,
+            last_id: FIRST_ID,
+        };
+        // The session task starts with a turn of its own.
+        let flags = AtomicU8::new(WORK);
+        Self { shared, sid, handshake, inner: Mutex::new(inner), flags, waker: AtomicWaker::new() }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.shared.runtime.now()
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        // No code of ours panics under the lock; were it to, the state is still one that the machine can be asked about.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the session task that there is something to do.
+    pub(crate) fn notify(&self) {
+        if self.flags.fetch_or(WORK, Ordering::AcqRel) == 0 {
+            self.waker.wake();
+        }
+    }
+
+    /// What follows an input from outside of the session task: requests are answered, and the task is woken if there is
+    /// something for it to do.
+    pub(crate) fn settle(&self, mut inner: MutexGuard<'_, Inner>) {
+        inner.answer();
+        let earlier = match (inner.machine.poll_timeout(), inner.armed) {
+            (Some(deadline), Some(armed)) => deadline < armed,
+            (deadline, armed) => deadline.is_some() && armed.is_none(),
+        };
+        let work = earlier || !inner.outputs.is_empty() || inner.machine.has_events();
+        drop(inner);
+        if work {
+            self.notify();
+        }
+    }
+
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// The session task begins a turn: what is asked for from here on is looked at within it.
+    pub(crate) fn begin_turn(&self) {
+        self.flags.store(RUNNING, Ordering::SeqCst);
+    }
+
+    /// The session task has seen everything asked for so far.
+    pub(crate) fn seen(&self) {
+        self.flags.fetch_and(!WORK, Ordering::AcqRel);
+    }
+
+    /// The session task wants to sleep; `false` if something was asked for meanwhile.
+    pub(crate) fn end_turn(&self) -> bool {
+        self.flags.compare_exchange(RUNNING, 0, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// The session task leaves the processor although there is more to do.
+    pub(crate) fn yield_turn(&self) {
+        self.flags.store(WORK, Ordering::Release);
+    }
+}
+
+/// The ids of the handshake's own request or WebSocket; those given out later are greater.
+pub(crate) const FIRST_ID: u64 = 1;
+
+impl Inner {
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Waits for an answer to a request.
+    pub(crate) fn expect_answer(&mut self, id: RequestId) -> oneshot::Receiver<Answer> {
+        let (sender, receiver) = oneshot::channel();
+        self.requests.push((id, sender));
+        receiver
+    }
+
+    /// Stops waiting; `false` if the answer has come already.
+    pub(crate) fn forget_request(&mut self, id: RequestId) -> bool {
+        let before = self.requests.len();
+        self.requests.retain(|(waiting, _)| *waiting != id);
+        self.requests.len() < before
+    }
+
+    /// Takes what the machine has to transmit: answers go to their requests, the rest to `outputs`.
+    pub(crate) fn answer(&mut self) {
+        while let Some(transmit) = self.machine.poll_transmit() {
+            let output = self.route(transmit);
+            self.outputs.extend(output);
+        }
+    }
+
+    /// The next thing for the session task to write.
+    pub(crate) fn next_output(&mut self) -> Option<Output> {
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        while let Some(transmit) = self.machine.poll_transmit() {
+            if let Some(output) = self.route(transmit) {
+                return Some(output);
+            }
+        }
+        None
+    }
+
+    /// Passes a settled ack on to who waits for it; any other event comes back.
+    pub(crate) fn settle_ack(&mut self, event: Event) -> Option<Event> {
+        match event {
+            Event::Socket(server::Event::Acked { socket, id, result }) => {
+                if let Some(waiting) = self.acks.remove(&(socket, id)) {
+                    // Nobody waits any more: the answer is of no interest.
+                    _ = waiting.send(result);
+                }
+                None
+            }
+            event => Some(event),
+        }
+    }
+
+    /// Delivers an answer; anything else is the session task's.
+    pub(crate) fn route(&mut self, transmit: Transmit) -> Option<Output> {
+        let (id, answer) = match transmit {
+            Transmit::Packet { id, packet } => return Some(Output::Packet(id, packet)),
+            Transmit::Close { id } => return Some(Output::Close(id)),
+            Transmit::Respond { id, response } => (id, Answer::Respond(response)),
+            Transmit::Receive { id, limit } => (id, Answer::Receive(limit)),
+            Transmit::Abort { id } => (id, Answer::Abort),
+        };
+        if let Some(index) = self.requests.iter().position(|(waiting, _)| *waiting == id) {
+            let (_, sender) = self.requests.swap_remove(index);
+            // A request that was dropped meanwhile tells the machine itself.
+            _ = sender.send(answer);
+        }
+        None
+    }
+}
+
+impl fmt::Debug for Conn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conn").field("sid", &self.sid).finish_non_exhaustive()
+    }
+}

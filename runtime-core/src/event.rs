@@ -1,0 +1,74 @@
+//! An event in the hands of the application.
+
+use engineio_proto::Text;
+use serde::Serialize;
+use socketio_proto::{Args, ArgsError, encode};
+
+use crate::emit::EmitError;
+use crate::socket::Socket;
+
+/// An event that a client emitted, for [`on_event`](crate::Namespace::on_event) and [`Socket::next`].
+#[derive(Debug)]
+pub struct Event {
+    socket: Socket,
+    name: Text,
+    args: Args,
+    id: Option<u64>,
+}
+
+impl Event {
+    pub(crate) fn new(socket: Socket, name: Text, args: Args, id: Option<u64>) -> Self {
+        Self { socket, name, args, id }
+    }
+
+    pub(crate) fn into_parts(self) -> (Text, Args, Option<u64>) {
+        (self.name, self.args, self.id)
+    }
+
+    /// The socket it came from.
+    pub fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its arguments, as a tuple of types, as one type, or [`Args`]. Types may borrow from the event (`&str`).
+    ///
+    /// # Errors
+    /// [`ArgsError`] names the first argument that does not fit.
+    pub fn args<'a, A: serde::Deserialize<'a>>(&'a self) -> Result<A, ArgsError> {
+        self.args.parse()
+    }
+
+    /// Its arguments without looking into them.
+    pub fn raw_args(&self) -> &Args {
+        &self.args
+    }
+
+    /// Takes the right to answer, if the client wants an ack. Dropping it means never to answer.
+    pub fn ack(&mut self) -> Option<Ack> {
+        self.id.take().map(|id| Ack { socket: self.socket.clone(), id })
+    }
+}
+
+/// The right to answer one event, once, from anywhere and at any time.
+#[derive(Debug)]
+#[must_use = "an ack that is dropped is never answered"]
+pub struct Ack {
+    socket: Socket,
+    id: u64,
+}
+
+impl Ack {
+    /// Answers. A tuple is the list of arguments, `()` none, anything else one argument.
+    ///
+    /// # Errors
+    /// The client is gone, its outbox is full, or the arguments can't be encoded.
+    pub fn send<A: Serialize + ?Sized>(self, args: &A) -> Result<(), EmitError> {
+        let packet = encode::ack(self.socket.namespace_name(), self.id, args)?;
+        self.socket.send(&packet).map(|_| ()).map_err(EmitError::from)
+    }
+}

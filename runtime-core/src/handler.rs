@@ -1,0 +1,149 @@
+//! Handlers: what an application does on events.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::error::Error;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use engineio_proto::Text;
+use serde::Serialize;
+use socketio_proto::server::DisconnectReason;
+use socketio_proto::{Args, ArgsError, DecodeError, EncodeError, Encoded, FromArgs, encode};
+
+use crate::event::Event;
+use crate::namespace::{ConnectRequest, Refusal};
+use crate::runtime::BoxFuture;
+use crate::socket::Socket;
+
+/// Why a handler did not come to its end. It goes to the namespace's `on_error` and harms nobody else.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandlerError {
+    /// The arguments of an event were not what the handler takes.
+    #[error("event {event:?}: {error}")]
+    Args {
+        /// The event.
+        event: Text,
+        /// What was wrong with them.
+        error: ArgsError,
+    },
+    /// The value that was to be the ack cannot be encoded.
+    #[error("the ack cannot be encoded: {0}")]
+    Encode(Arc<EncodeError>),
+    /// The handler returned an error.
+    #[error("{0}")]
+    Failed(Arc<dyn Error + Send + Sync>),
+    /// The handler panicked, with this message.
+    #[error("a handler panicked: {0}")]
+    Panicked(String),
+    /// The client sent a packet that cannot be decoded; it is being disconnected with `forced close`.
+    #[error("undecodable packet: {0}")]
+    Undecodable(DecodeError),
+}
+
+impl HandlerError {
+    pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {
+        let message = payload.downcast_ref::<&str>().map(ToString::to_string);
+        Self::Panicked(message.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default())
+    }
+}
+
+/// What a handler may return: a value to acknowledge with, or a `Result` of one.
+///
+/// A tuple is the list of arguments of the ack, `()` is the empty list, anything else is its one argument. An `Err` is not
+/// sent to the client; it goes to `on_error`, and the ack is never answered. `M` only keeps the two cases apart; it is inferred.
+pub trait Outcome<M>: Send {
+    /// Encodes the ack, if one is asked for.
+    ///
+    /// # Errors
+    /// The handler's own error, or that of encoding.
+    fn acknowledge(self, namespace: &str, id: Option<u64>) -> Result<Option<Encoded>, HandlerError>;
+}
+
+/// Marks an [`Outcome`] that is a plain value.
+#[derive(Debug)]
+pub struct Plain(());
+
+/// Marks an [`Outcome`] that is a `Result`.
+#[derive(Debug)]
+pub struct Fallible(());
+
+impl<T: Serialize + Send> Outcome<Plain> for T {
+    fn acknowledge(self, namespace: &str, id: Option<u64>) -> Result<Option<Encoded>, HandlerError> {
+        let Some(id) = id else { return Ok(None) };
+        encode::ack(namespace, id, &self).map(Some).map_err(|error| HandlerError::Encode(Arc::new(error)))
+    }
+}
+
+impl<T, E> Outcome<Fallible> for Result<T, E>
+where
+    T: Serialize + Send,
+    E: Error + Send + Sync + 'static,
+{
+    fn acknowledge(self, namespace: &str, id: Option<u64>) -> Result<Option<Encoded>, HandlerError> {
+        self.map_err(|error| HandlerError::Failed(Arc::new(error)))?.acknowledge(namespace, id)
+    }
+}
+
+/// What a started handler ends with: the ack to send.
+pub(crate) type Answer = Result<Option<Encoded>, HandlerError>;
+
+pub(crate) type OnEvent = Arc<dyn Fn(Socket, Args, Option<u64>) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(crate) type OnAny = Arc<dyn Fn(Event) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(crate) type OnConnect = Arc<dyn Fn(Socket) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(crate) type OnDisconnect = Arc<dyn Fn(Socket, DisconnectReason) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(crate) type OnError = Arc<dyn Fn(Socket, HandlerError) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(crate) type Middleware =
+    Arc<dyn Fn(ConnectRequest) -> BoxFuture<'static, Result<(), Refusal>> + Send + Sync>;
+
+/// The handlers of a namespace, or of one socket.
+#[derive(Clone, Default)]
+pub(crate) struct Handlers {
+    pub(crate) events: HashMap<Text, OnEvent>,
+    pub(crate) any: Option<OnAny>,
+    pub(crate) connect: Option<OnConnect>,
+    pub(crate) disconnect: Option<OnDisconnect>,
+    pub(crate) error: Option<OnError>,
+    pub(crate) middlewares: Vec<Middleware>,
+}
+
+pub(crate) fn on_event<A, F, Fut, M>(event: Text, handler: F) -> OnEvent
+where
+    A: FromArgs,
+    F: Fn(Socket, A) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: Outcome<M>> + Send + 'static,
+{
+    Arc::new(move |socket, args, id| match args.get::<A>() {
+        Ok(args) => {
+            let namespace = id.map(|_| socket.namespace_name().clone());
+            let outcome = handler(socket, args);
+            Box::pin(async move { outcome.await.acknowledge(namespace.as_deref().unwrap_or_default(), id) })
+        }
+        Err(error) => {
+            let event = event.clone();
+            Box::pin(async move { Err(HandlerError::Args { event, error }) })
+        }
+    })
+}
+
+/// Boxes a handler whose value is nobody's ack.
+pub(crate) fn settle<Fut, M>(outcome: Fut) -> BoxFuture<'static, Answer>
+where
+    Fut: Future<Output: Outcome<M>> + Send + 'static,
+{
+    Box::pin(async move { outcome.await.acknowledge("", None) })
+}
+
+/// Calls user code; a panic becomes an error.
+pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, HandlerError> {
+    std::panic::catch_unwind(AssertUnwindSafe(call)).map_err(|payload| HandlerError::panicked(&*payload))
+}
+
+/// Polls user code; a panic becomes an error.
+pub(crate) fn poll_guarded(future: &mut BoxFuture<'static, Answer>, cx: &mut Context<'_>) -> Poll<Answer> {
+    guarded(|| Pin::new(future).poll(cx)).unwrap_or_else(|error| Poll::Ready(Err(error)))
+}

@@ -1,0 +1,137 @@
+//! What a client's first request said.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+
+use engineio_proto::Instant;
+use http::request::Parts;
+
+/// The first request of a session, as every socket of the session sees it.
+///
+/// It is kept as one compact buffer and parsed on access. With
+/// [`keep_handshake(false)`](crate::ServerBuilder::keep_handshake) only address, time and security are kept, which saves some
+/// hundred bytes for each client that is a browser.
+#[derive(Clone)]
+pub struct Handshake {
+    /// Target, then names and values of headers, each ended by a NUL, which none of them can hold.
+    buffer: Box<[u8]>,
+    peer: Option<SocketAddr>,
+    issued: Instant,
+    secure: bool,
+}
+
+/// How a connection came in: what a request itself does not say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Peer {
+    /// The address of the client (or of the proxy before it).
+    pub addr: Option<SocketAddr>,
+    /// Whether the connection is encrypted.
+    pub secure: bool,
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(addr: SocketAddr) -> Self {
+        Self { addr: Some(addr), secure: false }
+    }
+}
+
+impl Handshake {
+    pub(crate) fn new(parts: &Parts, peer: Peer, keep: bool, now: Instant) -> Self {
+        let mut buffer = Vec::new();
+        if keep {
+            let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+            buffer.reserve(512);
+            buffer.extend_from_slice(target.as_bytes());
+            buffer.push(0);
+            for (name, value) in &parts.headers {
+                buffer.extend_from_slice(name.as_str().as_bytes());
+                buffer.push(0);
+                buffer.extend_from_slice(value.as_bytes());
+                buffer.push(0);
+            }
+        }
+        Self { buffer: buffer.into(), peer: peer.addr, issued: now, secure: peer.secure }
+    }
+
+    fn fields(&self) -> impl Iterator<Item = &[u8]> {
+        self.buffer.split(|&byte| byte == 0)
+    }
+
+    /// Path and query of the request; empty if the handshake is not kept.
+    pub fn target(&self) -> &str {
+        self.fields().next().and_then(|target| std::str::from_utf8(target).ok()).unwrap_or_default()
+    }
+
+    /// The first header of that name (lower case), if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers().find(|(found, _)| *found == name).and_then(|(_, value)| std::str::from_utf8(value).ok())
+    }
+
+    /// All headers, names in lower case, in the order of the request as far as HTTP keeps it.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let mut fields = self.fields().skip(1);
+        std::iter::from_fn(move || {
+            let name = fields.next().filter(|name| !name.is_empty())?;
+            Some((std::str::from_utf8(name).ok()?, fields.next()?))
+        })
+    }
+
+    /// The first parameter of that name in the query, decoded.
+    pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value)
+    }
+
+    /// All parameters of the query, decoded.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        let query = self.target().split_once('?').map_or("", |(_, query)| query);
+        engineio_proto::http::Query::parse(query).pairs()
+    }
+
+    /// The address of the client, or of the proxy before it; `None` where the embedding service did not say.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Whether the connection is encrypted, as far as this server sees.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// When the request arrived.
+    pub fn issued(&self) -> Instant {
+        self.issued
+    }
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers and query may hold credentials.
+        f.debug_struct("Handshake").field("peer", &self.peer).field("secure", &self.secure).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compact_buffer_gives_back_target_headers_and_query() {
+        let (parts, ()) = http::Request::get("/socket.io/?EIO=4&name=J%C3%BCrgen+K")
+            .header("User-Agent", "test")
+            .header("x-empty", "")
+            .header("cookie", "a=1")
+            .body(())
+            .unwrap()
+            .into_parts();
+        let handshake = Handshake::new(&parts, Peer::default(), true, Instant::now());
+        assert_eq!(handshake.target(), "/socket.io/?EIO=4&name=J%C3%BCrgen+K");
+        assert_eq!(handshake.query("name").as_deref(), Some("Jürgen K"));
+        assert_eq!(handshake.header("user-agent"), Some("test"));
+        assert_eq!(handshake.header("x-empty"), Some(""));
+        assert_eq!(handshake.header("cookie"), Some("a=1"));
+        assert_eq!(handshake.headers().count(), 3);
+        let dropped = Handshake::new(&parts, Peer::default(), false, Instant::now());
+        assert_eq!((dropped.target(), dropped.headers().count(), dropped.query("name")), ("", 0, None));
+    }
+}

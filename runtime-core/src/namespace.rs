@@ -1,0 +1,340 @@
+//! A namespace: its handlers and its sockets.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use engineio_proto::Text;
+use http::Extensions;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use socketio_proto::server::{DisconnectReason, Rooms, Target};
+use socketio_proto::{EncodeError, FromArgs, Json};
+
+use crate::conn::Conn;
+use crate::emit::Broadcast;
+use crate::event::Event;
+use crate::handler::{self, HandlerError, Handlers, Outcome};
+use crate::handshake::Handshake;
+use crate::socket::Socket;
+
+/// A namespace of a server: where handlers are set and broadcasts begin. A cheap handle.
+///
+/// Handlers are shared by all sockets of the namespace. The events of one socket are handled in order, one at a time; those of
+/// other sockets meanwhile. Setting a handler again replaces the former one, also for sockets that are connected.
+///
+/// A handler is a closure that returns a future; an `async` closure will do as long as it captures nothing by value. To use a
+/// clone of something, write the block inside: `move |socket, args| { let db = db.clone(); async move { .. } }`, or keep it as
+/// [state](crate::ServerBuilder::state).
+#[derive(Clone)]
+pub struct Namespace {
+    inner: Arc<NamespaceInner>,
+}
+
+pub(crate) struct NamespaceInner {
+    pub(crate) name: Text,
+    rooms: Mutex<Rooms<Socket>>,
+    handlers: Mutex<Arc<Handlers>>,
+    /// Counts changes of `handlers`, so that a session task can keep its copy until there is a newer one.
+    version: AtomicU64,
+    ack_ids: AtomicU64,
+}
+
+impl NamespaceInner {
+    pub(crate) fn new(name: Text) -> Self {
+        Self {
+            name,
+            rooms: Mutex::default(),
+            handlers: Mutex::default(),
+            version: AtomicU64::new(1),
+            ack_ids: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn rooms(&self) -> MutexGuard<'_, Rooms<Socket>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn next_ack_id(&self) -> u64 {
+        self.ack_ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn handlers(&self) -> Arc<Handlers> {
+        self.handlers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, set: impl FnOnce(&mut Handlers)) {
+        let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        set(Arc::make_mut(&mut handlers));
+        self.version.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl Namespace {
+    pub(crate) fn new(inner: Arc<NamespaceInner>) -> Self {
+        Self { inner }
+    }
+
+    /// Its name, with the leading `/`.
+    pub fn name(&self) -> &Text {
+        &self.inner.name
+    }
+
+    /// Handles an event. The arguments are a tuple of types, one type, or `()`; surplus ones are ignored and missing ones are
+    /// `None` for an `Option`. What the handler returns answers the ack, if the client asked for one; an error goes to
+    /// [`on_error`](Self::on_error).
+    ///
+    /// ```no_run
+    /// # fn example(root: socketio_runtime::Namespace) {
+    /// root.on("sum", async |_, (a, b): (i64, i64)| a + b);
+    /// root.on("say", async |socket, (text,): (String,)| {
+    ///     socket.broadcast().emit("said", (text,)).ok();
+    /// });
+    /// # }
+    /// ```
+    pub fn on<A, F, Fut, M>(&self, event: impl Into<Text>, handler: F) -> &Self
+    where
+        A: FromArgs,
+        F: Fn(Socket, A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Outcome<M>> + Send + 'static,
+    {
+        let event = event.into();
+        self.inner.set(|handlers| _ = handlers.events.insert(event.clone(), handler::on_event(event, handler)));
+        self
+    }
+
+    /// Handles every event that has no handler of its own: by name, with raw arguments, answered now, later or never.
+    ///
+    /// ```no_run
+    /// # use socketio_runtime::Event;
+    /// # fn example(root: socketio_runtime::Namespace) {
+    /// root.on_event(async |mut event: Event| {
+    ///     if let Some(ack) = event.ack() {
+    ///         ack.send(event.raw_args()).ok(); // an echo, attachments included
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn on_event<F, Fut, M>(&self, handler: F) -> &Self
+    where
+        F: Fn(Event) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Outcome<M>> + Send + 'static,
+    {
+        self.inner.set(|handlers| handlers.any = Some(Arc::new(move |event| handler::settle(handler(event)))));
+        self
+    }
+
+    /// Greets a socket that has joined. Its events wait until the handler has returned, or asks for them by [`Socket::next`].
+    pub fn on_connect<F, Fut, M>(&self, handler: F) -> &Self
+    where
+        F: Fn(Socket) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Outcome<M>> + Send + 'static,
+    {
+        self.inner.set(|handlers| handlers.connect = Some(Arc::new(move |socket| handler::settle(handler(socket)))));
+        self
+    }
+
+    /// Called once for every socket that has left, whatever the reason. It does not wait for a handler that still runs; events
+    /// that have not been handled by then are dropped.
+    pub fn on_disconnect<F, Fut, M>(&self, handler: F) -> &Self
+    where
+        F: Fn(Socket, DisconnectReason) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Outcome<M>> + Send + 'static,
+    {
+        self.inner.set(|handlers| {
+            handlers.disconnect = Some(Arc::new(move |socket, reason| handler::settle(handler(socket, reason))));
+        });
+        self
+    }
+
+    /// Hears of every handler that failed or panicked, and of packets that can't be decoded. Without it they are ignored.
+    pub fn on_error<F, Fut, M>(&self, handler: F) -> &Self
+    where
+        F: Fn(Socket, HandlerError) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Outcome<M>> + Send + 'static,
+    {
+        self.inner.set(|handlers| {
+            handlers.error = Some(Arc::new(move |socket, error| handler::settle(handler(socket, error))));
+        });
+        self
+    }
+
+    /// Adds a check that a client has to pass before it joins. Checks run in the order in which they were added; the first
+    /// that refuses ends it, and the client's `connect_error` shows why.
+    ///
+    /// ```no_run
+    /// # use socketio_runtime::{ConnectRequest, Refusal};
+    /// # fn example(admin: socketio_runtime::Namespace) {
+    /// admin.middleware(async |request: ConnectRequest| {
+    ///     let token = request.auth_as::<(String,)>();
+    ///     if token.is_some() { Ok(()) } else { Err(Refusal::new("not authorized")) }
+    /// });
+    /// # }
+    /// ```
+    pub fn middleware<F, Fut>(&self, check: F) -> &Self
+    where
+        F: Fn(ConnectRequest) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
+    {
+        self.inner.set(|handlers| handlers.middlewares.push(Arc::new(move |request| Box::pin(check(request)))));
+        self
+    }
+
+    // --- to its sockets ------------------------------------------------------------------------------------------------
+
+    /// Everybody in the namespace.
+    pub fn broadcast(&self) -> Broadcast {
+        Broadcast::new(self.inner.clone(), Target::all())
+    }
+
+    /// Everybody in a room.
+    pub fn to(&self, room: impl Into<Text>) -> Broadcast {
+        self.broadcast().to(room)
+    }
+
+    /// Everybody who is not in a room.
+    pub fn except(&self, room: impl Into<Text>) -> Broadcast {
+        self.broadcast().except(room)
+    }
+
+    /// Emits to everybody in the namespace. Answers how many took it.
+    ///
+    /// # Errors
+    /// The event or its arguments can't be encoded.
+    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<usize, EncodeError> {
+        self.broadcast().emit(event, args)
+    }
+
+    /// The connected socket of that id.
+    pub fn socket(&self, id: &str) -> Option<Socket> {
+        self.inner.rooms().get(id).cloned()
+    }
+
+    /// All connected sockets, in the order in which they came.
+    pub fn sockets(&self) -> Vec<Socket> {
+        self.broadcast().sockets()
+    }
+
+    /// Number of connected sockets.
+    pub fn len(&self) -> usize {
+        self.inner.rooms().len()
+    }
+
+    /// Whether nobody is connected.
+    pub fn is_empty(&self) -> bool {
+        self.inner.rooms().is_empty()
+    }
+
+    /// The rooms that hold a socket, each with the number of its sockets, in order of name.
+    pub fn rooms(&self) -> Vec<(Text, usize)> {
+        self.inner.rooms().rooms().map(|(name, count)| (name.clone(), count)).collect()
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl fmt::Debug for NamespaceInner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A client that asks to join a namespace, in the hands of a [middleware](Namespace::middleware).
+#[derive(Clone)]
+pub struct ConnectRequest {
+    pub(crate) conn: Arc<Conn>,
+    pub(crate) namespace: Text,
+    pub(crate) auth: Option<Json>,
+    pub(crate) data: Arc<Mutex<Extensions>>,
+}
+
+impl ConnectRequest {
+    /// The name of the namespace.
+    pub fn namespace_name(&self) -> &Text {
+        &self.namespace
+    }
+
+    /// The first request of the session.
+    pub fn handshake(&self) -> &Handshake {
+        &self.conn.handshake
+    }
+
+    /// The payload of the client's CONNECT packet, an object, if there was one.
+    pub fn auth(&self) -> Option<&Json> {
+        self.auth.as_ref()
+    }
+
+    /// The payload of the client's CONNECT packet as a type; `None` if there was none or it doesn't fit.
+    pub fn auth_as<T: DeserializeOwned>(&self) -> Option<T> {
+        self.auth().and_then(|auth| auth.parse().ok())
+    }
+
+    /// The application's state of type `T`, given to the server's builder.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.conn.shared.state.get::<T>()
+    }
+
+    /// Keeps a value with the socket to be: see [`Socket::get`].
+    pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) {
+        self.data.lock().unwrap_or_else(PoisonError::into_inner).insert(value);
+    }
+}
+
+impl fmt::Debug for ConnectRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectRequest").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
+}
+
+/// Why a client may not join a namespace: what its `connect_error` shows.
+///
+/// ```
+/// use socketio_runtime::Refusal;
+///
+/// let refusal = Refusal::new("not authorized").data(&("code", 42)).unwrap();
+/// assert_eq!(refusal.as_json().as_str(), r#"{"message":"not authorized","data":["code",42]}"#);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    json: Json,
+}
+
+#[derive(Serialize)]
+struct RefusalBody<'a, T> {
+    message: &'a str,
+    data: &'a T,
+}
+
+impl Refusal {
+    /// A refusal with a message.
+    pub fn new(message: &str) -> Self {
+        Self { json: Json::object([("message", message)]) }
+    }
+
+    /// The same with data beside the message.
+    ///
+    /// # Errors
+    /// The data can't be encoded.
+    pub fn data<T: Serialize>(self, data: &T) -> Result<Self, EncodeError> {
+        #[derive(serde::Deserialize)]
+        struct Message {
+            message: String,
+        }
+        let message = self.json.parse::<Message>().map(|body| body.message).unwrap_or_default();
+        Ok(Self { json: Json::encode(&RefusalBody { message: &message, data })? })
+    }
+
+    /// The object as it goes to the client.
+    pub fn as_json(&self) -> &Json {
+        &self.json
+    }
+}

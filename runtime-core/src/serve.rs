@@ -1,0 +1,152 @@
+//! A server on connections of its own.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use hyper::rt::{Sleep, Timer};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+
+use crate::handshake::Peer;
+use crate::runtime::{Accept, Runtime, Stream};
+use crate::server::Server;
+use crate::service::respond;
+
+/// How long a connection may take to send a request head, or idle between requests.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Pause after a failed accept: most often the process is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A bound server. Made by [`Server::bind`].
+pub struct Listener {
+    server: Server,
+    accept: Box<dyn Accept>,
+    addr: SocketAddr,
+}
+
+impl Server {
+    /// Binds an address and serves until [`close`](Self::close). All other paths than the server's are answered with 404.
+    ///
+    /// # Errors
+    /// The address can't be bound.
+    pub async fn listen(&self, addr: impl ToSocketAddrs) -> io::Result<()> {
+        self.bind(addr).await?.serve().await;
+        Ok(())
+    }
+
+    /// Binds an address: the first that can be bound, if the name has several. A name is looked up blockingly.
+    ///
+    /// # Errors
+    /// The address can't be bound.
+    pub async fn bind(&self, addr: impl ToSocketAddrs) -> io::Result<Listener> {
+        let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+        for addr in addr.to_socket_addrs()?.collect::<Vec<_>>() {
+            result = self.shared().runtime.bind(addr).await;
+            if result.is_ok() {
+                break;
+            }
+        }
+        let accept = result?;
+        Ok(Listener { addr: accept.local_addr()?, accept, server: self.clone() })
+    }
+
+    /// Serves one connection that was accepted elsewhere, until it ends: requests, and the sessions that begin on it.
+    ///
+    /// ```no_run
+    /// # async fn example(server: socketio_runtime::Server, stream: socketio_runtime::BoxStream) {
+    /// let peer = socketio_runtime::Peer { addr: None, secure: true };
+    /// server.serve_connection(stream, peer).await;
+    /// # }
+    /// ```
+    pub fn serve_connection<S, P>(&self, stream: S, peer: P) -> impl Future<Output = ()> + Send + use<S, P>
+    where
+        S: Stream,
+        P: Into<Peer>,
+    {
+        let shared = self.shared().clone();
+        let peer = peer.into();
+        async move {
+            let service = service_fn(|request| respond(shared.clone(), request, peer));
+            let connection = http1::Builder::new()
+                .timer(RuntimeTimer(shared.runtime.clone()))
+                .header_read_timeout(HEAD_TIMEOUT)
+                .serve_connection(stream, service)
+                .with_upgrades();
+            let mut connection = pin!(connection);
+            let mut asked = false;
+            poll_fn(|cx| {
+                if !asked && shared.drained.poll(cx).is_ready() {
+                    asked = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                // Whatever went wrong with a connection is its client's to see; sessions hear of their own requests.
+                connection.as_mut().poll(cx).map(|_| ())
+            })
+            .await;
+        }
+    }
+}
+
+impl Listener {
+    /// The address it is bound to.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves until [`Server::close`].
+    pub async fn serve(self) {
+        let Self { server, mut accept, .. } = self;
+        let shared = server.shared().clone();
+        loop {
+            let accepted = poll_fn(|cx| match shared.drained.poll(cx) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => accept.poll_accept(cx).map(Some),
+            });
+            match accepted.await {
+                None => return,
+                Some(Ok((stream, addr))) => {
+                    let connection = server.serve_connection(stream, addr);
+                    shared.runtime.spawn(Box::pin(connection));
+                }
+                Some(Err(_)) => {
+                    let deadline = shared.runtime.now() + ACCEPT_PAUSE;
+                    shared.runtime.sleep_until(deadline).await;
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listener").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}
+
+/// The runtime's timer for hyper.
+#[derive(Clone)]
+struct RuntimeTimer(Arc<dyn Runtime>);
+
+impl Timer for RuntimeTimer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        self.0.sleep(duration)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        self.0.sleep_until(deadline)
+    }
+
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn reset(&self, sleep: &mut Pin<Box<dyn Sleep>>, deadline: Instant) {
+        self.0.reset(sleep, deadline);
+    }
+}

@@ -1,0 +1,508 @@
+//! A server and how it is set up.
+
+use std::any::{Any, TypeId};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use engineio_proto::http::{Cors, Reject, Response, matches_path};
+use engineio_proto::server::Session;
+use engineio_proto::{Config, ConfigBuilder, ConfigError, Data, Instant, Sid, Text};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use socketio_proto::EncodeError;
+use socketio_proto::server::{self, Connection, namespace_name};
+
+use crate::client_files::{ClientFiles, ClientFilesError};
+use crate::emit::Broadcast;
+use crate::engine::{EngineSocket, OnData, on_data};
+use crate::handler::{Outcome, guarded};
+use crate::handshake::{Handshake, Peer};
+use crate::layer::Layer;
+use crate::machine::Machine;
+use crate::namespace::{Namespace, NamespaceInner};
+use crate::runtime::{BoxFuture, Runtime};
+use crate::service::Service;
+use crate::sessions::Sessions;
+use crate::signal::Signal;
+
+/// What happens to a client whose outbox has no room for a packet of a broadcast. (A packet for one socket is refused to its
+/// emitter instead, and a volatile one skipped.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The client is disconnected, so that it never misses a packet without knowing. The default.
+    #[default]
+    Disconnect,
+    /// The packet is dropped for this client, and counted: [`Server::overflows`].
+    Drop,
+}
+
+/// Sets up a [`Server`]. The adapter crates name it with their runtime filled in.
+///
+/// Defaults are the reference's: path `/socket.io`, both transports, ping every 25 s with 20 s to answer, payloads up to 1 MB,
+/// 45 s to join a namespace. Options of the reference that are not here (compression, Engine.IO 3, WebTransport, connection state
+/// recovery) can't be asked for.
+#[must_use]
+pub struct ServerBuilder<R> {
+    runtime: R,
+    engine: ConfigBuilder,
+    connection: server::Config,
+    ack_timeout: Duration,
+    overflow: Overflow,
+    keep_handshake: bool,
+    state: State,
+    client_files: Option<PathBuf>,
+    allow_request: Option<AllowRequest>,
+    on_reject: Option<OnReject>,
+    generate_id: Option<GenerateId>,
+}
+
+type AllowRequest = Box<dyn Fn(Handshake) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+type OnReject = Box<dyn Fn(&Parts, &Reject) + Send + Sync>;
+type GenerateId = Box<dyn Fn(&Parts) -> Sid + Send + Sync>;
+
+/// Why a server can't be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// An option is out of its bounds.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The folder given to [`serve_client`](ServerBuilder::serve_client) is not what it should be.
+    #[error(transparent)]
+    ClientFiles(#[from] ClientFilesError),
+}
+
+impl<R: Runtime + Default> ServerBuilder<R> {
+    /// Begins with the defaults.
+    pub fn new() -> Self {
+        Self::on(R::default())
+    }
+}
+
+impl<R: Runtime + Default> Default for ServerBuilder<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R: Runtime> ServerBuilder<R> {
+    /// Begins with the defaults, on a runtime that has to be made first.
+    pub fn on(runtime: R) -> Self {
+        Self {
+            runtime,
+            engine: Config::builder().path("/socket.io"),
+            connection: server::Config::default(),
+            ack_timeout: Duration::from_secs(30),
+            overflow: Overflow::default(),
+            keep_handshake: true,
+            state: State::default(),
+            client_files: None,
+            allow_request: None,
+            on_reject: None,
+            generate_id: None,
+        }
+    }
+
+    /// The path of the server, without a trailing slash. Default `/socket.io`.
+    pub fn path(self, path: impl Into<String>) -> Self {
+        self.engine(|engine| engine.path(path))
+    }
+
+    /// Time from a pong to the next ping. Default 25 s.
+    pub fn ping_interval(self, interval: Duration) -> Self {
+        self.engine(|engine| engine.ping_interval(interval))
+    }
+
+    /// Time a client has to answer a ping. Default 20 s.
+    pub fn ping_timeout(self, timeout: Duration) -> Self {
+        self.engine(|engine| engine.ping_timeout(timeout))
+    }
+
+    /// Largest message and polling payload that a client may send, in bytes. Default 1,000,000.
+    pub fn max_payload(self, bytes: usize) -> Self {
+        self.engine(|engine| engine.max_payload(bytes))
+    }
+
+    /// Which pages of other origins may use the server. Default: none.
+    pub fn cors(self, cors: Cors) -> Self {
+        self.engine(|engine| engine.cors(cors))
+    }
+
+    /// Every other option of Engine.IO: transports, upgrades, timeouts, cookie, initial packet, bound of the outbox.
+    pub fn engine(mut self, set: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
+        self.engine = set(self.engine);
+        self
+    }
+
+    /// Time a client has to join its first namespace. Default 45 s.
+    pub fn connect_timeout(self, timeout: Duration) -> Self {
+        self.connection(|connection| connection.connect_timeout(timeout))
+    }
+
+    /// The bounds of one connection: namespaces, pending acks, binary packets.
+    pub fn connection(mut self, set: impl FnOnce(server::Config) -> server::Config) -> Self {
+        self.connection = set(self.connection);
+        self
+    }
+
+    /// How long `emit_with_ack` waits unless it is told otherwise. Default 30 s.
+    pub fn ack_timeout(mut self, timeout: Duration) -> Self {
+        self.ack_timeout = timeout;
+        self
+    }
+
+    /// What happens to a client that can't keep up with broadcasts. Default: it is disconnected.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// Whether target and headers of a client's first request are kept for [`Socket::handshake`](crate::Socket::handshake).
+    /// Default true; `false` saves their size in memory for each client.
+    pub fn keep_handshake(mut self, keep: bool) -> Self {
+        self.keep_handshake = keep;
+        self
+    }
+
+    /// Keeps a value of the application that handlers reach by [`Socket::state`](crate::Socket::state), one of each type.
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.state.0.insert(TypeId::of::<T>(), Box::new(value));
+        self
+    }
+
+    /// Serves the official client below the server's path (`/socket.io/socket.io.js` and its kin), from the folder `client-dist`
+    /// of the npm package `socket.io`. Default: not served. The files are read once, when the server is built.
+    pub fn serve_client(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.client_files = Some(folder.into());
+        self
+    }
+
+    /// Asks before a session is opened; with an `Err` the client gets 403 and this text (`""` for the reference's own).
+    pub fn allow_request<F, Fut>(mut self, allow: F) -> Self
+    where
+        F: Fn(Handshake) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.allow_request = Some(Box::new(move |handshake| Box::pin(allow(handshake))));
+        self
+    }
+
+    /// Hears of every request that was refused, and why: the reference's `connection_error`.
+    pub fn on_reject(mut self, hear: impl Fn(&Parts, &Reject) + Send + Sync + 'static) -> Self {
+        self.on_reject = Some(Box::new(hear));
+        self
+    }
+
+    /// Chooses the names of sessions. They have to be unguessable, and unique: a handshake whose name is taken is refused.
+    /// Default: 20 characters out of 15 random bytes.
+    pub fn generate_id(mut self, generate: impl Fn(&Parts) -> Sid + Send + Sync + 'static) -> Self {
+        self.generate_id = Some(Box::new(generate));
+        self
+    }
+
+    /// Builds the server. It serves nobody until it is told to: [`Server::listen`], [`Server::layer`], [`Server::service`],
+    /// [`Server::serve_connection`].
+    ///
+    /// # Errors
+    /// An option is out of its bounds, or the client's files are not found.
+    pub fn build(self) -> Result<Server, BuildError> {
+        self.build_app(App::Socket)
+    }
+
+    /// Builds a server of bare Engine.IO: no namespaces, no events, just messages, in order, one at a time per client. Its
+    /// default path is `/socket.io`, too, and its namespaces stay empty.
+    ///
+    /// ```no_run
+    /// # use socketio_runtime::{BuildError, EngineSocket, Runtime, Server, ServerBuilder};
+    /// # fn example<R: Runtime + Default>() -> Result<Server, BuildError> {
+    /// ServerBuilder::<R>::new().path("/engine.io").build_engine(async |socket: EngineSocket, data| {
+    ///     socket.send(data).ok(); // an echo
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_engine<F, Fut, M>(self, handler: F) -> Result<Server, BuildError>
+    where
+        F: Fn(EngineSocket, Data) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Outcome<M>> + Send + 'static,
+    {
+        self.build_app(App::Engine(on_data(handler)))
+    }
+
+    fn build_app(self, app: App) -> Result<Server, BuildError> {
+        let engine = self.engine.build()?;
+        let mut connection = self.connection;
+        connection.decoder = connection.decoder.max_attachment_bytes(engine.max_payload());
+        let shared = Shared {
+            runtime: Arc::new(self.runtime),
+            engine: Arc::new(engine),
+            connection: Arc::new(connection),
+            app,
+            sessions: Sessions::default(),
+            namespaces: RwLock::default(),
+            state: self.state,
+            ack_timeout: self.ack_timeout,
+            overflow: self.overflow,
+            overflows: AtomicU64::new(0),
+            keep_handshake: self.keep_handshake,
+            client_files: self.client_files.map(|folder| ClientFiles::load(&folder)).transpose()?,
+            allow_request: self.allow_request,
+            on_reject: self.on_reject,
+            generate_id: self.generate_id,
+            closing: Signal::default(),
+            drained: Signal::default(),
+        };
+        let server = Server { shared: Arc::new(shared) };
+        server.namespace("/");
+        Ok(server)
+    }
+}
+
+impl<R> fmt::Debug for ServerBuilder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerBuilder").field("engine", &self.engine).finish_non_exhaustive()
+    }
+}
+
+/// A server: a cheap handle, to be cloned and used from anywhere.
+#[derive(Clone)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) engine: Arc<Config>,
+    connection: Arc<server::Config>,
+    pub(crate) app: App,
+    pub(crate) sessions: Sessions,
+    namespaces: RwLock<BTreeMap<Text, Arc<NamespaceInner>>>,
+    pub(crate) state: State,
+    pub(crate) ack_timeout: Duration,
+    pub(crate) overflow: Overflow,
+    pub(crate) overflows: AtomicU64,
+    pub(crate) keep_handshake: bool,
+    client_files: Option<ClientFiles>,
+    allow_request: Option<AllowRequest>,
+    on_reject: Option<OnReject>,
+    generate_id: Option<GenerateId>,
+    /// No new sessions; those there are end.
+    pub(crate) closing: Signal,
+    /// No session is left; HTTP connections end.
+    pub(crate) drained: Signal,
+}
+
+/// What sessions are for.
+pub(crate) enum App {
+    Socket,
+    Engine(OnData),
+}
+
+/// Values of the application, one of each type.
+#[derive(Default)]
+pub(crate) struct State(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
+
+impl State {
+    pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
+        self.0.get(&TypeId::of::<T>()).and_then(|value| value.downcast_ref())
+    }
+}
+
+impl Server {
+    /// The namespace of that name, made if need be; a missing leading `/` is added. `/` is always there.
+    pub fn namespace(&self, name: impl Into<Text>) -> Namespace {
+        let name = namespace_name(name.into());
+        let mut namespaces = self.shared.namespaces.write().unwrap_or_else(PoisonError::into_inner);
+        let inner = namespaces.entry(name.clone()).or_insert_with(|| Arc::new(NamespaceInner::new(name)));
+        Namespace::new(inner.clone())
+    }
+
+    /// Everybody in a room of `/`.
+    pub fn to(&self, room: impl Into<Text>) -> Broadcast {
+        self.namespace("/").to(room)
+    }
+
+    /// Everybody in `/` who is not in a room.
+    pub fn except(&self, room: impl Into<Text>) -> Broadcast {
+        self.namespace("/").except(room)
+    }
+
+    /// Emits to everybody in `/`. Answers how many took it.
+    ///
+    /// # Errors
+    /// The event or its arguments can't be encoded.
+    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<usize, EncodeError> {
+        self.namespace("/").emit(event, args)
+    }
+
+    /// The application's state of type `T`, given to the builder.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.shared.state.get()
+    }
+
+    /// Number of sessions, joined or not.
+    pub fn sessions(&self) -> usize {
+        self.shared.sessions.len()
+    }
+
+    /// How many packets of broadcasts found the outbox of their client full.
+    pub fn overflows(&self) -> u64 {
+        self.shared.overflows.load(Ordering::Relaxed)
+    }
+
+    /// The server as a tower service.
+    pub fn service(&self) -> Service {
+        Service::new(self.shared.clone())
+    }
+
+    /// The server as a tower layer: requests for its path are the server's, all others go on to the service below.
+    ///
+    /// In axum: `Router::new().route(..).layer(server.layer())`.
+    pub fn layer(&self) -> Layer {
+        Layer::new(self.shared.clone())
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Stops the server: no new sessions, every socket is disconnected with `server shutting down`, and each client gets what
+    /// was queued for it. Clients that don't take it are given up after the engine's close timeout (30 s by default). Returns
+    /// once no session is left; [`listen`](Self::listen) ends then, too.
+    pub async fn close(&self) {
+        let shared = &self.shared;
+        shared.closing.set();
+        for conn in shared.sessions.all() {
+            let mut inner = conn.lock();
+            inner.machine.shut_down(conn.now());
+            conn.settle(inner);
+        }
+        shared.check_drained();
+        let deadline = shared.runtime.now() + shared.engine.close_timeout();
+        let mut sleep = shared.runtime.sleep_until(deadline);
+        let timed_out = std::future::poll_fn(|cx| {
+            if shared.drained.poll(cx).is_ready() {
+                return Poll::Ready(false);
+            }
+            sleep.as_mut().poll(cx).map(|()| true)
+        });
+        if timed_out.await {
+            for conn in shared.sessions.all() {
+                let mut inner = conn.lock();
+                inner.machine.discard(conn.now());
+                conn.settle(inner);
+            }
+            shared.drained.wait().await;
+        }
+    }
+}
+
+impl Shared {
+    /// Whether a request for this path is for the server.
+    pub(crate) fn matches(&self, path: &str) -> bool {
+        matches_path(&self.engine, path)
+    }
+
+    /// Answers what is not for the engine: other paths, and the client's files.
+    pub(crate) fn outside(&self, parts: &Parts) -> Option<Response> {
+        let path = parts.uri.path();
+        if let (Some(files), Some(rest)) = (&self.client_files, path.strip_prefix(self.engine.path())) {
+            if let Some(response) = files.respond(rest, &parts.headers) {
+                return Some(response);
+            }
+        }
+        (!self.matches(path)).then(|| status(StatusCode::NOT_FOUND))
+    }
+
+    pub(crate) async fn allow(&self, parts: &Parts, peer: Peer) -> Result<(), Reject> {
+        let Some(allow) = &self.allow_request else { return Ok(()) };
+        let handshake = Handshake::new(parts, peer, true, self.runtime.now());
+        allow(handshake).await.map_err(|text| Reject::Forbidden { message: Some(text).filter(|text| !text.is_empty()) })
+    }
+
+    pub(crate) fn rejected(&self, parts: &Parts, reject: &Reject) {
+        if let Some(hear) = &self.on_reject {
+            hear(parts, reject);
+        }
+    }
+
+    pub(crate) fn generate_id(&self, parts: &Parts) -> Sid {
+        match &self.generate_id {
+            Some(generate) => generate(parts),
+            None => Sid::from_entropy(entropy()),
+        }
+    }
+
+    pub(crate) fn machine(&self, session: Session, now: Instant) -> Machine {
+        match self.app {
+            App::Socket => Machine::Socket(Connection::new(session, self.connection.clone(), now)),
+            App::Engine(_) => Machine::Engine(session),
+        }
+    }
+
+    pub(crate) fn namespace(&self, name: &str) -> Option<Arc<NamespaceInner>> {
+        self.namespaces.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// A session has ended.
+    pub(crate) fn session_ended(&self, sid: &Sid) {
+        self.sessions.remove(sid);
+        self.check_drained();
+    }
+
+    fn check_drained(&self) {
+        if self.closing.is_set() && self.sessions.len() == 0 {
+            self.drained.set();
+        }
+    }
+
+    /// Runs work of the application in the background. A panic ends only the work.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut work: BoxFuture<'static, ()> = Box::pin(AssertUnwindSafe(work).0);
+        self.runtime.spawn(Box::pin(std::future::poll_fn(move |cx: &mut Context<'_>| {
+            guarded(|| work.as_mut().poll(cx)).unwrap_or(Poll::Ready(()))
+        })));
+    }
+}
+
+/// An answer that is only a status.
+pub(crate) fn status(status: StatusCode) -> Response {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    if !status.is_client_error() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Random bytes for an id.
+pub(crate) fn entropy() -> [u8; 15] {
+    let mut bytes = [0; 15];
+    // An operating system without random numbers can't serve anybody safely.
+    #[expect(clippy::expect_used)]
+    getrandom::fill(&mut bytes).expect("the operating system has random numbers");
+    bytes
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("path", &self.shared.engine.path()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("path", &self.engine.path()).finish_non_exhaustive()
+    }
+}

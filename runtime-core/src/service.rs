@@ -1,0 +1,344 @@
+//! A server as an HTTP service.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use engineio_proto::http::{self as eio, Reject, Verdict};
+use engineio_proto::server::Session;
+use engineio_proto::{RequestId, TransportKind, WebSocketId};
+use futures_channel::oneshot;
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use hyper::upgrade::OnUpgrade;
+
+use crate::conn::{Answer, Conn, FIRST_ID};
+use crate::handshake::{Handshake, Peer};
+use crate::runtime::BoxFuture;
+use crate::server::{Shared, status};
+
+/// A server as a [`tower_service::Service`]: what hyper, axum and their family take.
+///
+/// It answers every request, those outside of the server's path with 404. To keep other routes beside it, use the
+/// [`Layer`](crate::Layer). Where the server tells the HTTP connection to end without a response (overlapping requests of a broken
+/// client), a service of this kind can only answer 400 and close behind it.
+#[derive(Clone, Debug)]
+pub struct Service {
+    shared: Arc<Shared>,
+}
+
+/// The request ends without a response, and its connection with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the session ended while the request was under way")]
+pub(crate) struct Aborted;
+
+impl Service {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Whether a request for this path is for the server.
+    pub fn matches(&self, path: &str) -> bool {
+        self.shared.matches(path)
+    }
+}
+
+impl<B> tower_service::Service<Request<B>> for Service
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Send,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let peer = request.extensions().get::<Peer>().copied().unwrap_or_default();
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            Ok(respond(shared, request, peer).await.unwrap_or_else(|Aborted| {
+                let mut response = Response::new(Full::default());
+                *response.status_mut() = StatusCode::BAD_REQUEST;
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                response
+            }))
+        })
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn respond<B>(
+    shared: Arc<Shared>,
+    mut request: Request<B>,
+    peer: Peer,
+) -> Result<Response<Full<Bytes>>, Aborted>
+where
+    B: Body + Send + Unpin,
+{
+    let upgrade = request.headers().contains_key(header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
+    let (parts, body) = request.into_parts();
+    let cors = eio::cors(&shared.engine, &parts);
+    let mut response = match shared.outside(&parts) {
+        Some(response) => response,
+        None => match cors.preflight() {
+            Some(response) => response,
+            None => engine(&shared, &parts, body, upgrade, peer).await?,
+        },
+    };
+    cors.apply(response.headers_mut());
+    Ok(response.map(Full::new))
+}
+
+async fn engine<B>(
+    shared: &Arc<Shared>,
+    parts: &Parts,
+    body: B,
+    upgrade: Option<OnUpgrade>,
+    peer: Peer,
+) -> Result<eio::Response, Aborted>
+where
+    B: Body + Send + Unpin,
+{
+    let mut conn = None;
+    let verdict = eio::verify(parts, &shared.engine, |sid| {
+        conn = shared.sessions.get(sid);
+        conn.as_ref().map(|conn| conn.lock().machine.view())
+    });
+    match verdict {
+        Verdict::Respond { reject, response } => {
+            shared.rejected(parts, &reject);
+            Ok(*response)
+        }
+        Verdict::Handshake(handshake) => {
+            let websocket = handshake.transport == TransportKind::WebSocket;
+            if let Err(reject) = shared.allow(parts, peer).await {
+                shared.rejected(parts, &reject);
+                return Ok(reject.response(websocket));
+            }
+            open(shared, parts, upgrade.filter(|_| websocket), peer)
+        }
+        Verdict::Session { upgrade: true, .. } => {
+            let (Some(conn), Some(upgrade)) = (conn, upgrade) else { return Err(Aborted) };
+            match eio::accept_websocket(parts) {
+                Ok(response) => {
+                    let mut inner = conn.lock();
+                    let id = WebSocketId(inner.next_id());
+                    inner.upgrades.push((id, upgrade));
+                    drop(inner);
+                    conn.notify();
+                    Ok(response)
+                }
+                Err(response) => Ok(response),
+            }
+        }
+        Verdict::Session { upgrade: false, .. } => match conn {
+            Some(conn) => exchange(&conn, parts, body).await,
+            None => Err(Aborted),
+        },
+    }
+}
+
+/// A new session.
+fn open(
+    shared: &Arc<Shared>,
+    parts: &Parts,
+    upgrade: Option<OnUpgrade>,
+    peer: Peer,
+) -> Result<eio::Response, Aborted> {
+    let now = shared.runtime.now();
+    if shared.closing.is_set() {
+        return Ok(status(StatusCode::SERVICE_UNAVAILABLE));
+    }
+    let sid = shared.generate_id(parts);
+    let keep = Handshake::new(parts, peer, shared.keep_handshake, now);
+    let open = |session: Session| {
+        let machine = shared.machine(session, now);
+        Arc::new(Conn::new(shared.clone(), sid.clone(), keep, machine))
+    };
+    let (conn, response) = match upgrade {
+        Some(upgrade) => {
+            let response = match eio::accept_websocket(parts) {
+                Ok(response) => response,
+                Err(response) => return Ok(response),
+            };
+            let id = WebSocketId(FIRST_ID);
+            let conn = open(Session::open_websocket(shared.engine.clone(), sid.clone(), id, now));
+            conn.lock().upgrades.push((id, upgrade));
+            (conn, response)
+        }
+        None => {
+            let id = RequestId(FIRST_ID);
+            let conn = open(Session::open_polling(shared.engine.clone(), sid.clone(), id, parts, now));
+            let mut inner = conn.lock();
+            let mut answer = inner.expect_answer(id);
+            inner.answer();
+            drop(inner);
+            match answer.try_recv() {
+                Ok(Some(Answer::Respond(response))) => (conn, *response),
+                _ => return Err(Aborted),
+            }
+        }
+    };
+    if !shared.sessions.insert(sid, conn.clone()) {
+        let reject = Reject::BadRequest(eio::BadRequest::IdGeneration);
+        shared.rejected(parts, &reject);
+        return Ok(reject.response(response.status() == StatusCode::SWITCHING_PROTOCOLS));
+    }
+    shared.runtime.spawn(Box::pin(crate::task::SessionTask::new(conn)));
+    Ok(response)
+}
+
+/// A request of a session: a poll, or a payload.
+async fn exchange<B>(conn: &Arc<Conn>, parts: &Parts, body: B) -> Result<eio::Response, Aborted>
+where
+    B: Body + Send + Unpin,
+{
+    if parts.method == Method::POST {
+        WaitForReading { conn }.await;
+    }
+    let (mut waiting, answered) = begin(conn, parts);
+    let limit = match answered {
+        Some(Answer::Receive(limit)) => limit,
+        Some(answer) => return answer.response(),
+        None => return waiting.await.response(),
+    };
+    let mut receive = pin!(receive(body, limit));
+    let received = poll_fn(|cx| match receive.as_mut().poll(cx) {
+        Poll::Ready(received) => Poll::Ready(Ok(received)),
+        Poll::Pending => Pin::new(&mut waiting).poll(cx).map(Err),
+    });
+    let received = match received.await {
+        Ok(received) => received,
+        Err(answer) => return answer.response(),
+    };
+    waiting.received(received)?;
+    waiting.await.response()
+}
+
+/// Tells the machine of a request. What it says at once comes with it.
+fn begin<'a>(conn: &'a Arc<Conn>, parts: &Parts) -> (Waiting<'a>, Option<Answer>) {
+    let mut inner = conn.lock();
+    let id = RequestId(inner.next_id());
+    let mut answer = inner.expect_answer(id);
+    inner.machine.handle_request(id, parts, conn.now());
+    inner.answer();
+    let answered = answer.try_recv().ok().flatten();
+    if let Some(Answer::Receive(_)) = answered {
+        // From here on the session may still end the request by itself.
+        answer = inner.expect_answer(id);
+    }
+    conn.settle(inner);
+    (Waiting { conn, id, answer }, answered)
+}
+
+impl Answer {
+    fn response(self) -> Result<eio::Response, Aborted> {
+        match self {
+            Self::Respond(response) => Ok(*response),
+            Self::Receive(_) | Self::Abort => Err(Aborted),
+        }
+    }
+}
+
+enum Received {
+    Body(Bytes),
+    TooLarge,
+    Broken,
+}
+
+/// Reads a whole body of at most `limit` bytes.
+async fn receive<B: Body + Unpin>(mut body: B, limit: usize) -> Received {
+    if body.size_hint().lower() > limit as u64 {
+        return Received::TooLarge;
+    }
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return Received::Broken };
+        let Ok(mut data) = frame.into_data() else { continue };
+        if first.len() + rest.len() + data.remaining() > limit {
+            return Received::TooLarge;
+        }
+        let data = data.copy_to_bytes(data.remaining());
+        match (first.is_empty(), rest.is_empty()) {
+            (true, true) => first = data,
+            (_, true) => {
+                rest.reserve(first.len() + data.len());
+                rest.extend_from_slice(&std::mem::take(&mut first));
+                rest.extend_from_slice(&data);
+            }
+            _ => rest.extend_from_slice(&data),
+        }
+    }
+    Received::Body(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+/// A request that waits for its answer. If the client gives up first, hyper drops this, and the machine hears of it.
+struct Waiting<'a> {
+    conn: &'a Arc<Conn>,
+    id: RequestId,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Waiting<'_> {
+    /// Tells the machine what became of the body.
+    fn received(&self, received: Received) -> Result<(), Aborted> {
+        let mut inner = self.conn.lock();
+        match received {
+            Received::Body(body) => inner.machine.handle_body(self.id, body, self.conn.now()),
+            Received::TooLarge => inner.machine.handle_body_too_large(self.id, self.conn.now()),
+            // Dropping this tells the machine.
+            Received::Broken => return Err(Aborted),
+        }
+        self.conn.settle(inner);
+        Ok(())
+    }
+}
+
+impl Future for Waiting<'_> {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        // The session task is gone: its session has ended.
+        Pin::new(&mut self.answer).poll(cx).map(|answer| answer.unwrap_or(Answer::Abort))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.conn.lock();
+        if inner.forget_request(self.id) {
+            inner.machine.handle_aborted(self.id, self.conn.now());
+            self.conn.settle(inner);
+        }
+    }
+}
+
+/// Holds a payload back while the session does not read.
+struct WaitForReading<'a> {
+    conn: &'a Arc<Conn>,
+}
+
+impl Future for WaitForReading<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.conn.lock().paused {
+            None => Poll::Ready(()),
+            Some(wakers) => {
+                wakers.push(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The table of sessions.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use engineio_proto::Sid;
+
+use crate::conn::Conn;
+
+/// Parts of the table; a power of two, and more than a machine has cores in use.
+const SHARDS: usize = 32;
+
+/// The sessions of a server by their sid, in shards so that handshakes on several threads seldom meet.
+pub(crate) struct Sessions {
+    shards: [Mutex<HashMap<Sid, Arc<Conn>>>; SHARDS],
+    hasher: RandomState,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { shards: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::new() }
+    }
+}
+
+impl Sessions {
+    fn shard(&self, sid: &str) -> MutexGuard<'_, HashMap<Sid, Arc<Conn>>> {
+        let index = self.hasher.hash_one(sid) as usize % SHARDS;
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn get(&self, sid: &str) -> Option<Arc<Conn>> {
+        self.shard(sid).get(sid).cloned()
+    }
+
+    /// `false` if the sid is taken.
+    pub(crate) fn insert(&self, sid: Sid, conn: Arc<Conn>) -> bool {
+        match self.shard(&sid).entry(sid) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(entry) => {
+                entry.insert(conn);
+                true
+            }
+        }
+    }
+
+    pub(crate) fn remove(&self, sid: &str) {
+        self.shard(sid).remove(sid);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Conn>> {
+        let shards = self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner));
+        shards.flat_map(|shard| shard.values().cloned().collect::<Vec<_>>()).collect()
+    }
+}

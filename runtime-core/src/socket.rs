@@ -1,0 +1,481 @@
+//! One client's membership of one namespace.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use engineio_proto::{Pressure, Sid, Text, TransportKind};
+use futures_channel::oneshot;
+use http::Extensions;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use socketio_proto::server::{self, DisconnectReason, SocketKey, Target};
+use socketio_proto::{Args, Encoded, FromArgs, Json, encode};
+
+use crate::conn::Conn;
+use crate::emit::{Broadcast, EmitError, EmitWithAck, Volatile};
+use crate::event::Event;
+use crate::handler::{self, Handlers, Outcome};
+use crate::handshake::Handshake;
+use crate::machine::Machine;
+use crate::namespace::{Namespace, NamespaceInner};
+use crate::server::Overflow;
+
+/// One client's membership of one namespace: a cheap handle that may be kept and used from anywhere.
+///
+/// ```no_run
+/// # use socketio_runtime::{Namespace, Socket};
+/// # fn example(namespace: Namespace) {
+/// namespace.on_connect(async |socket: Socket| {
+///     socket.join("lobby");
+///     socket.to("lobby").emit("joined", (socket.id(),)).ok();
+///     socket.emit("welcome", ("nice to see you", 1)).ok();
+/// });
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Socket {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    conn: Arc<Conn>,
+    namespace: Arc<NamespaceInner>,
+    key: SocketKey,
+    id: Sid,
+    auth: Option<Json>,
+    connected: AtomicBool,
+    /// Whether `own` holds handlers, or somebody waits for an event.
+    attended: AtomicBool,
+    own: Mutex<Own>,
+}
+
+/// What only this socket has.
+#[derive(Default)]
+struct Own {
+    data: Extensions,
+    handlers: Option<Box<Handlers>>,
+    mailbox: Option<Box<Mailbox>>,
+    reason: Option<DisconnectReason>,
+    /// Who waits for room in the outbox.
+    ready: Vec<Waker>,
+}
+
+/// Where `next` waits.
+#[derive(Default)]
+struct Mailbox {
+    waiting: Option<Waker>,
+    event: Option<Event>,
+}
+
+impl Socket {
+    pub(crate) fn new(
+        conn: Arc<Conn>,
+        namespace: Arc<NamespaceInner>,
+        key: SocketKey,
+        id: Sid,
+        auth: Option<Json>,
+        data: Extensions,
+    ) -> Self {
+        let own = Own { data, ..Own::default() };
+        let inner = Inner {
+            conn,
+            namespace,
+            key,
+            id,
+            auth,
+            connected: AtomicBool::new(true),
+            attended: AtomicBool::new(false),
+            own: Mutex::new(own),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The socket's id, which the client knows, too. It names a room of its own.
+    pub fn id(&self) -> &Sid {
+        &self.inner.id
+    }
+
+    /// The id of the engine session below, shared by all sockets of the client.
+    pub fn session_id(&self) -> &Sid {
+        &self.inner.conn.sid
+    }
+
+    /// The name of the namespace.
+    pub fn namespace_name(&self) -> &Text {
+        &self.inner.namespace.name
+    }
+
+    /// The namespace itself, for what is meant for everybody in it.
+    pub fn namespace(&self) -> Namespace {
+        Namespace::new(self.inner.namespace.clone())
+    }
+
+    /// The first request of the session.
+    pub fn handshake(&self) -> &Handshake {
+        &self.inner.conn.handshake
+    }
+
+    /// The payload of the client's CONNECT packet, an object, if there was one.
+    pub fn auth(&self) -> Option<&Json> {
+        self.inner.auth.as_ref()
+    }
+
+    /// The payload of the client's CONNECT packet as a type; `None` if there was none or it doesn't fit.
+    pub fn auth_as<T: DeserializeOwned>(&self) -> Option<T> {
+        self.auth().and_then(|auth| auth.parse().ok())
+    }
+
+    /// Whether the socket is connected.
+    pub fn is_connected(&self) -> bool {
+        self.inner.connected.load(Ordering::Acquire)
+    }
+
+    /// The transport in use now.
+    pub fn transport(&self) -> TransportKind {
+        self.inner.conn.lock().machine.engine().transport()
+    }
+
+    /// The application's state of type `T`, given to the server's builder.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.inner.conn.shared.state.get::<T>()
+    }
+
+    /// Keeps a value with this socket, one of each type; the former one comes back.
+    pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
+        self.own().data.insert(value)
+    }
+
+    /// A copy of the value of type `T` kept with this socket.
+    pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.own().data.get::<T>().cloned()
+    }
+
+    /// Takes the value of type `T` out.
+    pub fn take<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.own().data.remove::<T>()
+    }
+
+    // --- emitting ------------------------------------------------------------------------------------------------------
+
+    /// Emits an event to this client. Never waits: the packet is queued, and the answer says how full the queue is.
+    ///
+    /// A tuple is the list of arguments, `()` none, anything else one argument; bytes inside travel as binary.
+    ///
+    /// # Errors
+    /// The event can't be encoded, the socket is disconnected, or the outbox is full.
+    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<Pressure, EmitError> {
+        let packet = encode::event(self.namespace_name(), None, event, &args)?;
+        Ok(self.send(&packet)?)
+    }
+
+    /// Emits an event and waits for the client's answer: its arguments as a tuple, or its one argument as `T`.
+    ///
+    /// ```no_run
+    /// # async fn example(socket: socketio_runtime::Socket) -> Result<(), socketio_runtime::AckError> {
+    /// use std::time::Duration;
+    /// let sum: i64 = socket.emit_with_ack("sum", (1, 2)).timeout(Duration::from_secs(1)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> EmitWithAck<T> {
+        EmitWithAck::new(self.clone(), event, &args)
+    }
+
+    /// Emits only what can leave at once.
+    pub fn volatile(&self) -> Volatile<'_> {
+        Volatile { socket: self }
+    }
+
+    /// Waits until the outbox is no longer under pressure. `false` if the socket was disconnected.
+    pub async fn ready(&self) -> bool {
+        poll_fn(|cx| {
+            let mut own = self.own();
+            let pressure = self.inner.conn.lock().machine.engine().pressure();
+            if !self.is_connected() {
+                Poll::Ready(false)
+            } else if pressure == Pressure::Low {
+                Poll::Ready(true)
+            } else {
+                own.ready.push(cx.waker().clone());
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    /// Everybody else in the namespace.
+    pub fn broadcast(&self) -> Broadcast {
+        let target = Target::all().except(&**self.id());
+        Broadcast::new(self.inner.namespace.clone(), target)
+    }
+
+    /// Everybody else in a room.
+    pub fn to(&self, room: impl Into<Text>) -> Broadcast {
+        self.broadcast().to(room)
+    }
+
+    /// Everybody else in the namespace who is not in a room.
+    pub fn except(&self, room: impl Into<Text>) -> Broadcast {
+        self.broadcast().except(room)
+    }
+
+    // --- rooms and the end ---------------------------------------------------------------------------------------------
+
+    /// Joins a room. Nothing happens if the socket is in it, or is disconnected.
+    pub fn join(&self, room: impl Into<Text>) {
+        self.inner.namespace.rooms().join(self.id(), room);
+    }
+
+    /// Leaves a room.
+    pub fn leave(&self, room: &str) {
+        self.inner.namespace.rooms().leave(self.id(), room);
+    }
+
+    /// The rooms that the socket is in, without its own.
+    pub fn rooms(&self) -> Vec<Text> {
+        self.inner.namespace.rooms().joined(self.id()).cloned().collect()
+    }
+
+    /// Disconnects this socket: the client sees `io server disconnect` and its other namespaces stay.
+    pub fn disconnect(&self) {
+        self.with_machine(|machine| machine.disconnect(self.inner.key));
+    }
+
+    /// Disconnects the client from every namespace and closes the connection.
+    pub fn disconnect_all(&self) {
+        let now = self.inner.conn.now();
+        self.with_machine(|machine| machine.disconnect_all(now));
+    }
+
+    // --- receiving -----------------------------------------------------------------------------------------------------
+
+    /// Waits for the next event of this socket, in order. `None` once it is disconnected.
+    ///
+    /// For a connect handler that reads better as a loop: while it runs, events wait for it instead of going to handlers. An
+    /// event that arrives while nobody waits here and no handler runs goes to the handlers.
+    pub async fn next(&self) -> Option<Event> {
+        let _leave = LeaveMailbox(self);
+        poll_fn(|cx| {
+            let mut own = self.own();
+            let mailbox = own.mailbox.get_or_insert_with(Box::default);
+            if let Some(event) = mailbox.event.take() {
+                return Poll::Ready(Some(event));
+            }
+            if !self.is_connected() {
+                return Poll::Ready(None);
+            }
+            let first = mailbox.waiting.replace(cx.waker().clone()).is_none();
+            drop(own);
+            self.inner.attended.store(true, Ordering::Release);
+            if first {
+                self.inner.conn.notify();
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Sets a handler for an event of this socket alone; it goes before the namespace's. Usually
+    /// [`Namespace::on`](crate::Namespace::on) is what you want: it is set once for all sockets.
+    pub fn on<A, F, Fut, M>(&self, event: impl Into<Text>, handler: F) -> &Self
+    where
+        A: FromArgs,
+        F: Fn(Socket, A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Outcome<M>> + Send + 'static,
+    {
+        let event = event.into();
+        self.handle(|handlers| _ = handlers.events.insert(event.clone(), handler::on_event(event, handler)));
+        self
+    }
+
+    /// Sets a handler for the end of this socket alone, called after the namespace's.
+    pub fn on_disconnect<F, Fut, M>(&self, handler: F) -> &Self
+    where
+        F: Fn(Socket, DisconnectReason) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Outcome<M>> + Send + 'static,
+    {
+        self.handle(|handlers| {
+            handlers.disconnect = Some(Arc::new(move |socket, reason| handler::settle(handler(socket, reason))));
+        });
+        self
+    }
+
+    /// Runs work in the background that must not hold up the socket's next event. A panic in it harms nobody.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.inner.conn.shared.spawn(work);
+    }
+
+    fn handle(&self, set: impl FnOnce(&mut Handlers)) {
+        let mut own = self.own();
+        // Closing has dropped the handlers for good.
+        if self.is_connected() {
+            set(own.handlers.get_or_insert_with(Box::default));
+            self.inner.attended.store(true, Ordering::Release);
+        }
+    }
+
+    // --- for the rest of the crate -------------------------------------------------------------------------------------
+
+    pub(crate) fn conn(&self) -> &Arc<Conn> {
+        &self.inner.conn
+    }
+
+    pub(crate) fn next_ack_id(&self) -> u64 {
+        self.inner.namespace.next_ack_id()
+    }
+
+    pub(crate) fn is_attended(&self) -> bool {
+        self.inner.attended.load(Ordering::Acquire)
+    }
+
+    fn own(&self) -> MutexGuard<'_, Own> {
+        self.inner.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_machine<T>(&self, act: impl FnOnce(&mut server::Connection) -> T) -> Option<T> {
+        let mut inner = self.inner.conn.lock();
+        let Machine::Socket(machine) = &mut inner.machine else { return None };
+        let result = act(machine);
+        drop(inner);
+        self.inner.conn.notify();
+        Some(result)
+    }
+
+    pub(crate) fn send(&self, packet: &Encoded) -> Result<Pressure, server::EmitError> {
+        let sent = self.with_machine(|machine| machine.emit(self.inner.key, packet));
+        sent.unwrap_or(Err(server::EmitError::Disconnected))
+    }
+
+    pub(crate) fn send_volatile(&self, packet: &Encoded) -> bool {
+        self.with_machine(|machine| machine.emit_volatile(self.inner.key, packet)).unwrap_or(false)
+    }
+
+    /// Sends a packet of a broadcast. Nobody is there to hear that the outbox is full, so the server's policy acts.
+    pub(crate) fn send_broadcast(&self, packet: &Encoded) -> bool {
+        match self.send(packet) {
+            Ok(_) => true,
+            Err(server::EmitError::Full) => {
+                let shared = &self.inner.conn.shared;
+                shared.overflows.fetch_add(1, Ordering::Relaxed);
+                if shared.overflow == Overflow::Disconnect {
+                    let now = self.inner.conn.now();
+                    self.with_machine(|machine| machine.discard(now));
+                }
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    pub(crate) fn send_with_ack(
+        &self,
+        packet: &Encoded,
+        id: u64,
+        timeout: Duration,
+    ) -> Result<oneshot::Receiver<Result<Args, server::AckError>>, EmitError> {
+        let deadline = self.inner.conn.now() + timeout;
+        let mut inner = self.inner.conn.lock();
+        let Machine::Socket(machine) = &mut inner.machine else { return Err(EmitError::Disconnected) };
+        machine.emit_with_ack(self.inner.key, packet, id, Some(deadline))?;
+        let (sender, receiver) = oneshot::channel();
+        inner.acks.insert((self.inner.key, id), sender);
+        drop(inner);
+        self.inner.conn.notify();
+        Ok(receiver)
+    }
+
+    pub(crate) fn forget_ack(&self, id: u64) {
+        let mut inner = self.inner.conn.lock();
+        inner.acks.remove(&(self.inner.key, id));
+        if let Machine::Socket(machine) = &mut inner.machine {
+            machine.forget_ack(self.inner.key, id);
+        }
+    }
+
+    /// Hands an event to who waits in `next`, if somebody does.
+    pub(crate) fn deliver(&self, event: Event) -> Result<(), Event> {
+        let mut own = self.own();
+        match own.mailbox.as_mut().filter(|mailbox| mailbox.event.is_none()) {
+            Some(mailbox) => match mailbox.waiting.take() {
+                Some(waker) => {
+                    mailbox.event = Some(event);
+                    drop(own);
+                    waker.wake();
+                    Ok(())
+                }
+                None => Err(event),
+            },
+            None => Err(event),
+        }
+    }
+
+    /// Whether somebody waits in `next`.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.is_attended()
+            && self.own().mailbox.as_ref().is_some_and(|mailbox| mailbox.waiting.is_some() && mailbox.event.is_none())
+    }
+
+    /// Reads the socket's own handlers.
+    pub(crate) fn with_handlers<T>(&self, read: impl FnOnce(&Handlers) -> Option<T>) -> Option<T> {
+        if !self.is_attended() {
+            return None;
+        }
+        self.own().handlers.as_deref().and_then(read)
+    }
+
+    /// Wakes who waits for room in the outbox.
+    pub(crate) fn wake_ready(&self) {
+        self.own().ready.drain(..).for_each(Waker::wake);
+    }
+
+    /// The machine has let go of the socket. Its own handlers are dropped, so that one which holds the socket leaks nothing.
+    pub(crate) fn disconnected(&self, reason: DisconnectReason) {
+        let mut own = self.own();
+        self.inner.connected.store(false, Ordering::Release);
+        own.reason = Some(reason);
+        let handlers = own.handlers.take();
+        let waiting = own.mailbox.as_mut().and_then(|mailbox| mailbox.waiting.take());
+        let ready = std::mem::take(&mut own.ready);
+        drop(own);
+        drop(handlers);
+        waiting.into_iter().chain(ready).for_each(Waker::wake);
+    }
+
+    /// Why the socket was disconnected, once it was.
+    pub fn disconnect_reason(&self) -> Option<DisconnectReason> {
+        self.own().reason
+    }
+}
+
+/// Nobody waits in the mailbox any more.
+struct LeaveMailbox<'a>(&'a Socket);
+
+impl Drop for LeaveMailbox<'_> {
+    fn drop(&mut self) {
+        if let Some(mailbox) = &mut self.0.own().mailbox {
+            mailbox.waiting = None;
+        }
+    }
+}
+
+impl PartialEq for Socket {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl Eq for Socket {}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("id", self.id())
+            .field("namespace", self.namespace_name())
+            .field("connected", &self.is_connected())
+            .finish_non_exhaustive()
+    }
+}

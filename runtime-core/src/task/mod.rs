@@ -1,0 +1,290 @@
+//! The session task: the one task of a client.
+//!
+//! It alone owns the client's WebSockets, runs the handlers of its sockets, and sleeps for its timers. A turn reads, feeds the
+//! machine once for all that was read, starts what handlers can start, takes what the machine has to send, and writes once.
+
+mod runner;
+mod scratch;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use engineio_proto::{Instant, WebSocketId};
+use hyper::rt::Sleep;
+
+use crate::conn::{Conn, FIRST_ID, Output};
+use crate::machine::Event;
+use crate::ws::{Incoming, Pump};
+use runner::{Runners, Step};
+use scratch::Scratch;
+
+/// Turns that a task takes before it lets others run.
+const TURNS: usize = 16;
+
+/// How long a WebSocket may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// Events and bytes that may wait for handlers before the client is no longer read from.
+const INBOX_EVENTS: usize = 64;
+const INBOX_BYTES: usize = 256 * 1024;
+
+pub(crate) struct SessionTask {
+    conn: Arc<Conn>,
+    pumps: Vec<Pump>,
+    sleep: Option<Pin<Box<dyn Sleep>>>,
+    armed: Option<Instant>,
+    /// The session has ended; WebSockets have until then to say goodbye.
+    goodbye: Option<Instant>,
+    runners: Runners,
+    paused: bool,
+}
+
+/// What a turn ends with.
+enum Turn {
+    /// There may be more to do.
+    Again,
+    /// Everything waits for something that wakes the task.
+    Idle,
+    Done,
+}
+
+impl SessionTask {
+    pub(crate) fn new(conn: Arc<Conn>) -> Self {
+        let runners = Runners::new(conn.clone());
+        Self { conn, pumps: Vec::new(), sleep: None, armed: None, goodbye: None, runners, paused: false }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Turn {
+        self.conn.begin_turn();
+        let mut again = self.read(cx, scratch);
+        let fired = self.fired(cx);
+        again |= self.feed(fired, scratch);
+        for event in scratch.events.drain(..) {
+            self.runners.take(event);
+        }
+        again |= self.runners.run(cx) == Step::Moved;
+        self.balance();
+        // What handlers have asked for up to here is looked at below.
+        self.conn.seen();
+        again |= self.write(cx, scratch);
+        if self.is_done() {
+            return Turn::Done;
+        }
+        again |= self.arm(cx);
+        if again { Turn::Again } else { Turn::Idle }
+    }
+
+    /// Reads once from each WebSocket. `true` if there may be more.
+    fn read(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
+        let mut more = false;
+        for pump in &mut self.pumps {
+            if self.paused && !pump.is_closing() {
+                continue;
+            }
+            if let Poll::Ready(open) = pump.poll_read(cx, &mut scratch.read, &mut scratch.incoming) {
+                more |= open;
+                scratch.inputs.extend(scratch.incoming.drain(..).map(|incoming| (pump.id, incoming)));
+            }
+        }
+        more
+    }
+
+    /// Whether the deadline that the task slept for has come.
+    fn fired(&mut self, cx: &mut Context<'_>) -> bool {
+        let (Some(sleep), Some(_)) = (&mut self.sleep, self.armed) else { return false };
+        let fired = sleep.as_mut().poll(cx).is_ready();
+        if fired {
+            self.armed = None;
+        }
+        fired
+    }
+
+    /// Gives the machine what was read, new WebSockets and the time; takes its events.
+    fn feed(&mut self, fired: bool, scratch: &mut Scratch) -> bool {
+        let now = self.conn.now();
+        let pumps = self.pumps.len();
+        let mut inner = self.conn.lock();
+        for (id, upgrade) in std::mem::take(&mut inner.upgrades) {
+            self.pumps.push(Pump::new(id, upgrade, self.conn.shared.engine.max_payload()));
+            // The first of a session that began on WebSocket is the machine's own.
+            if id != WebSocketId(FIRST_ID) {
+                inner.machine.handle_websocket(id, now);
+            }
+        }
+        // A new WebSocket is read in the next turn.
+        let fed = !scratch.inputs.is_empty() || self.pumps.len() > pumps;
+        for (id, incoming) in scratch.inputs.drain(..) {
+            match incoming {
+                Incoming::Message(data) => inner.machine.handle_message(id, data, now),
+                Incoming::Closed { error } => inner.machine.handle_websocket_closed(id, error, now),
+            }
+        }
+        if fired {
+            inner.machine.handle_timeout(now);
+            inner.armed = None;
+        }
+        while let Some(event) = inner.machine.poll_event() {
+            if let Some(event) = inner.settle_ack(event) {
+                scratch.events.push(event);
+            }
+        }
+        drop(inner);
+        if scratch.events.iter().any(Event::is_closed) && self.goodbye.is_none() {
+            self.goodbye = Some(now + GOODBYE);
+            self.conn.shared.session_ended(&self.conn.sid);
+        }
+        if fired && self.goodbye.is_some_and(|deadline| deadline <= now) {
+            self.pumps.iter_mut().for_each(Pump::abandon);
+        }
+        fed || fired
+    }
+
+    /// Pauses or resumes reading, as the inbox tells.
+    fn balance(&mut self) {
+        let (events, bytes) = self.runners.inbox();
+        if !self.paused && events < INBOX_EVENTS && bytes < INBOX_BYTES {
+            return;
+        }
+        let mut inner = self.conn.lock();
+        // A handler that waits for this client's ack would never get it if we stopped reading now.
+        let awaited = !inner.acks.is_empty() && bytes < self.conn.shared.engine.max_payload().saturating_mul(4);
+        let full = match self.paused {
+            true => events > INBOX_EVENTS / 2 || bytes > INBOX_BYTES / 2,
+            false => true,
+        };
+        let pause = full && !awaited && self.goodbye.is_none();
+        if pause != self.paused {
+            self.paused = pause;
+            let now = self.conn.now();
+            if pause {
+                inner.machine.pause_reading(now);
+                inner.paused = Some(Vec::new());
+            } else {
+                inner.machine.resume_reading(now);
+                inner.paused.take().into_iter().flatten().for_each(Waker::wake);
+                // The streams have to be polled again for their wakers to be set.
+                self.conn.notify();
+            }
+        }
+    }
+
+    /// Takes what the machine has to send and writes it. `true` if a batch has left, so that the next may follow.
+    fn write(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
+        let mut again = false;
+        loop {
+            let mut open = None;
+            {
+                let mut inner = self.conn.lock();
+                while let Some(output) = inner.next_output() {
+                    let (id, packet) = match output {
+                        Output::Packet(id, packet) => (id, Some(packet)),
+                        Output::Close(id) => (id, None),
+                    };
+                    let Some(index) = self.pumps.iter().position(|pump| pump.id == id) else { continue };
+                    if let Some(before) = open.replace(index).filter(|before| *before != index) {
+                        self.pumps[before].keep(&mut scratch.write);
+                    }
+                    let pump = &mut self.pumps[index];
+                    match packet {
+                        Some(packet) => pump.push(packet, &mut scratch.write),
+                        None => pump.close(&mut scratch.write),
+                    }
+                }
+            }
+            let mut flushed = false;
+            for (index, pump) in self.pumps.iter_mut().enumerate() {
+                if open != Some(index) && !pump.has_output() {
+                    continue;
+                }
+                let buffer = if open == Some(index) { &mut scratch.write } else { &mut scratch.spare };
+                if let Poll::Ready(true) = pump.poll_write(cx, buffer) {
+                    if std::mem::take(&mut pump.unflushed) {
+                        flushed = true;
+                        scratch.flushed.push(pump.id);
+                    }
+                }
+            }
+            scratch.write.clear();
+            self.pumps.iter_mut().for_each(Pump::reap);
+            self.pumps.retain(|pump| !pump.is_done());
+            if !flushed {
+                return again;
+            }
+            let now = self.conn.now();
+            let mut inner = self.conn.lock();
+            for id in scratch.flushed.drain(..) {
+                inner.machine.handle_flushed(id, now);
+            }
+            again |= inner.machine.has_events();
+        }
+    }
+
+    fn is_done(&mut self) -> bool {
+        if self.goodbye.is_none() {
+            return false;
+        }
+        // Whatever the machine has not closed by itself ends with it.
+        for pump in self.pumps.iter_mut().filter(|pump| !pump.is_closing()) {
+            pump.abandon();
+        }
+        self.pumps.retain(|pump| !pump.is_done());
+        self.pumps.is_empty() && self.runners.is_idle()
+    }
+
+    /// Sleeps for the next deadline, if it is earlier than the one slept for. `true` if it has come already.
+    fn arm(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut inner = self.conn.lock();
+        let next = inner.machine.poll_timeout();
+        let next = [next, self.goodbye.filter(|_| !self.pumps.is_empty())].into_iter().flatten().min();
+        let Some(deadline) = next.filter(|deadline| self.armed.is_none_or(|armed| *deadline < armed)) else {
+            return false;
+        };
+        inner.armed = Some(deadline);
+        drop(inner);
+        self.armed = Some(deadline);
+        let runtime = &self.conn.shared.runtime;
+        match &mut self.sleep {
+            Some(sleep) => runtime.reset(sleep, deadline),
+            None => self.sleep = Some(runtime.sleep_until(deadline)),
+        }
+        // Polled in the next turn if it has come; otherwise this sets the waker.
+        self.sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready())
+    }
+}
+
+impl Future for SessionTask {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.conn.register(cx.waker());
+        scratch::with(|scratch| {
+            for _ in 0..TURNS {
+                match self.turn(cx, scratch) {
+                    Turn::Again => {}
+                    Turn::Done => return Poll::Ready(()),
+                    Turn::Idle if self.conn.end_turn() => return Poll::Pending,
+                    Turn::Idle => {}
+                }
+            }
+            self.conn.yield_turn();
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    }
+}
+
+impl Drop for SessionTask {
+    /// A runtime that is shut down drops its tasks: nobody would ever end the session.
+    fn drop(&mut self) {
+        if self.goodbye.is_none() {
+            let mut inner = self.conn.lock();
+            inner.machine.discard(self.conn.now());
+            inner.answer();
+            drop(inner);
+            self.conn.shared.session_ended(&self.conn.sid);
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! The handlers of one client: what waits for them and which of them run.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use engineio_proto::{Data, Text};
+use http::Extensions;
+use socketio_proto::server::{self, DisconnectReason, SocketKey};
+use socketio_proto::{Args, Json};
+
+use crate::conn::Conn;
+use crate::engine::EngineSocket;
+use crate::event::Event;
+use crate::handler::{Answer, HandlerError, Handlers, guarded, poll_guarded};
+use crate::machine::{self, Machine};
+use crate::namespace::{ConnectRequest, NamespaceInner, Refusal};
+use crate::runtime::BoxFuture;
+use crate::server::{App, entropy};
+use crate::socket::Socket;
+
+/// Handlers started in one turn for one socket, so that other tasks get their turn, too.
+const BUDGET: usize = 128;
+
+/// Whether a pass over the handlers changed anything that makes another pass worthwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Moved,
+    Waiting,
+}
+
+/// All handlers of a client.
+pub(super) struct Runners {
+    conn: Arc<Conn>,
+    sockets: Vec<Runner>,
+    messages: Messages,
+    /// Handlers of disconnects and errors; they wait for nobody and hold up nobody.
+    beside: Vec<BoxFuture<'static, Answer>>,
+}
+
+/// What waits for the one handler of bare Engine.IO.
+#[derive(Default)]
+struct Messages {
+    queue: VecDeque<Data>,
+    current: Option<BoxFuture<'static, Answer>>,
+    bytes: usize,
+}
+
+/// One socket: what waits for its handlers, and the one that runs.
+struct Runner {
+    key: SocketKey,
+    namespace: Arc<NamespaceInner>,
+    /// A copy of the namespace's handlers, as of `version`.
+    handlers: Arc<Handlers>,
+    version: u64,
+    socket: Option<Socket>,
+    current: Current,
+    queue: VecDeque<Queued>,
+    bytes: usize,
+    /// The machine has let go of the socket.
+    left: bool,
+}
+
+enum Current {
+    Idle,
+    /// A check of the namespace decides whether the client may join.
+    Checking(BoxFuture<'static, Result<(), Refusal>>, Admission),
+    Running(BoxFuture<'static, Answer>),
+}
+
+/// A client on its way into a namespace.
+struct Admission {
+    auth: Option<Json>,
+    data: Arc<Mutex<Extensions>>,
+    /// Checks passed.
+    passed: usize,
+}
+
+struct Queued {
+    id: Option<u64>,
+    name: Text,
+    args: Args,
+    bytes: usize,
+}
+
+impl Runners {
+    pub(super) fn new(conn: Arc<Conn>) -> Self {
+        Self { conn, sockets: Vec::new(), messages: Messages::default(), beside: Vec::new() }
+    }
+
+    /// Events that wait, and their bytes.
+    pub(super) fn inbox(&self) -> (usize, usize) {
+        let messages = (self.messages.queue.len(), self.messages.bytes);
+        let sockets = self.sockets.iter().map(|runner| (runner.queue.len(), runner.bytes));
+        sockets.fold(messages, |sum, runner| (sum.0 + runner.0, sum.1 + runner.1))
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.sockets.is_empty() && self.beside.is_empty() && self.messages.current.is_none()
+    }
+
+    /// Takes an event of the machine.
+    pub(super) fn take(&mut self, event: machine::Event) {
+        match event {
+            machine::Event::Engine(engineio_proto::server::Event::Message(data)) => {
+                self.messages.bytes += data.len();
+                self.messages.queue.push_back(data);
+            }
+            machine::Event::Engine(engineio_proto::server::Event::Closed { .. }) => {
+                self.messages.queue.clear();
+                self.messages.bytes = 0;
+            }
+            machine::Event::Engine(_) => {}
+            machine::Event::Socket(event) => self.take_socket(event),
+        }
+    }
+
+    fn take_socket(&mut self, event: server::Event) {
+        match event {
+            server::Event::Received { socket, id, event } => {
+                if let Some(runner) = self.sockets.iter_mut().find(|runner| runner.key == socket) {
+                    runner.push(id, event);
+                }
+            }
+            server::Event::Connecting { socket, namespace, auth } => self.connecting(socket, &namespace, auth),
+            server::Event::Disconnected { socket, reason } => {
+                if let Some(runner) = self.sockets.iter_mut().find(|runner| runner.key == socket) {
+                    runner.leave(reason, &mut self.beside);
+                }
+            }
+            server::Event::Undecodable(error) => {
+                for runner in &mut self.sockets {
+                    runner.report(HandlerError::Undecodable(error), &mut self.beside);
+                }
+            }
+            server::Event::Ready => self.sockets.iter().filter_map(|runner| runner.socket.as_ref()).for_each(Socket::wake_ready),
+            _ => {}
+        }
+    }
+
+    fn connecting(&mut self, key: SocketKey, name: &Text, auth: Option<Json>) {
+        match self.conn.shared.namespace(name) {
+            Some(namespace) => self.sockets.push(Runner::new(key, namespace, auth)),
+            None => refuse(&self.conn, key, &Refusal::new("Invalid namespace")),
+        }
+    }
+
+    /// Lets handlers go on and starts those that can start.
+    pub(super) fn run(&mut self, cx: &mut Context<'_>) -> Step {
+        let mut step = self.messages.run(&self.conn, cx);
+        for runner in &mut self.sockets {
+            if runner.run(&self.conn, &mut self.beside, cx) == Step::Moved {
+                step = Step::Moved;
+            }
+        }
+        self.sockets.retain(|runner| !runner.is_over());
+        self.beside.retain_mut(|handler| poll_guarded(handler, cx).is_pending());
+        step
+    }
+}
+
+impl Messages {
+    fn run(&mut self, conn: &Arc<Conn>, cx: &mut Context<'_>) -> Step {
+        let App::Engine(handler) = &conn.shared.app else { return Step::Waiting };
+        for _ in 0..BUDGET {
+            if let Some(current) = &mut self.current {
+                // Nobody hears of an error: there is no socket to report it for.
+                if poll_guarded(current, cx).is_pending() {
+                    return Step::Waiting;
+                }
+                self.current = None;
+            }
+            let Some(data) = self.queue.pop_front() else { return Step::Waiting };
+            self.bytes -= data.len();
+            self.current = guarded(|| handler(EngineSocket::new(conn.clone()), data)).ok();
+        }
+        Step::Moved
+    }
+}
+
+impl Runner {
+    fn new(key: SocketKey, namespace: Arc<NamespaceInner>, auth: Option<Json>) -> Self {
+        let version = namespace.version();
+        let admission = Admission { auth, data: Arc::default(), passed: 0 };
+        Self {
+            key,
+            handlers: namespace.handlers(),
+            namespace,
+            version,
+            socket: None,
+            // The first step of `run` begins the checks.
+            current: Current::Checking(Box::pin(std::future::ready(Ok(()))), admission),
+            queue: VecDeque::new(),
+            bytes: 0,
+            left: false,
+        }
+    }
+
+    fn push(&mut self, id: Option<u64>, event: socketio_proto::Event) {
+        let socketio_proto::Event { name, args } = event;
+        let bytes = name.len() + args.byte_len();
+        self.bytes += bytes;
+        self.queue.push_back(Queued { id, name: name.into(), args, bytes });
+    }
+
+    fn pop(&mut self) -> Option<Queued> {
+        let queued = self.queue.pop_front()?;
+        self.bytes -= queued.bytes;
+        Some(queued)
+    }
+
+    fn is_over(&self) -> bool {
+        self.left && matches!(self.current, Current::Idle)
+    }
+
+    fn run(&mut self, conn: &Arc<Conn>, beside: &mut Vec<BoxFuture<'static, Answer>>, cx: &mut Context<'_>) -> Step {
+        for _ in 0..BUDGET {
+            match std::mem::replace(&mut self.current, Current::Idle) {
+                Current::Checking(mut check, admission) => {
+                    match guarded(|| check.as_mut().poll(cx)).unwrap_or_else(|_| Poll::Ready(Err(internal_error()))) {
+                        Poll::Pending => {
+                            self.current = Current::Checking(check, admission);
+                            return Step::Waiting;
+                        }
+                        Poll::Ready(Ok(())) => self.check(conn, admission, beside),
+                        Poll::Ready(Err(refusal)) => {
+                            refuse(conn, self.key, &refusal);
+                            self.left = true;
+                        }
+                    }
+                }
+                Current::Running(mut handler) => match poll_guarded(&mut handler, cx) {
+                    Poll::Pending => {
+                        self.current = Current::Running(handler);
+                        // It may wait for the next event itself.
+                        if !self.deliver() {
+                            return Step::Waiting;
+                        }
+                    }
+                    Poll::Ready(answer) => self.finish(answer, beside),
+                },
+                Current::Idle if self.queue.is_empty() => return Step::Waiting,
+                Current::Idle => {
+                    if !self.deliver() {
+                        self.start(beside);
+                    }
+                }
+            }
+        }
+        Step::Moved
+    }
+
+    /// Begins the next check, or lets the client in.
+    fn check(&mut self, conn: &Arc<Conn>, mut admission: Admission, beside: &mut Vec<BoxFuture<'static, Answer>>) {
+        if self.left {
+            return;
+        }
+        if let Some(middleware) = self.handlers.middlewares.get(admission.passed) {
+            let request = ConnectRequest {
+                conn: conn.clone(),
+                namespace: self.namespace.name.clone(),
+                auth: admission.auth.clone(),
+                data: admission.data.clone(),
+            };
+            admission.passed += 1;
+            let check = guarded(|| middleware(request));
+            let check = check.unwrap_or_else(|_| Box::pin(std::future::ready(Err(internal_error()))));
+            self.current = Current::Checking(check, admission);
+            return;
+        }
+        let data = std::mem::take(&mut *admission.data.lock().unwrap_or_else(PoisonError::into_inner));
+        let socket = {
+            // Under both locks, so that no broadcast reaches the client before its CONNECT.
+            let mut rooms = self.namespace.rooms();
+            let mut inner = conn.lock();
+            let Machine::Socket(machine) = &mut inner.machine else { return };
+            let Ok(id) = machine.accept(self.key, entropy()) else {
+                self.left = true;
+                return;
+            };
+            drop(inner);
+            let socket =
+                Socket::new(conn.clone(), self.namespace.clone(), self.key, id.clone(), admission.auth, data);
+            rooms.insert(id, socket.clone());
+            socket
+        };
+        self.socket = Some(socket.clone());
+        let connect = self.handlers.connect.as_ref().map(|connect| guarded(|| connect(socket)));
+        match connect {
+            Some(Ok(handler)) => self.current = Current::Running(handler),
+            Some(Err(error)) => self.report(error, beside),
+            None => {}
+        }
+    }
+
+    /// Hands the next event to who waits in `next`.
+    fn deliver(&mut self) -> bool {
+        let Some(socket) = self.socket.clone().filter(Socket::is_awaited) else { return false };
+        let Some(Queued { id, name, args, bytes }) = self.pop() else { return false };
+        let event = Event::new(socket.clone(), name, args, id);
+        match socket.deliver(event) {
+            Ok(()) => true,
+            // Nobody waits any more.
+            Err(event) => {
+                let (name, args, id) = event.into_parts();
+                self.bytes += bytes;
+                self.queue.push_front(Queued { id, name, args, bytes });
+                false
+            }
+        }
+    }
+
+    /// Starts the handler of the next event.
+    fn start(&mut self, beside: &mut Vec<BoxFuture<'static, Answer>>) {
+        let Some(Queued { id, name, args, .. }) = self.pop() else { return };
+        let Some(socket) = self.socket.clone() else { return };
+        let version = self.namespace.version();
+        if version != self.version {
+            self.version = version;
+            self.handlers = self.namespace.handlers();
+        }
+        let own = socket.with_handlers(|handlers| handlers.events.get(&name).cloned());
+        let started = match (&own, self.handlers.events.get(&name), &self.handlers.any) {
+            (Some(handler), ..) | (None, Some(handler), _) => guarded(|| handler(socket, args, id)),
+            (None, None, Some(handler)) => guarded(|| handler(Event::new(socket, name, args, id))),
+            (None, None, None) => return,
+        };
+        match started {
+            Ok(handler) => self.current = Current::Running(handler),
+            Err(error) => self.report(error, beside),
+        }
+    }
+
+    fn finish(&mut self, answer: Answer, beside: &mut Vec<BoxFuture<'static, Answer>>) {
+        match answer {
+            Ok(Some(packet)) => {
+                // Nobody is there to hear that it can't be sent, as with a broadcast.
+                self.socket.as_ref().map(|socket| socket.send_broadcast(&packet));
+            }
+            Ok(None) => {}
+            Err(error) => self.report(error, beside),
+        }
+    }
+
+    fn report(&mut self, error: HandlerError, beside: &mut Vec<BoxFuture<'static, Answer>>) {
+        let Some(socket) = self.socket.clone() else { return };
+        let handlers = self.namespace.handlers();
+        if let Some(on_error) = &handlers.error {
+            beside.extend(guarded(|| on_error(socket, error)).ok());
+        }
+    }
+
+    /// The machine has let go of the socket.
+    fn leave(&mut self, reason: DisconnectReason, beside: &mut Vec<BoxFuture<'static, Answer>>) {
+        self.left = true;
+        self.queue = VecDeque::new();
+        self.bytes = 0;
+        if let Current::Checking(..) = self.current {
+            // The check runs on; whatever it says comes too late.
+            return;
+        }
+        let Some(socket) = &self.socket else { return };
+        self.namespace.rooms().remove(socket.id());
+        let own = socket.with_handlers(|handlers| handlers.disconnect.clone());
+        socket.disconnected(reason);
+        let handlers = self.namespace.handlers();
+        for handler in handlers.disconnect.iter().chain(&own) {
+            match guarded(|| handler(socket.clone(), reason)) {
+                Ok(handler) => beside.push(handler),
+                Err(error) => {
+                    if let Some(on_error) = &handlers.error {
+                        beside.extend(guarded(|| on_error(socket.clone(), error)).ok());
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn internal_error() -> Refusal {
+    Refusal::new("Internal server error")
+}
+
+fn refuse(conn: &Conn, key: SocketKey, refusal: &Refusal) {
+    let mut inner = conn.lock();
+    if let Machine::Socket(machine) = &mut inner.machine {
+        // The client has left meanwhile, or its outbox is full and it is about to.
+        _ = machine.refuse(key, refusal.as_json());
+    }
+}

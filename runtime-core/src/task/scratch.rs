@@ -1,0 +1,54 @@
+//! Buffers that every session task of a thread uses in turn, so that an idle session holds none.
+
+use std::cell::Cell;
+
+use engineio_proto::WebSocketId;
+
+use crate::machine::Event;
+use crate::ws::Incoming;
+
+/// Bytes read at once.
+const READ_BUFFER: usize = 256 * 1024;
+
+/// Buffers that have grown beyond this are given back.
+const KEEP: usize = 1024 * 1024;
+
+pub(super) struct Scratch {
+    pub(super) read: Box<[u8]>,
+    pub(super) incoming: Vec<Incoming>,
+    pub(super) inputs: Vec<(WebSocketId, Incoming)>,
+    pub(super) events: Vec<Event>,
+    pub(super) write: Vec<u8>,
+    /// Always empty: for a WebSocket that has nothing new to write.
+    pub(super) spare: Vec<u8>,
+    pub(super) flushed: Vec<WebSocketId>,
+}
+
+impl Scratch {
+    fn new() -> Box<Self> {
+        Box::new(Self {
+            read: vec![0; READ_BUFFER].into(),
+            incoming: Vec::new(),
+            inputs: Vec::new(),
+            events: Vec::new(),
+            write: Vec::new(),
+            spare: Vec::new(),
+            flushed: Vec::new(),
+        })
+    }
+}
+
+thread_local! {
+    static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+}
+
+/// Lends the buffers of this thread. A task polled within another's turn gets some of its own.
+pub(super) fn with<T>(turn: impl FnOnce(&mut Scratch) -> T) -> T {
+    let mut scratch = SCRATCH.take().unwrap_or_else(Scratch::new);
+    let result = turn(&mut scratch);
+    if scratch.write.capacity() > KEEP {
+        scratch.write = Vec::new();
+    }
+    SCRATCH.set(Some(scratch));
+    result
+}

@@ -1,0 +1,249 @@
+//! One WebSocket over one stream: bytes to messages, packets to bytes.
+//!
+//! tungstenite parses, in memory. Its context is *lent*: made over the frames that are complete in what was just read, and
+//! dropped with them, so that an idle WebSocket holds no buffer. It is kept only between the fragments of one message.
+
+mod read;
+mod write;
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::{io, mem};
+
+use bytes::Bytes;
+use engineio_proto::{Data, Packet, WebSocketId};
+use hyper::rt::{Read, ReadBuf};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use tungstenite::protocol::frame::coding::CloseCode;
+
+use read::Reader;
+use write::Writer;
+
+/// What came in.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    Message(Data),
+    /// The WebSocket is over, by an error or without.
+    Closed {
+        error: bool,
+    },
+}
+
+/// One WebSocket and what is under way on it.
+#[derive(Debug)]
+pub(crate) struct Pump {
+    pub(crate) id: WebSocketId,
+    stream: Stage,
+    reader: Reader,
+    writer: Writer,
+    /// A batch was handed to the writer and the machine waits to hear that it left.
+    pub(crate) unflushed: bool,
+    closing: Closing,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The 101 is on its way.
+    Upgrading(OnUpgrade),
+    Open(Upgraded),
+    Gone,
+}
+
+/// ```text
+/// No --close frame queued--> Sent --close frame of the peer, or the end of the stream--> Done
+///  '--close frame of the peer--> Echoed --written--------------------------------------^
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    No,
+    Sent,
+    Echoed,
+    Done,
+}
+
+impl Pump {
+    pub(crate) fn new(id: WebSocketId, upgrade: OnUpgrade, max_message: usize) -> Self {
+        Self {
+            id,
+            stream: Stage::Upgrading(upgrade),
+            reader: Reader::new(max_message),
+            writer: Writer::default(),
+            unflushed: false,
+            closing: Closing::No,
+        }
+    }
+
+    /// Whether nothing is left to do and the stream is dropped.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.stream, Stage::Gone)
+    }
+
+    /// Whether the close handshake is under way, so that the stream needs a deadline.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing != Closing::No
+    }
+
+    /// Gives the stream up.
+    pub(crate) fn abandon(&mut self) {
+        self.stream = Stage::Gone;
+        self.closing = Closing::Done;
+        self.unflushed = false;
+    }
+
+    /// Waits for the upgrade; `Ready` as long as the WebSocket is open. An upgrade that failed counts as closed.
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Stage::Upgrading(upgrade) = &mut self.stream {
+            self.stream = match ready!(Pin::new(upgrade).poll(cx)) {
+                Ok(stream) => Stage::Open(stream),
+                Err(error) => return Poll::Ready(Err(io::Error::other(error))),
+            };
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads once into `buffer`; complete messages are appended to `incoming`. `Pending` means that the stream has nothing
+    /// more now and will wake the task; `Ready(false)` that the WebSocket has ended.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+        incoming: &mut Vec<Incoming>,
+    ) -> Poll<bool> {
+        match self.poll_open(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(_)) => return Poll::Ready(self.ended(incoming)),
+            Poll::Ready(Ok(())) => {}
+        }
+        if self.reader.has_messages() {
+            return Poll::Ready(self.parse(&[], incoming));
+        }
+        let Stage::Open(stream) = &mut self.stream else { return Poll::Ready(false) };
+        let mut unfilled = ReadBuf::new(buffer);
+        match ready!(Pin::new(stream).poll_read(cx, unfilled.unfilled())) {
+            Ok(()) if !unfilled.filled().is_empty() => {
+                let read = unfilled.filled().len();
+                let (chunk, _) = buffer.split_at(read);
+                Poll::Ready(self.parse(chunk, incoming))
+            }
+            // The reference takes a reset connection for a closed one, too.
+            Ok(()) | Err(_) => Poll::Ready(self.ended(incoming)),
+        }
+    }
+
+    fn parse(&mut self, chunk: &[u8], incoming: &mut Vec<Incoming>) -> bool {
+        if self.closing == Closing::Done {
+            return false;
+        }
+        let outcome = self.reader.read(chunk, |message| {
+            // Once we have said goodbye, messages are no longer delivered.
+            if self.closing == Closing::No {
+                incoming.push(Incoming::Message(message));
+            }
+        });
+        if let Some(ping) = outcome.ping.filter(|_| self.closing == Closing::No) {
+            self.writer.pong(ping);
+        }
+        match outcome.end {
+            None => true,
+            Some(end) => {
+                if self.closing == Closing::No {
+                    incoming.push(Incoming::Closed { error: end.error });
+                    self.writer.close(end.code);
+                    self.closing = Closing::Echoed;
+                } else {
+                    self.closing = Closing::Done;
+                }
+                false
+            }
+        }
+    }
+
+    fn ended(&mut self, incoming: &mut Vec<Incoming>) -> bool {
+        if self.closing == Closing::No {
+            incoming.push(Incoming::Closed { error: false });
+        }
+        self.abandon();
+        false
+    }
+
+    /// Queues one packet.
+    pub(crate) fn push(&mut self, packet: Packet, buffer: &mut Vec<u8>) {
+        self.writer.push(packet.into_frame(), buffer);
+        self.unflushed = true;
+    }
+
+    /// Queues a close frame without a code behind everything else.
+    pub(crate) fn close(&mut self, buffer: &mut Vec<u8>) {
+        if self.closing == Closing::No {
+            self.writer.take_inline(buffer);
+            self.writer.close(None);
+            self.closing = Closing::Sent;
+        }
+    }
+
+    /// Keeps what `buffer` holds for the next write, because the buffer is needed for another WebSocket.
+    pub(crate) fn keep(&mut self, buffer: &mut Vec<u8>) {
+        self.writer.take_inline(buffer);
+    }
+
+    /// Writes what is queued: first what was left of earlier turns, then `buffer`, in one call if the stream takes it. What
+    /// the stream doesn't take is kept. `Ready(true)`: everything has left.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<bool> {
+        self.writer.take_controls(buffer);
+        if matches!(self.poll_open(cx), Poll::Pending) {
+            self.writer.keep(buffer, 0);
+            return Poll::Pending;
+        }
+        let Stage::Open(stream) = &mut self.stream else {
+            buffer.clear();
+            self.abandon();
+            return Poll::Ready(false);
+        };
+        match self.writer.poll_write(cx, stream, buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => {
+                if self.closing == Closing::Echoed {
+                    self.closing = Closing::Done;
+                }
+                Poll::Ready(true)
+            }
+            // The read side reports the end of the stream.
+            Poll::Ready(Err(_)) => {
+                buffer.clear();
+                self.writer = Writer::default();
+                Poll::Ready(true)
+            }
+        }
+    }
+
+    /// Drops the stream once both sides have said goodbye.
+    pub(crate) fn reap(&mut self) {
+        if self.closing == Closing::Done && self.writer.is_empty() {
+            self.abandon();
+        }
+    }
+
+    /// Whether something waits to be written.
+    pub(crate) fn has_output(&self) -> bool {
+        !self.writer.is_empty()
+    }
+}
+
+/// How a WebSocket ends, and the code to say so.
+#[derive(Debug, PartialEq, Eq)]
+struct End {
+    error: bool,
+    code: Option<CloseCode>,
+}
+
+/// What a stretch of bytes held beside messages.
+#[derive(Debug, Default)]
+struct Outcome {
+    ping: Option<Bytes>,
+    end: Option<End>,
+}
+
+#[allow(dead_code)]
+fn _assert_small() {
+    const { assert!(mem::size_of::<Pump>() <= 256) };
+}

@@ -1,0 +1,55 @@
+//! What the example programs share: options, the line that says where they listen, a clean end.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use socketio_tokio::{Listener, Server};
+
+/// Ends the program with an error about its options.
+pub fn usage(message: &str) -> ! {
+    eprintln!("{message}");
+    std::process::exit(2);
+}
+
+/// The value of an option.
+pub fn value<T: FromStr>(option: &str, value: Option<String>) -> T {
+    let value = value.unwrap_or_else(|| usage(&format!("{option} needs a value")));
+    value.parse().unwrap_or_else(|_| usage(&format!("{option} can't be {value:?}")))
+}
+
+/// A pair of milliseconds, as `300/200`.
+pub fn pair(option: &str, text: Option<String>) -> (u64, u64) {
+    let text: String = value(option, text);
+    let parsed = text.split_once('/').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    parsed.unwrap_or_else(|| usage(&format!("{option} takes two numbers of milliseconds, as 300/200, not {text:?}")))
+}
+
+/// Binds a loopback port and says so.
+pub async fn bind(server: &Server, port: u16, what: &str) -> Listener {
+    let listener = match server.bind(SocketAddr::from(([127, 0, 0, 1], port))).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            eprintln!("can't listen on port {port}: {error}");
+            std::process::exit(1)
+        }
+    };
+    println!("listening on {} {what}", listener.local_addr());
+    listener
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+            usage("can't listen for signals");
+        };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.ok();
+}

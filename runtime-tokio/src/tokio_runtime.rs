@@ -1,0 +1,79 @@
+//! What tokio offers to the driver.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use hyper::rt::{Sleep, Timer};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socketio_runtime::{Accept, BoxFuture, BoxStream, Runtime, Stream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+
+/// The tokio runtime of the current context.
+///
+/// Whatever awaits or serves has to run within tokio; a server may be built and emitted to from anywhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tokio;
+
+/// Wraps a stream of tokio for [`Server::serve_connection`](crate::Server::serve_connection): a TLS or Unix stream, or one
+/// end of a duplex.
+///
+/// ```no_run
+/// # async fn example(server: socketio_tokio::Server, tls: tokio::io::DuplexStream) {
+/// let peer = socketio_tokio::Peer { addr: None, secure: true };
+/// server.serve_connection(socketio_tokio::stream(tls), peer).await;
+/// # }
+/// ```
+pub fn stream<T: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: T) -> impl Stream {
+    TokioIo::new(stream)
+}
+
+impl Timer for Tokio {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        TokioTimer::new().sleep(duration)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        TokioTimer::new().sleep_until(deadline)
+    }
+
+    fn now(&self) -> Instant {
+        TokioTimer::new().now()
+    }
+
+    fn reset(&self, sleep: &mut Pin<Box<dyn Sleep>>, deadline: Instant) {
+        TokioTimer::new().reset(sleep, deadline);
+    }
+}
+
+impl Runtime for Tokio {
+    fn spawn(&self, future: BoxFuture<'static, ()>) {
+        tokio::spawn(future);
+    }
+
+    fn bind(&self, addr: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Accept>>> {
+        Box::pin(async move {
+            let listener = TcpListener::bind(addr).await?;
+            Ok(Box::new(Listener(listener)) as Box<dyn Accept>)
+        })
+    }
+}
+
+struct Listener(TcpListener);
+
+impl Accept for Listener {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(BoxStream, SocketAddr)>> {
+        self.0.poll_accept(cx).map_ok(|(stream, addr)| {
+            // Small packets are the rule; one that can't be sent at once is none that can't be served.
+            _ = stream.set_nodelay(true);
+            (Box::new(TokioIo::new(stream)) as BoxStream, addr)
+        })
+    }
+}

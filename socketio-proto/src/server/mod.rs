@@ -1,0 +1,20 @@
+//! The server's machines: one [`Connection`] per client, and the index of who is where.
+//!
+//! A [`Connection`] owns the engine session of one client and everything Socket.IO says on it. A [`Hub`] (or the [`Rooms`] of
+//! one namespace) knows which sockets a [`Target`] selects. Neither does I/O; neither knows the other: the driver encodes a
+//! broadcast once and hands the same [`Encoded`](crate::Encoded) to the connection of every selected socket.
+
+mod acks;
+mod config;
+mod connection;
+mod hub;
+mod reason;
+mod rooms;
+mod target;
+
+pub use config::Config;
+pub use connection::{AckError, Connection, EmitError, Event, SocketKey};
+pub use hub::{Hub, namespace_name};
+pub use reason::DisconnectReason;
+pub use rooms::Rooms;
+pub use target::Target;
