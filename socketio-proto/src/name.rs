@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use crate::walk::Cursor;
-use crate::{DecodeError, Text};
+use crate::{DecodeError, Number, Text};
 
 /// Names that belong to the implementation; as the name of an event they are refused on both sides.
 const RESERVED: [&str; 6] =
@@ -74,6 +74,13 @@ macro_rules! from_text {
 }
 
 from_text! { &str String Text }
+
+/// A number as the name, which the reference allows.
+impl From<Number<'_>> for EventName {
+    fn from(number: Number<'_>) -> Self {
+        Self { text: number.as_str().into(), number: true }
+    }
+}
 
 impl From<EventName> for Text {
     fn from(name: EventName) -> Self {
