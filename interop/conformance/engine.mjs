@@ -5,6 +5,22 @@ import { within } from '../lib/util.mjs'
 
 const KEYS = ['sid', 'upgrades', 'pingInterval', 'pingTimeout', 'maxPayload']
 
+/// A case that is not about the heartbeat, on a server that sends its first PING after 300 ms. Where the machine was too busy to be
+/// done (or to fail) before that, the case says nothing, and is tried again.
+export function prompt(name, run) {
+  test(name, async (t) => {
+    for (let attempt = 1; ; attempt++) {
+      const started = Date.now()
+      try {
+        return await run(t)
+      } catch (error) {
+        if (Date.now() - started < 250 || attempt === 5) throw error
+        t.diagnostic(`tried again, the heartbeat came between: ${error.message.split('\n')[0]}`)
+      }
+    }
+  })
+}
+
 /// `target()` gives the Target of the running server.
 export function engineSuite(target) {
   describe('handshake', () => {
@@ -96,7 +112,7 @@ export function engineSuite(target) {
   })
 
   describe('close', () => {
-    test('polling: a POST of `1` ends the session, the held GET is answered `6`', async () => {
+    prompt('polling: a POST of `1` ends the session, the held GET is answered `6`', async () => {
       const session = await target().polling()
       const held = await session.hold()
       assert.deepEqual(pick(await session.post('1')), [200, 'ok'])
@@ -112,7 +128,7 @@ export function engineSuite(target) {
   })
 
   describe('upgrade', () => {
-    test('probe, noop for the held GET, then `5`', async () => {
+    prompt('probe, noop for the held GET, then `5`', async () => {
       const session = await target().polling()
       const held = await session.hold()
       const ws = session.probe()
@@ -126,7 +142,7 @@ export function engineSuite(target) {
       ws.close()
     })
 
-    test('a GET that comes during the probe is released with `6` too', async () => {
+    prompt('a GET that comes during the probe is released with `6` too', async () => {
       const session = await target().polling()
       const ws = session.probe()
       await ws.send('2probe')
@@ -137,7 +153,7 @@ export function engineSuite(target) {
       ws.close()
     })
 
-    test('GET is refused after the upgrade, and the WebSocket goes on', async () => {
+    prompt('GET is refused after the upgrade, and the WebSocket goes on', async () => {
       const session = await target().polling()
       const ws = await upgraded(session)
       await refusedAfterUpgrade(session)
@@ -146,7 +162,7 @@ export function engineSuite(target) {
       ws.close()
     })
 
-    test('a second WebSocket after the upgrade is closed, the first goes on', async () => {
+    prompt('a second WebSocket after the upgrade is closed, the first goes on', async () => {
       const session = await target().polling()
       const ws = await upgraded(session)
       await refusedAfterUpgrade(session)
