@@ -56,7 +56,7 @@
 //! A polling session from its handshake to a message each way:
 //!
 //! ```
-//! use engineio_proto::{Config, Data, Instant, Sid, http::{Verdict, verify}, server::{Event, RequestId, Session, Transmit}};
+//! use engineio_proto::{Config, Data, Instant, RequestId, Sid, http::{Verdict, verify}, server::{Event, Session, Transmit}};
 //! use std::sync::Arc;
 //!
 //! /// Does what the session wants; here it tells. A real driver writes to its sockets.
@@ -149,8 +149,10 @@ mod config;
 mod data;
 mod error;
 pub mod http;
+mod ids;
 mod packet;
 pub mod payload;
+mod pressure;
 mod reason;
 pub mod server;
 mod sid;
@@ -159,7 +161,9 @@ mod transport;
 pub use config::{Config, ConfigBuilder, ConfigError};
 pub use data::{Data, Text};
 pub use error::DecodeError;
+pub use ids::{RequestId, WebSocketId};
 pub use packet::{Frame, Packet};
+pub use pressure::Pressure;
 pub use reason::CloseReason;
 pub use sid::Sid;
 pub use transport::TransportKind;

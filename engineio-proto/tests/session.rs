@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use engineio_proto::{
-    Config, Data, Instant, Packet, Sid, Text, TransportKind,
+    Config, Data, Instant, Packet, RequestId, Sid, Text, TransportKind, WebSocketId,
     http::Response,
     payload,
-    server::{Event, RequestId, SendError, Session, Transmit, WebSocketId},
+    server::{Event, SendError, Session, Transmit},
 };
 use http::request::Parts;
 use proptest::prelude::*;

@@ -9,26 +9,10 @@ mod session;
 mod tests;
 mod transitions;
 
+pub use crate::{Pressure, RequestId, WebSocketId};
 pub use session::Session;
 
 use crate::{CloseReason, Data, Packet, http::Response};
-
-/// An HTTP request, named by the driver; unique at least within its session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RequestId(pub u64);
-
-/// A WebSocket, named by the driver; unique at least within its session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WebSocketId(pub u64);
-
-/// How full the outbox is, the answer to [`Session::send`]. Exhaustive: either one may go on or one had better wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Pressure {
-    /// At most half of the limit waits.
-    Low,
-    /// More does. [`Event::Ready`] tells when it no longer does.
-    High,
-}
 
 /// Why [`Session::send`] took nothing. Exhaustive: there is nothing else that can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! What waits for the client, bounded in bytes, and the one credit that lets it leave.
 
-use super::{Pressure, SendError};
-use crate::{Data, Packet};
+use super::SendError;
+use crate::{Data, Packet, Pressure};
 use std::collections::VecDeque;
 
 /// The queue is given back beyond this many places, kept below: a steady flow does not allocate.

@@ -1,16 +1,13 @@
 //! The polling side of a session: the GET that waits, the POST that is read.
 
-use super::{RequestId, Session, Transmit};
+use super::{Session, Transmit, session::State};
 use crate::{
-    CloseReason, Packet,
+    CloseReason, Packet, RequestId, TransportKind,
     http::{BadRequest, Reject, Response, empty},
     payload,
 };
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
-
-use super::session::State;
-use crate::TransportKind;
 
 /// The requests of a session that have no answer yet: at most one of each.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! The upgrade from polling to a WebSocket: `2probe`, `3probe`, `5`.
 
-use super::{Event, Session, Transmit, WebSocketId, heartbeat::after, session::State};
-use crate::{Data, Instant, Packet, Text, TransportKind};
+use super::{Event, Session, Transmit, heartbeat::after, session::State};
+use crate::{Data, Instant, Packet, Text, TransportKind, WebSocketId};
 
 const PROBE: &str = "probe";
 

@@ -1,14 +1,14 @@
 //! The session itself: its state, its inputs, commands and outputs.
 
 use super::{
-    Event, Pressure, RequestId, SendError, Transmit, WebSocketId,
+    Event, SendError, Transmit,
     heartbeat::{Due, Heartbeat, after},
     outbox::Outbox,
     polling::{Get, Polling, answer_handshake},
     probe::Probe,
 };
 use crate::{
-    CloseReason, Config, Data, Instant, Packet, Sid, Text, TransportKind,
+    CloseReason, Config, Data, Instant, Packet, Pressure, RequestId, Sid, Text, TransportKind, WebSocketId,
     http::{SessionView, set_cookie},
 };
 use bytes::Bytes;
@@ -20,8 +20,8 @@ use std::{collections::VecDeque, sync::Arc};
 /// See the [crate's documentation](crate#how-to-drive-a-session) for how to drive it.
 ///
 /// ```
-/// use engineio_proto::{Config, Data, Instant, Packet, Sid};
-/// use engineio_proto::server::{Event, Session, Transmit, WebSocketId};
+/// use engineio_proto::{Config, Data, Instant, Packet, Sid, WebSocketId};
+/// use engineio_proto::server::{Event, Session, Transmit};
 /// # fn main() {
 /// # #[allow(clippy::disallowed_methods)]
 /// let now = Instant::now();
