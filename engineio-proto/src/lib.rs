@@ -29,7 +29,7 @@
 //! | [`handle_request`](server::Session::handle_request) | a request of this session came, no upgrade |
 //! | [`handle_body`](server::Session::handle_body), [`handle_body_too_large`](server::Session::handle_body_too_large) | the body asked for by `Receive` came, or is longer than its limit |
 //! | [`handle_aborted`](server::Session::handle_aborted) | the client went away from a request that has no answer yet |
-//! | [`handle_websocket`](server::Session::handle_websocket) | a WebSocket was accepted for this session |
+//! | [`handle_websocket`](server::Session::handle_websocket) | a WebSocket was accepted for this session: its request |
 //! | [`handle_message`](server::Session::handle_message) | it brought a message |
 //! | [`handle_flushed`](server::Session::handle_flushed) | the batch transmitted to it has been written |
 //! | [`handle_websocket_closed`](server::Session::handle_websocket_closed) | it ended |
@@ -41,7 +41,7 @@
 //!
 //! After each input and each command, or several commands that belong together, in this order:
 //!
-//! 1. [`poll_transmit`](server::Session::poll_transmit) until it has no more: answer a request, receive or drop one, send a packet, close
+//! 1. [`poll_transmit`](server::Session::poll_transmit) until it has no more: answer a request, receive or drop one, send a frame, close
 //!    a WebSocket ([`Transmit`](server::Transmit)). The packets of one draining are one batch, for one write; what is sent until
 //!    [`handle_flushed`](server::Session::handle_flushed) waits for the next. That is all of the back-pressure: one batch under way, a
 //!    queue bounded in bytes behind it;

@@ -36,12 +36,12 @@ pub enum Packet {
 
 /// A packet cut for a WebSocket: its text or binary frame is the prefix, if any, and the body behind it.
 ///
-/// The body shares the packet's bytes.
+/// The body shares the packet's bytes, unless it had to become base64.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     /// A binary frame; else a text frame, whose prefix and body together are UTF-8.
     pub binary: bool,
-    /// The byte in front of the body: the packet's type. None in a binary frame.
+    /// The byte in front of the body: the packet's type, or `b` in front of base64. None in a binary frame.
     pub prefix: Option<u8>,
     /// The data, which may be empty.
     pub body: Bytes,
@@ -121,6 +121,26 @@ impl Packet {
             Packet::Close | Packet::Upgrade | Packet::Noop => Bytes::new(),
         };
         Frame { binary: prefix.is_none(), prefix, body }
+    }
+
+    /// Cuts the packet for a WebSocket whose client takes text frames only (`b64=1`): binary becomes `b` and base64, which is a
+    /// copy; anything else is as by [`Packet::into_frame`].
+    ///
+    /// ```
+    /// use engineio_proto::{Data, Packet};
+    ///
+    /// let frame = Packet::Message(Data::from(vec![1, 2, 3, 4])).into_text_frame();
+    /// assert_eq!((frame.binary, frame.prefix, &frame.body[..]), (false, Some(b'b'), &b"AQIDBA=="[..]));
+    /// ```
+    pub fn into_text_frame(self) -> Frame {
+        match self {
+            Packet::Message(Data::Binary(bytes)) => {
+                let mut body = String::with_capacity(base64::encoded_len(bytes.len()));
+                base64::encode(&bytes, &mut body);
+                Frame { binary: false, prefix: Some(b'b'), body: body.into() }
+            }
+            packet => packet.into_frame(),
+        }
     }
 
     /// How many bytes the packet takes in a payload.

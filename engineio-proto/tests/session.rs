@@ -133,7 +133,7 @@ impl Model {
         let (config, sid, mut sockets) = (config.into(), Sid::new("S"), BTreeMap::new());
         let session = if by_websocket {
             sockets.insert(1, WebSocket::default());
-            Session::open_websocket(config, sid, WebSocketId(1), now)
+            Session::open_websocket(config, sid, WebSocketId(1), &parts("GET"), now)
         } else {
             Session::open_polling(config, sid, RequestId(1), &parts("GET"), now)
         };
@@ -192,7 +192,7 @@ impl Model {
             Step::Attach => {
                 let id = newest + 1;
                 self.sockets.insert(id, WebSocket::default());
-                self.session.handle_websocket(WebSocketId(id), now);
+                self.session.handle_websocket(WebSocketId(id), &parts("GET"), now);
             }
             Step::Message(template, age) => {
                 let text = self.fill(template);
@@ -296,11 +296,13 @@ impl Model {
                     assert_eq!((self.open.get(&id.0), limit), (Some(&"POST"), MAX_PAYLOAD));
                 }
                 Transmit::Abort { id } => assert_eq!(self.open.remove(&id.0), Some("POST")),
-                Transmit::Packet { id, packet } => {
+                Transmit::Frame { id, frame } => {
                     let socket = self.sockets.get(&id.0).unwrap();
                     assert!(!socket.closed && !socket.under_way, "no credit");
                     batch = Some(id.0);
-                    self.see(&packet);
+                    assert!(!frame.binary);
+                    let wire: Vec<u8> = frame.prefix.into_iter().chain(frame.body).collect();
+                    self.see(&Packet::decode_text(Text::try_from(wire).unwrap()).unwrap());
                 }
                 Transmit::Close { id } => self.closed_socket(id.0),
             }

@@ -19,17 +19,19 @@ pub struct Query<'a> {
     eio: Option<Cow<'a, str>>,
     transport: Option<Cow<'a, str>>,
     sid: Option<Cow<'a, str>>,
+    b64: Option<Cow<'a, str>>,
 }
 
 impl<'a> Query<'a> {
     /// Parses what stands behind the question mark. Nothing is refused: invalid UTF-8 becomes U+FFFD.
     pub fn parse(raw: &'a str) -> Self {
-        let mut query = Query { raw, eio: None, transport: None, sid: None };
+        let mut query = Query { raw, eio: None, transport: None, sid: None, b64: None };
         for (name, value) in query.pairs() {
             let place = match &*name {
                 "EIO" => &mut query.eio,
                 "transport" => &mut query.transport,
                 "sid" => &mut query.sid,
+                "b64" => &mut query.b64,
                 _ => continue,
             };
             place.get_or_insert(value);
@@ -57,7 +59,13 @@ impl<'a> Query<'a> {
         self.sid.as_deref()
     }
 
-    /// The value of any other name, such as `b64` and `j` of old clients.
+    /// `b64` with any value, even `0`: the client takes no binary frames. On a WebSocket it is sent base64 instead, as it is by
+    /// polling in any case.
+    pub fn base64(&self) -> bool {
+        self.b64.as_ref().is_some_and(|value| !value.is_empty())
+    }
+
+    /// The value of any other name, such as `j` of old clients.
     pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
         self.pairs().find(|pair| pair.0 == name).map(|pair| pair.1)
     }
@@ -85,6 +93,15 @@ mod tests {
         assert_eq!(query.transport(), None);
         let pairs: Vec<_> = query.pairs().map(|(name, value)| format!("{name}:{value}")).collect();
         assert_eq!(pairs, ["sid:a", "sid:b", "x:1&2 3", "EIO:4", "y:"]);
+    }
+
+    #[test]
+    fn any_value_asks_for_base64() {
+        for (raw, base64) in
+            [("b64=1", true), ("a&b64=0", true), ("b64=", false), ("b64", false), ("B64=1", false), ("", false)]
+        {
+            assert_eq!(Query::parse(raw).base64(), base64, "{raw}");
+        }
     }
 
     #[test]

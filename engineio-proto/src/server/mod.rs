@@ -12,7 +12,7 @@ mod transitions;
 pub use crate::{Pressure, RequestId, WebSocketId};
 pub use session::Session;
 
-use crate::{CloseReason, Data, Packet, http::Response};
+use crate::{CloseReason, Data, Frame, http::Response};
 
 /// Why [`Session::send`] took nothing. Exhaustive: there is nothing else that can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -50,13 +50,13 @@ pub enum Transmit {
         /// The request.
         id: RequestId,
     },
-    /// Send this packet, one frame of a batch: the packets until [`Session::poll_transmit`] has no more. When all of the batch has been
+    /// Send this frame of a batch: the frames until [`Session::poll_transmit`] has no more. When all of the batch has been
     /// written, call [`Session::handle_flushed`] once. The next batch comes only then.
-    Packet {
+    Frame {
         /// The WebSocket.
         id: WebSocketId,
-        /// The packet, for [`Packet::into_frame`].
-        packet: Packet,
+        /// The frame, text or binary, one packet.
+        frame: Frame,
     },
     /// Close this WebSocket behind what was transmitted for it, with a close frame without a code.
     Close {
@@ -78,8 +78,8 @@ impl PartialEq for Transmit {
                 (id, limit) == (other_id, other)
             }
             (Transmit::Abort { id }, Transmit::Abort { id: other }) => id == other,
-            (Transmit::Packet { id, packet }, Transmit::Packet { id: other_id, packet: other }) => {
-                (id, packet) == (other_id, other)
+            (Transmit::Frame { id, frame }, Transmit::Frame { id: other_id, frame: other }) => {
+                (id, frame) == (other_id, other)
             }
             (Transmit::Close { id }, Transmit::Close { id: other }) => id == other,
             _ => false,

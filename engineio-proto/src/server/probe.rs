@@ -1,28 +1,32 @@
 //! The upgrade from polling to a WebSocket: `2probe`, `3probe`, `5`.
 
-use super::{Event, Session, Transmit, heartbeat::after, session::State};
-use crate::{Data, Instant, Packet, Text, TransportKind, WebSocketId};
+use super::{
+    Event, Session, Transmit,
+    heartbeat::after,
+    session::{Socket, State},
+};
+use crate::{Data, Instant, Packet, Text, TransportKind};
 
 const PROBE: &str = "probe";
 
 /// A WebSocket that is not yet the session's transport.
 #[derive(Debug)]
 pub(super) struct Probe {
-    pub(super) id: WebSocketId,
+    pub(super) socket: Socket,
     pub(super) deadline: Instant,
     /// `2probe` came and was answered.
     pub(super) probed: bool,
 }
 
 impl Session {
-    pub(super) fn on_websocket(&mut self, id: WebSocketId) {
+    pub(super) fn on_websocket(&mut self, socket: Socket) {
         let wanted = !self.config.upgrades(TransportKind::Polling).is_empty();
         if wanted && matches!(self.state, State::Polling) {
             let deadline = after(self.now, self.config.upgrade_timeout());
-            self.state = State::Probing(Probe { id, deadline, probed: false });
+            self.state = State::Probing(Probe { socket, deadline, probed: false });
         } else {
             // One at a time, and only once: the first goes on.
-            self.transmits.push_back(Transmit::Close { id });
+            self.transmits.push_back(Transmit::Close { id: socket.id });
         }
     }
 
@@ -35,17 +39,16 @@ impl Session {
             Data::Text(text) if text.len() <= self.config.max_payload() => Packet::decode_text(text).ok(),
             _ => None,
         };
-        let id = probe.id;
+        let socket = probe.socket;
         match packet {
             Some(Packet::Ping(text)) if text == PROBE && !probe.probed => {
                 probe.probed = true;
                 self.outbox.spend();
-                let packet = Packet::Pong(Text::from_static(PROBE));
-                self.transmits.push_back(Transmit::Packet { id, packet });
+                self.transmits.push_back(socket.frame(Packet::Pong(Text::from_static(PROBE))));
             }
-            Some(Packet::Upgrade) if probe.probed => self.upgrade(id),
+            Some(Packet::Upgrade) if probe.probed => self.upgrade(socket),
             _ => {
-                self.transmits.push_back(Transmit::Close { id });
+                self.transmits.push_back(Transmit::Close { id: socket.id });
                 self.end_probe();
             }
         }
@@ -56,8 +59,8 @@ impl Session {
         self.state = State::Polling;
     }
 
-    fn upgrade(&mut self, id: WebSocketId) {
-        self.state = State::WebSocket(id);
+    fn upgrade(&mut self, socket: Socket) {
+        self.state = State::WebSocket(socket);
         if let Some(get) = self.polling.get.take() {
             // The client should have waited for it.
             self.answer(get, &[Packet::Noop]);

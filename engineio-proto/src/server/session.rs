@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     CloseReason, Config, Data, Instant, Packet, Pressure, RequestId, Sid, Text, TransportKind, WebSocketId,
-    http::{SessionView, set_cookie},
+    http::{Query, SessionView, set_cookie},
 };
 use bytes::Bytes;
 use http::request::Parts;
@@ -20,17 +20,19 @@ use std::{collections::VecDeque, sync::Arc};
 /// See the [crate's documentation](crate#how-to-drive-a-session) for how to drive it.
 ///
 /// ```
-/// use engineio_proto::{Config, Data, Instant, Packet, Sid, WebSocketId};
+/// use engineio_proto::{Config, Data, Instant, Packet, Sid, Text, WebSocketId};
 /// use engineio_proto::server::{Event, Session, Transmit};
 /// # fn main() {
 /// # #[allow(clippy::disallowed_methods)]
 /// let now = Instant::now();
 /// let id = WebSocketId(1);
-/// let mut session = Session::open_websocket(Config::default().into(), Sid::new("S"), id, now);
+/// let request = http::Request::get("/engine.io/?EIO=4&transport=websocket").body(()).unwrap().into_parts().0;
+/// let mut session = Session::open_websocket(Config::default().into(), Sid::new("S"), id, &request, now);
 ///
 /// // The handshake leaves ...
-/// let Some(Transmit::Packet { packet: Packet::Open(json), .. }) = session.poll_transmit() else { panic!() };
-/// assert!(json.starts_with(r#"{"sid":"S","upgrades":[],"#));
+/// let Some(Transmit::Frame { frame, .. }) = session.poll_transmit() else { panic!() };
+/// assert_eq!((frame.binary, frame.prefix), (false, Some(b'0')));
+/// assert!(frame.body.starts_with(br#"{"sid":"S","upgrades":[],"#));
 /// assert_eq!(session.poll_transmit(), None);
 /// session.handle_flushed(id, now);
 ///
@@ -39,8 +41,8 @@ use std::{collections::VecDeque, sync::Arc};
 /// assert_eq!(session.poll_transmit(), None);
 /// let Some(Event::Message(data)) = session.poll_event() else { panic!() };
 /// session.send(data).unwrap();
-/// let packet = Packet::Message(Data::from("hello"));
-/// assert_eq!(session.poll_transmit(), Some(Transmit::Packet { id, packet }));
+/// let frame = Packet::Message(Data::from("hello")).into_frame();
+/// assert_eq!(session.poll_transmit(), Some(Transmit::Frame { id, frame }));
 /// # }
 /// ```
 #[derive(Debug)]
@@ -75,9 +77,29 @@ pub struct Session {
 pub(super) enum State {
     Polling,
     Probing(Probe),
-    WebSocket(WebSocketId),
+    WebSocket(Socket),
     /// With the transport that was the last.
     Closed(TransportKind),
+}
+
+/// A WebSocket of the session.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Socket {
+    pub(super) id: WebSocketId,
+    /// Its client takes text frames only.
+    base64: bool,
+}
+
+impl Socket {
+    /// The WebSocket that this request becomes.
+    pub(super) fn new(id: WebSocketId, parts: &Parts) -> Self {
+        Socket { id, base64: Query::of(parts).base64() }
+    }
+
+    pub(super) fn frame(self, packet: Packet) -> Transmit {
+        let frame = if self.base64 { packet.into_text_frame() } else { packet.into_frame() };
+        Transmit::Frame { id: self.id, frame }
+    }
 }
 
 /// Queues of transmits and events are given back beyond this many places.
@@ -95,9 +117,13 @@ impl Session {
         session
     }
 
-    /// Opens a session by WebSocket. [`Session::poll_transmit`] has the first batch: the handshake, the initial packet.
-    pub fn open_websocket(config: Arc<Config>, sid: Sid, id: WebSocketId, now: Instant) -> Self {
-        let mut session = Session::new(config, sid, State::WebSocket(id), now);
+    /// Opens a session by WebSocket, from its request. [`Session::poll_transmit`] has the first batch: the handshake, the initial
+    /// packet.
+    ///
+    /// The `101` need not have been written yet: what is transmitted waits for that in the driver. If it never is, that is
+    /// [`Session::handle_websocket_closed`].
+    pub fn open_websocket(config: Arc<Config>, sid: Sid, id: WebSocketId, parts: &Parts, now: Instant) -> Self {
+        let mut session = Session::new(config, sid, State::WebSocket(Socket::new(id, parts)), now);
         for packet in session.handshake() {
             session.outbox.push(packet);
         }
@@ -171,10 +197,12 @@ impl Session {
         self.on_aborted(id);
     }
 
-    /// A WebSocket was accepted for this session, for an upgrade.
-    pub fn handle_websocket(&mut self, id: WebSocketId, now: Instant) {
+    /// A WebSocket was accepted for this session, for an upgrade, from this request. The time of the upgrade begins.
+    ///
+    /// As with [`Session::open_websocket`], the `101` need not have been written yet.
+    pub fn handle_websocket(&mut self, id: WebSocketId, parts: &Parts, now: Instant) {
         self.clock(now);
-        self.on_websocket(id);
+        self.on_websocket(Socket::new(id, parts));
     }
 
     /// A message came by a WebSocket, text or binary as it was framed.
@@ -182,8 +210,8 @@ impl Session {
     pub fn handle_message(&mut self, id: WebSocketId, data: Data, now: Instant) {
         self.clock(now);
         match &self.state {
-            State::WebSocket(current) if *current == id => self.on_frame(data),
-            State::Probing(probe) if probe.id == id => self.on_probe_message(data),
+            State::WebSocket(socket) if socket.id == id => self.on_frame(data),
+            State::Probing(probe) if probe.socket.id == id => self.on_probe_message(data),
             // Of a WebSocket that was told to close.
             _ => {}
         }
@@ -193,12 +221,12 @@ impl Session {
     pub fn handle_flushed(&mut self, id: WebSocketId, now: Instant) {
         self.clock(now);
         match &self.state {
-            State::WebSocket(current) if *current == id => {
+            State::WebSocket(socket) if socket.id == id => {
                 self.outbox.free();
                 let relieved = self.outbox.arrived(self.config.outbox_limit());
                 self.relieve(relieved);
             }
-            State::Probing(probe) if probe.id == id => self.outbox.free(),
+            State::Probing(probe) if probe.socket.id == id => self.outbox.free(),
             _ => {}
         }
     }
@@ -208,10 +236,10 @@ impl Session {
     pub fn handle_websocket_closed(&mut self, id: WebSocketId, error: bool, now: Instant) {
         self.clock(now);
         match &self.state {
-            State::WebSocket(current) if *current == id => {
+            State::WebSocket(socket) if socket.id == id => {
                 self.end(if error { CloseReason::TransportError } else { CloseReason::TransportClose });
             }
-            State::Probing(probe) if probe.id == id => self.end_probe(),
+            State::Probing(probe) if probe.socket.id == id => self.end_probe(),
             _ => {}
         }
     }
@@ -225,9 +253,9 @@ impl Session {
         if self.closing.is_some_and(|deadline| deadline <= now) {
             return self.finish(CloseReason::ForcedClose);
         }
-        if let State::Probing(Probe { id, deadline, .. }) = self.state {
+        if let State::Probing(Probe { socket, deadline, .. }) = self.state {
             if deadline <= now {
-                self.transmits.push_back(Transmit::Close { id });
+                self.transmits.push_back(Transmit::Close { id: socket.id });
                 self.end_probe();
             }
         }
@@ -310,13 +338,13 @@ impl Session {
 
 /// Outputs: drain [`Session::poll_transmit`], then [`Session::poll_event`], then look at [`Session::poll_timeout`].
 impl Session {
-    /// The next thing to do. The packets of one batch come one by one until there is nothing more.
+    /// The next thing to do. The frames of one batch come one by one until there is nothing more.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if self.transmits.is_empty() {
             match self.state {
-                State::WebSocket(id) => {
+                State::WebSocket(socket) => {
                     if let Some(packet) = self.outbox.lend() {
-                        return Some(Transmit::Packet { id, packet });
+                        return Some(socket.frame(packet));
                     }
                     self.finish_close();
                 }

@@ -68,8 +68,8 @@ impl Session {
 
     /// Closes whatever is open, then ends.
     pub(super) fn finish(&mut self, reason: CloseReason) {
-        if let State::Probing(Probe { id, .. }) | State::WebSocket(id) = self.state {
-            self.transmits.push_back(Transmit::Close { id });
+        if let State::Probing(Probe { socket, .. }) | State::WebSocket(socket) = self.state {
+            self.transmits.push_back(Transmit::Close { id: socket.id });
         }
         if let Some(get) = self.polling.get.take() {
             self.answer(get, &[Packet::Close]);

@@ -27,9 +27,9 @@ fn a_polling_handshake_is_answered_with_exactly_the_references_bytes() {
 #[test]
 fn a_websocket_handshake_is_the_first_frame_and_offers_no_upgrade() {
     let config = Config::default().into();
-    let mut session = Session::open_websocket(config, Sid::new("S"), WS, start());
-    let packet = Packet::Open(OPEN.replace(r#"["websocket"]"#, "[]").into());
-    assert_eq!(session.poll_transmit(), Some(Transmit::Packet { id: WS, packet }));
+    let mut session = Session::open_websocket(config, Sid::new("S"), WS, &parts("GET", &[]), start());
+    let frame = Packet::Open(OPEN.replace(r#"["websocket"]"#, "[]").into()).into_frame();
+    assert_eq!(session.poll_transmit(), Some(Transmit::Frame { id: WS, frame }));
     assert_eq!(session.poll_transmit(), None);
 }
 
@@ -49,10 +49,11 @@ fn the_initial_packet_comes_right_behind() {
     let config = Config::builder().initial_packet("faster!");
     assert_eq!(opened(config.clone(), &[]).body(), format!("0{OPEN}\u{1e}4faster!").as_bytes());
 
-    let mut session = Session::open_websocket(config.build().unwrap().into(), Sid::new("S"), WS, start());
-    assert!(matches!(session.poll_transmit(), Some(Transmit::Packet { packet: Packet::Open(_), .. })));
-    let packet = Packet::Message(Data::from("faster!"));
-    assert_eq!(session.poll_transmit(), Some(Transmit::Packet { id: WS, packet }));
+    let mut session =
+        Session::open_websocket(config.build().unwrap().into(), Sid::new("S"), WS, &parts("GET", &[]), start());
+    assert!(matches!(session.poll_transmit(), Some(Transmit::Frame { frame: Frame { prefix: Some(b'0'), .. }, .. })));
+    let frame = Packet::Message(Data::from("faster!")).into_frame();
+    assert_eq!(session.poll_transmit(), Some(Transmit::Frame { id: WS, frame }));
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn an_internet_explorer_is_told_not_to_look_for_scripts() {
 #[test]
 fn a_name_with_quotes_is_escaped() {
     let config = Config::default().into();
-    let mut session = Session::open_websocket(config, Sid::new("a\"b"), WS, start());
-    let Some(Transmit::Packet { packet: Packet::Open(json), .. }) = session.poll_transmit() else { panic!() };
-    assert!(json.starts_with(r#"{"sid":"a\"b","#));
+    let mut session = Session::open_websocket(config, Sid::new("a\"b"), WS, &parts("GET", &[]), start());
+    let Some(Transmit::Frame { frame: Frame { body: json, .. }, .. }) = session.poll_transmit() else { panic!() };
+    assert!(json.starts_with(br#"{"sid":"a\"b","#));
 }

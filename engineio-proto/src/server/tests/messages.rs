@@ -29,6 +29,19 @@ fn base64_is_read_in_a_text_frame_too() {
 }
 
 #[test]
+fn a_client_that_asks_for_base64_gets_text_frames_only() {
+    let config = Config::builder().initial_packet(vec![0xff]).build().unwrap();
+    let session = Session::open_websocket(config.into(), Sid::new("S"), WS, &base64_parts(), start());
+    let mut script = Script { session, start: start(), now: start() };
+    assert_eq!(script.out()[1..], ["ws1 b/w=="]);
+    script.flushed(WS);
+    script.session.send(Data::from(vec![1, 2, 3, 4])).unwrap();
+    script.session.send(Data::from(vec![])).unwrap();
+    assert_eq!(script.send("text"), ["ws1 bAQIDBA==", "ws1 b", "ws1 4text"]);
+    assert_eq!(script.binary(WS, b"\x01"), [r#"binary b"\x01""#], "it may send what it likes");
+}
+
+#[test]
 fn packets_that_mean_nothing_from_a_client_are_ignored() {
     let mut script = websocket();
     for text in ["0", "0{}", "3", "3x", "5", "6"] {

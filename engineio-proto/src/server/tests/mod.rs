@@ -9,7 +9,7 @@ mod pressure;
 mod upgrade;
 
 use super::*;
-use crate::{Config, ConfigBuilder, Instant, Sid};
+use crate::{Config, ConfigBuilder, Instant, Packet, Sid};
 use http::request::Parts;
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ fn websocket() -> Script {
 
 fn websocket_with(config: ConfigBuilder) -> Script {
     let start = start();
-    let session = Session::open_websocket(config.build().unwrap().into(), Sid::new("S"), WS, start);
+    let session = Session::open_websocket(config.build().unwrap().into(), Sid::new("S"), WS, &parts("GET", &[]), start);
     let mut script = Script { session, start, now: start };
     assert_eq!(script.out().len(), 1);
     script.flushed(WS);
@@ -81,6 +81,11 @@ fn parts(method: &str, headers: &[(&str, &str)]) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
+/// The request of a WebSocket whose client takes text frames only.
+fn base64_parts() -> Parts {
+    http::Request::get("/engine.io/?EIO=4&transport=websocket&b64=1").body(()).unwrap().into_parts().0
+}
+
 impl Script {
     /// All outputs, one line each: transmits, then events.
     fn out(&mut self) -> Vec<String> {
@@ -93,8 +98,7 @@ impl Script {
                 }
                 Transmit::Receive { id, .. } => format!("{} receive", id.0),
                 Transmit::Abort { id } => format!("{} abort", id.0),
-                Transmit::Packet { id, packet } => {
-                    let frame = packet.into_frame();
+                Transmit::Frame { id, frame } => {
                     let prefix = frame.prefix.map(char::from).map(String::from).unwrap_or("binary ".into());
                     format!("ws{} {prefix}{}", id.0, String::from_utf8_lossy(&frame.body))
                 }
@@ -144,7 +148,7 @@ impl Script {
     }
 
     fn attach(&mut self, id: WebSocketId) -> Vec<String> {
-        self.session.handle_websocket(id, self.now);
+        self.session.handle_websocket(id, &parts("GET", &[]), self.now);
         self.out()
     }
 

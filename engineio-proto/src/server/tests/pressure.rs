@@ -16,7 +16,7 @@ fn a_batch_leaves_only_when_the_one_before_is_flushed() {
 
 #[test]
 fn the_handshake_is_a_batch_too() {
-    let mut session = Session::open_websocket(Config::default().into(), Sid::new("S"), WS, start());
+    let mut session = Session::open_websocket(Config::default().into(), Sid::new("S"), WS, &parts("GET", &[]), start());
     assert!(!session.writable());
     assert!(session.poll_transmit().is_some() && session.poll_transmit().is_none());
     assert!(!session.writable());

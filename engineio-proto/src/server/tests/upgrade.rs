@@ -16,6 +16,16 @@ fn a_session_moves_to_a_websocket() {
 }
 
 #[test]
+fn the_websocket_that_upgrades_says_itself_whether_it_takes_binary() {
+    let mut script = polling();
+    script.session.handle_websocket(WS, &base64_parts(), script.now);
+    assert_eq!(script.text(WS, "2probe"), ["ws1 3probe"]);
+    script.flushed(WS);
+    script.session.send(Data::from(vec![1])).unwrap();
+    assert_eq!(script.text(WS, "5"), ["ws1 bAQ==", "upgraded"]);
+}
+
+#[test]
 fn a_poll_that_comes_after_the_probe_is_let_go_too() {
     let mut script = probed();
     assert_eq!(script.get(1), ["1 200 6"]);
