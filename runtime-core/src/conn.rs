@@ -31,7 +31,7 @@ pub(crate) enum Answer {
 /// Something for the session task to do with a WebSocket.
 #[derive(Debug)]
 pub(crate) enum Output {
-    Packet(WebSocketId, engineio_proto::Packet),
+    Frame(WebSocketId, engineio_proto::Frame),
     Close(WebSocketId),
 }
 
@@ -203,7 +203,7 @@ impl Inner {
     /// Delivers an answer; anything else is the session task's.
     pub(crate) fn route(&mut self, transmit: Transmit) -> Option<Output> {
         let (id, answer) = match transmit {
-            Transmit::Packet { id, packet } => return Some(Output::Packet(id, packet)),
+            Transmit::Frame { id, frame } => return Some(Output::Frame(id, frame)),
             Transmit::Close { id } => return Some(Output::Close(id)),
             Transmit::Respond { id, response } => (id, Answer::Respond(response)),
             Transmit::Receive { id, limit } => (id, Answer::Receive(limit)),

@@ -48,7 +48,7 @@ impl Machine {
         handle_body(id: RequestId, body: Bytes, now: Instant);
         handle_body_too_large(id: RequestId, now: Instant);
         handle_aborted(id: RequestId, now: Instant);
-        handle_websocket(id: WebSocketId, now: Instant);
+        handle_websocket(id: WebSocketId, parts: &Parts, now: Instant);
         handle_message(id: WebSocketId, data: Data, now: Instant);
         handle_flushed(id: WebSocketId, now: Instant);
         handle_websocket_closed(id: WebSocketId, error: bool, now: Instant);

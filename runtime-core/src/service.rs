@@ -134,7 +134,8 @@ where
                     let mut inner = conn.lock();
                     let id = WebSocketId(inner.next_id());
                     inner.upgrades.push((id, upgrade));
-                    drop(inner);
+                    inner.machine.handle_websocket(id, parts, conn.now());
+                    conn.settle(inner);
                     conn.notify();
                     Ok(response)
                 }
@@ -172,7 +173,7 @@ fn open(
                 Err(response) => return Ok(response),
             };
             let id = WebSocketId(FIRST_ID);
-            let conn = open(Session::open_websocket(shared.engine.clone(), sid.clone(), id, now));
+            let conn = open(Session::open_websocket(shared.engine.clone(), sid.clone(), id, parts, now));
             conn.lock().upgrades.push((id, upgrade));
             (conn, response)
         }

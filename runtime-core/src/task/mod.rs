@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use engineio_proto::{Instant, WebSocketId};
+use engineio_proto::Instant;
 use hyper::rt::Sleep;
 
-use crate::conn::{Conn, FIRST_ID, Output};
+use crate::conn::{Conn, Inner, Output};
 use crate::machine::Event;
 use crate::ws::{Incoming, Pump};
 use runner::{Runners, Step};
@@ -107,13 +107,7 @@ impl SessionTask {
         let now = self.conn.now();
         let pumps = self.pumps.len();
         let mut inner = self.conn.lock();
-        for (id, upgrade) in std::mem::take(&mut inner.upgrades) {
-            self.pumps.push(Pump::new(id, upgrade, self.conn.shared.engine.max_payload()));
-            // The first of a session that began on WebSocket is the machine's own.
-            if id != WebSocketId(FIRST_ID) {
-                inner.machine.handle_websocket(id, now);
-            }
-        }
+        adopt(&mut self.pumps, &mut inner, self.conn.shared.engine.max_payload());
         // A new WebSocket is read in the next turn.
         let fed = !scratch.inputs.is_empty() || self.pumps.len() > pumps;
         for (id, incoming) in scratch.inputs.drain(..) {
@@ -178,9 +172,11 @@ impl SessionTask {
             let mut open = None;
             {
                 let mut inner = self.conn.lock();
+                // One of the outputs may be for a WebSocket that came since the turn began.
+                again |= adopt(&mut self.pumps, &mut inner, self.conn.shared.engine.max_payload());
                 while let Some(output) = inner.next_output() {
-                    let (id, packet) = match output {
-                        Output::Packet(id, packet) => (id, Some(packet)),
+                    let (id, frame) = match output {
+                        Output::Frame(id, frame) => (id, Some(frame)),
                         Output::Close(id) => (id, None),
                     };
                     let Some(index) = self.pumps.iter().position(|pump| pump.id == id) else { continue };
@@ -188,8 +184,8 @@ impl SessionTask {
                         self.pumps[before].keep(&mut scratch.write);
                     }
                     let pump = &mut self.pumps[index];
-                    match packet {
-                        Some(packet) => pump.push(packet, &mut scratch.write),
+                    match frame {
+                        Some(frame) => pump.push(frame, &mut scratch.write),
                         None => pump.close(&mut scratch.write),
                     }
                 }
@@ -253,6 +249,13 @@ impl SessionTask {
         // Polled in the next turn if it has come; otherwise this sets the waker.
         self.sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready())
     }
+}
+
+/// Takes over the WebSockets accepted meanwhile. `true` if there are any.
+fn adopt(pumps: &mut Vec<Pump>, inner: &mut Inner, max_payload: usize) -> bool {
+    let before = pumps.len();
+    pumps.extend(inner.upgrades.drain(..).map(|(id, upgrade)| Pump::new(id, upgrade, max_payload)));
+    pumps.len() > before
 }
 
 impl Future for SessionTask {

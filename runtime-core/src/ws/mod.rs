@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::{io, mem};
 
 use bytes::Bytes;
-use engineio_proto::{Data, Packet, WebSocketId};
+use engineio_proto::{Data, Frame, WebSocketId};
 use hyper::rt::{Read, ReadBuf};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use tungstenite::protocol::frame::coding::CloseCode;
@@ -166,9 +166,9 @@ impl Pump {
         false
     }
 
-    /// Queues one packet.
-    pub(crate) fn push(&mut self, packet: Packet, buffer: &mut Vec<u8>) {
-        self.writer.push(packet.into_frame(), buffer);
+    /// Queues one frame.
+    pub(crate) fn push(&mut self, frame: Frame, buffer: &mut Vec<u8>) {
+        self.writer.push(frame, buffer);
         self.unflushed = true;
     }
 
