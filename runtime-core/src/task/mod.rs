@@ -36,6 +36,8 @@ pub(crate) struct SessionTask {
     pumps: Vec<Pump>,
     sleep: Option<Pin<Box<dyn Sleep>>>,
     armed: Option<Instant>,
+    /// What the machine last wanted to be woken for.
+    deadline: Option<Instant>,
     /// The session has ended; WebSockets have until then to say goodbye.
     goodbye: Option<Instant>,
     runners: Runners,
@@ -54,21 +56,20 @@ enum Turn {
 impl SessionTask {
     pub(crate) fn new(conn: Arc<Conn>) -> Self {
         let runners = Runners::new(conn.clone());
-        Self { conn, pumps: Vec::new(), sleep: None, armed: None, goodbye: None, runners, paused: false }
+        Self { conn, pumps: Vec::new(), sleep: None, armed: None, deadline: None, goodbye: None, runners, paused: false }
     }
 
     fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Turn {
         self.conn.begin_turn();
         let mut again = self.read(cx, scratch);
-        let fired = self.fired(cx);
-        again |= self.feed(fired, scratch);
-        for event in scratch.events.drain(..) {
-            self.runners.take(event);
+        again |= self.feed(scratch);
+        if !self.runners.is_quiet() {
+            again |= self.runners.run(cx) == Step::Moved;
+            self.balance();
+            // What handlers have asked for up to here is looked at right below.
+            self.conn.seen();
+            self.collect(scratch);
         }
-        again |= self.runners.run(cx) == Step::Moved;
-        self.balance();
-        // What handlers have asked for up to here is looked at below.
-        self.conn.seen();
         again |= self.write(cx, scratch);
         if self.is_done() {
             return Turn::Done;
@@ -77,63 +78,102 @@ impl SessionTask {
         if again { Turn::Again } else { Turn::Idle }
     }
 
-    /// Reads once from each WebSocket. `true` if there may be more.
+    /// Reads once from each WebSocket that may have something. `true` if there may be more.
     fn read(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
         let mut more = false;
-        for pump in &mut self.pumps {
+        for pump in self.pumps.iter_mut().filter(|pump| !pump.is_drained()) {
             if self.paused && !pump.is_closing() {
                 continue;
             }
-            if let Poll::Ready(open) = pump.poll_read(cx, &mut scratch.read, &mut scratch.incoming) {
+            if let Poll::Ready(open) = pump.poll_read(cx, &mut scratch.read, &mut scratch.inputs) {
                 more |= open;
-                scratch.inputs.extend(scratch.incoming.drain(..).map(|incoming| (pump.id, incoming)));
             }
         }
         more
     }
 
-    /// Whether the deadline that the task slept for has come.
-    fn fired(&mut self, cx: &mut Context<'_>) -> bool {
-        let (Some(sleep), Some(_)) = (&mut self.sleep, self.armed) else { return false };
-        let fired = sleep.as_mut().poll(cx).is_ready();
-        if fired {
-            self.armed = None;
-        }
-        fired
-    }
-
-    /// Gives the machine what was read, new WebSockets and the time; takes its events.
-    fn feed(&mut self, fired: bool, scratch: &mut Scratch) -> bool {
+    /// Gives the machine what was read and the time; takes its events. If there is nothing for handlers to do, takes what it has
+    /// to send, too.
+    fn feed(&mut self, scratch: &mut Scratch) -> bool {
         let now = self.conn.now();
-        let pumps = self.pumps.len();
+        let fired = self.armed.is_some_and(|armed| armed <= now);
+        let mut closed = false;
         let mut inner = self.conn.lock();
-        adopt(&mut self.pumps, &mut inner, self.conn.shared.engine.max_payload());
-        // A new WebSocket is read in the next turn.
-        let fed = !scratch.inputs.is_empty() || self.pumps.len() > pumps;
+        let mut again = self.adopt(&mut inner);
+        again |= !scratch.inputs.is_empty() || fired;
         for (id, incoming) in scratch.inputs.drain(..) {
             match incoming {
                 Incoming::Message(data) => inner.machine.handle_message(id, data, now),
                 Incoming::Closed { error } => inner.machine.handle_websocket_closed(id, error, now),
             }
         }
+        for id in scratch.flushed.drain(..) {
+            inner.machine.handle_flushed(id, now);
+        }
         if fired {
-            inner.machine.handle_timeout(now);
+            self.armed = None;
             inner.armed = None;
+            inner.machine.handle_timeout(now);
         }
         while let Some(event) = inner.machine.poll_event() {
+            closed |= event.is_closed();
             if let Some(event) = inner.settle_ack(event) {
                 scratch.events.push(event);
             }
         }
+        if scratch.events.is_empty() && self.runners.is_quiet() {
+            self.take_outputs(&mut inner, scratch);
+        }
         drop(inner);
-        if scratch.events.iter().any(Event::is_closed) && self.goodbye.is_none() {
+        for event in scratch.events.drain(..) {
+            self.runners.take(event);
+        }
+        if closed && self.goodbye.is_none() {
             self.goodbye = Some(now + GOODBYE);
             self.conn.shared.session_ended(&self.conn.sid);
+            self.collect(scratch);
         }
         if fired && self.goodbye.is_some_and(|deadline| deadline <= now) {
             self.pumps.iter_mut().for_each(Pump::abandon);
         }
-        fed || fired
+        again
+    }
+
+    /// Takes over the WebSockets accepted meanwhile. `true` if there are any: they are read in the next turn.
+    fn adopt(&mut self, inner: &mut Inner) -> bool {
+        let max_payload = self.conn.shared.engine.max_payload();
+        let upgrades = inner.upgrades.drain(..).map(|(id, upgrade)| Pump::new(id, upgrade, max_payload));
+        let before = self.pumps.len();
+        self.pumps.extend(upgrades);
+        self.pumps.len() > before
+    }
+
+    /// Takes what the machine has to send.
+    fn collect(&mut self, scratch: &mut Scratch) {
+        let conn = self.conn.clone();
+        let mut inner = conn.lock();
+        self.take_outputs(&mut inner, scratch);
+    }
+
+    fn take_outputs(&mut self, inner: &mut Inner, scratch: &mut Scratch) {
+        // One of the outputs may be for a WebSocket that came since the turn began.
+        self.adopt(inner);
+        while let Some(output) = inner.next_output() {
+            let (id, frame) = match output {
+                Output::Frame(id, frame) => (id, Some(frame)),
+                Output::Close(id) => (id, None),
+            };
+            let Some(index) = self.pumps.iter().position(|pump| pump.id == id) else { continue };
+            // The buffer is one WebSocket's at a time.
+            if let Some(before) = scratch.writing.replace(index).filter(|before| *before != index) {
+                self.pumps[before].keep(&mut scratch.write);
+            }
+            match frame {
+                Some(frame) => self.pumps[index].push(frame, &mut scratch.write),
+                None => self.pumps[index].close(&mut scratch.write),
+            }
+        }
+        self.deadline = inner.machine.poll_timeout();
     }
 
     /// Pauses or resumes reading, as the inbox tells.
@@ -165,57 +205,28 @@ impl SessionTask {
         }
     }
 
-    /// Takes what the machine has to send and writes it. `true` if a batch has left, so that the next may follow.
+    /// Writes what was taken. `true` if a batch has left, so that the next may follow.
     fn write(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
-        let mut again = false;
-        loop {
-            let mut open = None;
-            {
-                let mut inner = self.conn.lock();
-                // One of the outputs may be for a WebSocket that came since the turn began.
-                again |= adopt(&mut self.pumps, &mut inner, self.conn.shared.engine.max_payload());
-                while let Some(output) = inner.next_output() {
-                    let (id, frame) = match output {
-                        Output::Frame(id, frame) => (id, Some(frame)),
-                        Output::Close(id) => (id, None),
-                    };
-                    let Some(index) = self.pumps.iter().position(|pump| pump.id == id) else { continue };
-                    if let Some(before) = open.replace(index).filter(|before| *before != index) {
-                        self.pumps[before].keep(&mut scratch.write);
-                    }
-                    let pump = &mut self.pumps[index];
-                    match frame {
-                        Some(frame) => pump.push(frame, &mut scratch.write),
-                        None => pump.close(&mut scratch.write),
-                    }
+        let writing = scratch.writing.take();
+        let mut ended = false;
+        for (index, pump) in self.pumps.iter_mut().enumerate() {
+            let fresh = writing == Some(index);
+            if !fresh && !pump.has_output() {
+                continue;
+            }
+            let buffer = if fresh { &mut scratch.write } else { &mut scratch.spare };
+            if let Poll::Ready(true) = pump.poll_write(cx, buffer) {
+                if std::mem::take(&mut pump.unflushed) {
+                    scratch.flushed.push(pump.id);
                 }
             }
-            let mut flushed = false;
-            for (index, pump) in self.pumps.iter_mut().enumerate() {
-                if open != Some(index) && !pump.has_output() {
-                    continue;
-                }
-                let buffer = if open == Some(index) { &mut scratch.write } else { &mut scratch.spare };
-                if let Poll::Ready(true) = pump.poll_write(cx, buffer) {
-                    if std::mem::take(&mut pump.unflushed) {
-                        flushed = true;
-                        scratch.flushed.push(pump.id);
-                    }
-                }
-            }
-            scratch.write.clear();
-            self.pumps.iter_mut().for_each(Pump::reap);
-            self.pumps.retain(|pump| !pump.is_done());
-            if !flushed {
-                return again;
-            }
-            let now = self.conn.now();
-            let mut inner = self.conn.lock();
-            for id in scratch.flushed.drain(..) {
-                inner.machine.handle_flushed(id, now);
-            }
-            again |= inner.machine.has_events();
+            pump.reap();
+            ended |= pump.is_done();
         }
+        if ended {
+            self.pumps.retain(|pump| !pump.is_done());
+        }
+        !scratch.flushed.is_empty()
     }
 
     fn is_done(&mut self) -> bool {
@@ -232,30 +243,24 @@ impl SessionTask {
 
     /// Sleeps for the next deadline, if it is earlier than the one slept for. `true` if it has come already.
     fn arm(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut inner = self.conn.lock();
-        let next = inner.machine.poll_timeout();
-        let next = [next, self.goodbye.filter(|_| !self.pumps.is_empty())].into_iter().flatten().min();
+        let goodbye = self.goodbye.filter(|_| !self.pumps.is_empty());
+        let next = [self.deadline, goodbye].into_iter().flatten().min();
         let Some(deadline) = next.filter(|deadline| self.armed.is_none_or(|armed| *deadline < armed)) else {
             return false;
         };
-        inner.armed = Some(deadline);
-        drop(inner);
+        self.conn.lock().armed = Some(deadline);
         self.armed = Some(deadline);
         let runtime = &self.conn.shared.runtime;
-        match &mut self.sleep {
-            Some(sleep) => runtime.reset(sleep, deadline),
-            None => self.sleep = Some(runtime.sleep_until(deadline)),
-        }
-        // Polled in the next turn if it has come; otherwise this sets the waker.
-        self.sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready())
+        let sleep = match &mut self.sleep {
+            Some(sleep) => {
+                runtime.reset(sleep, deadline);
+                sleep
+            }
+            None => self.sleep.insert(runtime.sleep_until(deadline)),
+        };
+        // This sets the waker; whether the deadline has come, the next turn sees by its own clock.
+        sleep.as_mut().poll(cx).is_ready()
     }
-}
-
-/// Takes over the WebSockets accepted meanwhile. `true` if there are any.
-fn adopt(pumps: &mut Vec<Pump>, inner: &mut Inner, max_payload: usize) -> bool {
-    let before = pumps.len();
-    pumps.extend(inner.upgrades.drain(..).map(|(id, upgrade)| Pump::new(id, upgrade, max_payload)));
-    pumps.len() > before
 }
 
 impl Future for SessionTask {
@@ -263,6 +268,7 @@ impl Future for SessionTask {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.conn.register(cx.waker());
+        self.pumps.iter_mut().for_each(Pump::refill);
         scratch::with(|scratch| {
             for _ in 0..TURNS {
                 match self.turn(cx, scratch) {

@@ -95,6 +95,12 @@ impl Runners {
         sockets.fold(messages, |sum, runner| (sum.0 + runner.0, sum.1 + runner.1))
     }
 
+    /// Whether no handler runs, none can be started and none waits to be cleared away.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.beside.is_empty() && self.messages.is_quiet() && self.sockets.iter().all(Runner::is_quiet)
+    }
+
+    /// Whether all handlers have ended, for good.
     pub(super) fn is_idle(&self) -> bool {
         self.sockets.is_empty() && self.beside.is_empty() && self.messages.current.is_none()
     }
@@ -160,6 +166,10 @@ impl Runners {
 }
 
 impl Messages {
+    fn is_quiet(&self) -> bool {
+        self.current.is_none() && self.queue.is_empty()
+    }
+
     fn run(&mut self, conn: &Arc<Conn>, cx: &mut Context<'_>) -> Step {
         let App::Engine(handler) = &conn.shared.app else { return Step::Waiting };
         for _ in 0..BUDGET {
@@ -207,6 +217,10 @@ impl Runner {
         let queued = self.queue.pop_front()?;
         self.bytes -= queued.bytes;
         Some(queued)
+    }
+
+    fn is_quiet(&self) -> bool {
+        matches!(self.current, Current::Idle) && self.queue.is_empty() && !self.left
     }
 
     fn is_over(&self) -> bool {

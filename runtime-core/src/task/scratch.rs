@@ -15,10 +15,11 @@ const KEEP: usize = 1024 * 1024;
 
 pub(super) struct Scratch {
     pub(super) read: Box<[u8]>,
-    pub(super) incoming: Vec<Incoming>,
     pub(super) inputs: Vec<(WebSocketId, Incoming)>,
     pub(super) events: Vec<Event>,
     pub(super) write: Vec<u8>,
+    /// Whose bytes `write` holds, by index.
+    pub(super) writing: Option<usize>,
     /// Always empty: for a WebSocket that has nothing new to write.
     pub(super) spare: Vec<u8>,
     pub(super) flushed: Vec<WebSocketId>,
@@ -28,10 +29,10 @@ impl Scratch {
     fn new() -> Box<Self> {
         Box::new(Self {
             read: vec![0; READ_BUFFER].into(),
-            incoming: Vec::new(),
             inputs: Vec::new(),
             events: Vec::new(),
             write: Vec::new(),
+            writing: None,
             spare: Vec::new(),
             flushed: Vec::new(),
         })

@@ -38,6 +38,8 @@ pub(crate) struct Pump {
     writer: Writer,
     /// A batch was handed to the writer and the machine waits to hear that it left.
     pub(crate) unflushed: bool,
+    /// The stream said that it has nothing more for now.
+    drained: bool,
     closing: Closing,
 }
 
@@ -69,6 +71,7 @@ impl Pump {
             reader: Reader::new(max_message),
             writer: Writer::default(),
             unflushed: false,
+            drained: false,
             closing: Closing::No,
         }
     }
@@ -81,6 +84,16 @@ impl Pump {
     /// Whether the close handshake is under way, so that the stream needs a deadline.
     pub(crate) fn is_closing(&self) -> bool {
         self.closing != Closing::No
+    }
+
+    /// Whether the stream has had nothing more to read since the task was woken.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained
+    }
+
+    /// The task was woken: there may be something again.
+    pub(crate) fn refill(&mut self) {
+        self.drained = false;
     }
 
     /// Gives the stream up.
@@ -107,7 +120,7 @@ impl Pump {
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
-        incoming: &mut Vec<Incoming>,
+        incoming: &mut Vec<(WebSocketId, Incoming)>,
     ) -> Poll<bool> {
         match self.poll_open(cx) {
             Poll::Pending => return Poll::Pending,
@@ -119,7 +132,9 @@ impl Pump {
         }
         let Stage::Open(stream) = &mut self.stream else { return Poll::Ready(false) };
         let mut unfilled = ReadBuf::new(buffer);
-        match ready!(Pin::new(stream).poll_read(cx, unfilled.unfilled())) {
+        let read = Pin::new(stream).poll_read(cx, unfilled.unfilled());
+        self.drained = read.is_pending();
+        match ready!(read) {
             Ok(()) if !unfilled.filled().is_empty() => {
                 let read = unfilled.filled().len();
                 let (chunk, _) = buffer.split_at(read);
@@ -130,14 +145,15 @@ impl Pump {
         }
     }
 
-    fn parse(&mut self, chunk: &[u8], incoming: &mut Vec<Incoming>) -> bool {
+    fn parse(&mut self, chunk: &[u8], incoming: &mut Vec<(WebSocketId, Incoming)>) -> bool {
         if self.closing == Closing::Done {
             return false;
         }
+        let (id, closing) = (self.id, self.closing);
         let outcome = self.reader.read(chunk, |message| {
             // Once we have said goodbye, messages are no longer delivered.
-            if self.closing == Closing::No {
-                incoming.push(Incoming::Message(message));
+            if closing == Closing::No {
+                incoming.push((id, Incoming::Message(message)));
             }
         });
         if let Some(ping) = outcome.ping.filter(|_| self.closing == Closing::No) {
@@ -147,7 +163,7 @@ impl Pump {
             None => true,
             Some(end) => {
                 if self.closing == Closing::No {
-                    incoming.push(Incoming::Closed { error: end.error });
+                    incoming.push((id, Incoming::Closed { error: end.error }));
                     self.writer.close(end.code);
                     self.closing = Closing::Echoed;
                 } else {
@@ -158,9 +174,9 @@ impl Pump {
         }
     }
 
-    fn ended(&mut self, incoming: &mut Vec<Incoming>) -> bool {
+    fn ended(&mut self, incoming: &mut Vec<(WebSocketId, Incoming)>) -> bool {
         if self.closing == Closing::No {
-            incoming.push(Incoming::Closed { error: false });
+            incoming.push((self.id, Incoming::Closed { error: false }));
         }
         self.abandon();
         false
