@@ -5,15 +5,19 @@
 //! broadcast once and hands the same [`Encoded`](crate::Encoded) to the connection of every selected socket.
 
 mod acks;
+mod commands;
 mod config;
 mod connection;
+mod dispatch;
+mod event;
 mod hub;
 mod reason;
 mod rooms;
 mod target;
 
 pub use config::Config;
-pub use connection::{AckError, Connection, EmitError, Event, SocketKey};
+pub use connection::Connection;
+pub use event::{AckError, EmitError, Event, SocketKey};
 pub use hub::{Hub, namespace_name};
 pub use reason::DisconnectReason;
 pub use rooms::Rooms;

@@ -1,0 +1,93 @@
+//! What a connection tells and what its commands answer.
+
+use engineio_proto::{CloseReason, Text};
+use thiserror::Error;
+
+use super::DisconnectReason;
+use crate::{Args, DecodeError, Json};
+
+/// Names one socket of one connection. Never used twice on the same connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketKey(pub u32);
+
+/// What happened on a [`Connection`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The client asks to join a namespace. Answer with [`accept`](Connection::accept) or [`refuse`](Connection::refuse), now
+    /// or later; until then the namespace is pending and a second CONNECT for it closes the connection.
+    Connecting {
+        /// The name of the socket to be.
+        socket: SocketKey,
+        /// The namespace as the client spelled it. Whether it exists is the driver's to know.
+        namespace: Text,
+        /// The payload of the CONNECT packet, an object.
+        auth: Option<Json>,
+    },
+    /// The client emitted an event.
+    Received {
+        /// The socket it is for.
+        socket: SocketKey,
+        /// If the client wants an ack: under which id.
+        id: Option<u64>,
+        /// Name and arguments.
+        event: crate::Event,
+    },
+    /// An ack that the client owed is settled: it came, or it never will.
+    Acked {
+        /// The socket that asked for it.
+        socket: SocketKey,
+        /// The id given to [`emit_with_ack`](Connection::emit_with_ack).
+        id: u64,
+        /// The client's arguments.
+        result: Result<Args, AckError>,
+    },
+    /// A socket left its namespace, or a pending one will never join it. Nothing follows for this socket.
+    Disconnected {
+        /// Which one.
+        socket: SocketKey,
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// The client sent a packet that cannot be decoded; the connection is being closed for it.
+    Undecodable(DecodeError),
+    /// The connection moved from polling to WebSocket.
+    Upgraded,
+    /// The outbox, which had answered `High` or `Full`, has drained to its low mark.
+    Ready,
+    /// The connection is over. Nothing follows.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+/// Why an ack will never come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AckError {
+    /// The deadline passed. A later ack is ignored.
+    #[error("operation has timed out")]
+    Timeout,
+    /// The socket was disconnected first.
+    #[error("socket has been disconnected")]
+    Disconnected,
+}
+
+/// Why a packet was not queued. Nothing of it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// No such socket is connected: it left, was never accepted, or the connection is closing.
+    #[error("the socket is not connected")]
+    Disconnected,
+    /// The outbox holds as many bytes as it may.
+    #[error("the outbox is full")]
+    Full,
+    /// The client owes as many acks as it may: [`Config::max_pending_acks`].
+    #[error("the client owes too many acks")]
+    TooManyAcks,
+    /// An ack with this id is still owed.
+    #[error("the ack id is in use")]
+    AckIdInUse,
+}
