@@ -39,7 +39,7 @@
 //! [`discard`](server::Session::discard), [`pause_reading`](server::Session::pause_reading) and
 //! [`resume_reading`](server::Session::resume_reading).
 //!
-//! After each input and each command, or several commands that belong together, in this order:
+//! After each input and each command, or several commands that belong together, in this order, until there is nothing left:
 //!
 //! 1. [`poll_transmit`](server::Session::poll_transmit) until it has no more: answer a request, receive or drop one, send a frame, close
 //!    a WebSocket ([`Transmit`](server::Transmit)). The packets of one draining are one batch, for one write; what is sent until
@@ -49,8 +49,9 @@
 //!    ([`Event`](server::Event));
 //! 3. [`poll_timeout`](server::Session::poll_timeout): when to call `handle_timeout`.
 //!
-//! A session holds at most `outbox_limit` bytes for its client and, between an input and its draining, one body cut into
-//! events. After [`Event::Closed`](server::Event::Closed) nothing happens any more: inputs are ignored, requests get
+//! A session holds at most `outbox_limit` bytes for its client and, until it has been read, the body of one POST. It is cut into
+//! packets as `poll_event` is called, so a driver that has enough events for now leaves the rest where it is
+//! ([`has_events`](server::Session::has_events)). After [`Event::Closed`](server::Event::Closed) nothing happens any more: inputs are ignored, requests get
 //! `400`, commands are refused. What was transmitted before is still to be done; a driver bounds the time of that last write itself.
 //!
 //! A polling session from its handshake to a message each way:

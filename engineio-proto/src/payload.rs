@@ -36,6 +36,13 @@ pub struct Packets {
     rest: Option<usize>,
 }
 
+impl Packets {
+    /// Whether there are no more.
+    pub(crate) fn is_done(&self) -> bool {
+        self.rest.is_none()
+    }
+}
+
 impl Iterator for Packets {
     type Item = Result<Packet, DecodeError>;
 

@@ -12,7 +12,7 @@ use http::request::Parts;
 use proptest::prelude::*;
 use std::{collections::BTreeMap, time::Duration};
 
-const MAX_PAYLOAD: usize = 64;
+const MAX_PAYLOAD: usize = 512;
 const OUTBOX: usize = 1000;
 /// What the protocol itself may queue beyond the limit: the handshake, one ping.
 const OWN: usize = 300;
@@ -22,7 +22,7 @@ enum Step {
     Get,
     Post,
     Request(&'static str),
-    /// The body of the POST that is being read; `#` becomes the next message.
+    /// The body of the POST that is being received; `#` becomes the next message.
     Body(&'static str),
     BodyTooLarge,
     /// Of the newest GET or POST without an answer.
@@ -42,6 +42,14 @@ enum Step {
     Resume,
 }
 
+/// More packets than a session reads ahead.
+const LONG: &str = concat!(
+    "4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}",
+    "4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}",
+    "4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}",
+    "4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#\u{1e}4#",
+);
+
 fn step() -> impl Strategy<Value = Step> {
     let age = || prop_oneof![9 => Just(0u64), 1 => 1..3u64];
     let text = prop_oneof![
@@ -49,7 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just("0"), 1 => prop_oneof![Just("1"), Just("2"), Just(""), Just("x"), Just("€")],
     ];
     let body = prop_oneof![
-        6 => Just("4#"), 3 => Just("4#\u{1e}4#"), 3 => Just("3"), 1 => Just("6\u{1e}5\u{1e}0"),
+        6 => Just("4#"), 3 => Just("4#\u{1e}4#"), 3 => Just(LONG), 3 => Just("3"), 1 => Just("6\u{1e}5\u{1e}0"),
         1 => prop_oneof![Just("1"), Just("4#\u{1e}"), Just("4#\u{1e}x\u{1e}4"), Just("2"), Just("")],
     ];
     prop_oneof![
@@ -88,7 +96,7 @@ impl Step {
         match self {
             Step::Get => model.newest("GET").is_none() && !upgraded,
             Step::Post => model.newest("POST").is_none() && !upgraded,
-            Step::Body(body) => ["4#", "4#\u{1e}4#", "3"].contains(body),
+            Step::Body(body) => ["4#", "4#\u{1e}4#", LONG, "3"].contains(body),
             Step::Message("2probe" | "5", _) => !upgraded,
             Step::Message(text, _) => ["4#", "3"].contains(text) && upgraded,
             Step::AbortGet | Step::AbortPost | Step::HungUp(..) | Step::Close | Step::Discard => false,
@@ -112,6 +120,9 @@ struct Model {
     client_sent: u64,
     delivered: u64,
     last: Option<u64>,
+    /// The driver does not read. A body that had come before is read on later: of which POST, how many messages.
+    paused: bool,
+    unread: Option<(u64, u64)>,
     closing: bool,
     closed: bool,
 }
@@ -149,6 +160,8 @@ impl Model {
             client_sent: 0,
             delivered: 0,
             last: None,
+            paused: false,
+            unread: None,
             closing: false,
             closed: false,
         };
@@ -166,14 +179,17 @@ impl Model {
             Step::Request(method) => self.request(method),
             Step::Body(template) => {
                 let Some(id) = self.newest("POST") else { return };
+                if self.unread.is_some() {
+                    return self.session.handle_body(RequestId(id), "4again".into(), now);
+                }
                 let body = self.fill(template);
-                let valid = body.split('\u{1e}').take_while(|packet| packet.starts_with('4')).count();
-                let listening = !self.closing && !self.closed;
-                let delivered = self.delivered;
-                self.session.handle_body(RequestId(id), body.into(), now);
-                self.drain();
-                let expected = if listening { valid as u64 } else { 0 };
-                assert_eq!(self.delivered - delivered, expected, "{template:?}");
+                let valid = body.split('\u{1e}').take_while(|packet| packet.starts_with('4')).count() as u64;
+                if self.paused {
+                    self.unread = Some((id, valid));
+                    self.session.handle_body(RequestId(id), body.into(), now);
+                } else {
+                    self.expect(valid, |session| session.handle_body(RequestId(id), body.into(), now));
+                }
             }
             Step::BodyTooLarge => {
                 let Some(id) = self.newest("POST") else { return };
@@ -194,6 +210,7 @@ impl Model {
                 self.sockets.insert(id, WebSocket::default());
                 self.session.handle_websocket(WebSocketId(id), &parts("GET"), now);
             }
+            Step::Message(..) if self.paused => {}
             Step::Message(template, age) => {
                 let text = self.fill(template);
                 let data = Data::from(text);
@@ -248,11 +265,28 @@ impl Model {
                 self.session.discard(now);
                 self.closing = true;
             }
-            Step::Pause => self.session.pause_reading(now),
-            Step::Resume => self.session.resume_reading(now),
+            Step::Pause => {
+                self.session.pause_reading(now);
+                self.paused = true;
+            }
+            Step::Resume => {
+                self.paused = false;
+                let unread = self.unread.take().filter(|(id, _)| self.open.contains_key(id));
+                self.expect(unread.map_or(0, |unread| unread.1), |session| session.resume_reading(now));
+            }
         }
         self.drain();
+        self.unread = self.unread.filter(|(id, _)| self.open.contains_key(id));
         self.check();
+    }
+
+    /// An input that brings so many messages, if anybody listens.
+    fn expect(&mut self, messages: u64, input: impl FnOnce(&mut Session)) {
+        let expected = if self.closing || self.closed { 0 } else { messages };
+        let delivered = self.delivered;
+        input(&mut self.session);
+        self.drain();
+        assert_eq!(self.delivered - delivered, expected);
     }
 
     fn request(&mut self, method: &'static str) {
@@ -285,6 +319,13 @@ impl Model {
     }
 
     fn drain(&mut self) {
+        self.transmits();
+        self.events();
+        // The end of a body that was read meanwhile.
+        self.transmits();
+    }
+
+    fn transmits(&mut self) {
         let mut batch = None;
         while let Some(transmit) = self.session.poll_transmit() {
             match transmit {
@@ -310,6 +351,9 @@ impl Model {
         if let Some(id) = batch {
             self.sockets.get_mut(&id).unwrap().under_way = true;
         }
+    }
+
+    fn events(&mut self) {
         while let Some(event) = self.session.poll_event() {
             assert!(!self.closed, "{event:?} after the end");
             match event {

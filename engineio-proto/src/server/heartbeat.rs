@@ -51,6 +51,10 @@ impl Heartbeat {
         self.paused = true;
     }
 
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     /// The pong gets its whole time again.
     pub(super) fn resume(&mut self, now: Instant, timeout: Duration) {
         if std::mem::take(&mut self.paused) {

@@ -4,7 +4,7 @@ use super::{Session, Transmit, session::State};
 use crate::{
     CloseReason, Packet, RequestId, TransportKind,
     http::{BadRequest, Reject, Response, empty},
-    payload,
+    payload::{self, Packets},
 };
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
@@ -13,8 +13,19 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 #[derive(Debug, Default)]
 pub(super) struct Polling {
     pub(super) get: Option<Get>,
-    pub(super) post: Option<RequestId>,
+    pub(super) post: Option<Post>,
 }
+
+/// A POST without an answer.
+#[derive(Debug)]
+pub(super) struct Post {
+    id: RequestId,
+    /// What has not been read yet of its body, once that has come.
+    packets: Option<Packets>,
+}
+
+/// So many events are read ahead from a body, which can hold half a million: the rest waits as the bytes that it is.
+const AHEAD: usize = 32;
 
 /// A GET that waits for packets.
 #[derive(Debug)]
@@ -29,6 +40,13 @@ impl Get {
         let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         let old_ie = agent.is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"));
         Get { id, old_ie }
+    }
+}
+
+impl Post {
+    /// Whether it is this one and its body has not come yet.
+    fn receives(&self, id: RequestId) -> bool {
+        self.id == id && self.packets.is_none()
     }
 }
 
@@ -100,7 +118,7 @@ impl Session {
             self.finish(CloseReason::TransportError);
             return self.respond(id, empty(StatusCode::BAD_REQUEST));
         }
-        self.polling.post = Some(id);
+        self.polling.post = Some(Post { id, packets: None });
         self.transmits.push_back(Transmit::Receive { id, limit: self.config.max_payload() });
     }
 
@@ -108,34 +126,66 @@ impl Session {
         if body.len() > self.config.max_payload() {
             return self.on_body_too_large(id);
         }
-        if self.polling.post.take_if(|post| *post == id).is_none() {
+        let Some(post) = self.polling.post.as_mut().filter(|post| post.receives(id)) else {
             return;
-        }
-        self.respond(id, ok());
-        let packets = match payload::decode_bytes(body) {
-            Ok(packets) => packets,
-            Err(_) => return self.on_malformed(),
         };
-        for packet in packets {
-            match packet {
-                Ok(packet) => self.on_packet(packet),
-                Err(_) => self.on_malformed(),
+        match payload::decode_bytes(body) {
+            Ok(packets) => {
+                post.packets = Some(packets);
+                self.read_on();
             }
-            if self.is_closed() {
-                return;
+            Err(_) => {
+                self.polling.post = None;
+                self.respond(id, ok());
+                self.on_malformed();
             }
         }
     }
 
+    /// Reads on in the body of a POST until there are enough events, and answers the POST at its end.
+    #[inline]
+    pub(super) fn read_on(&mut self) {
+        while self.may_read_on() && self.events.len() < AHEAD {
+            let Some(Post { packets: Some(packets), .. }) = &mut self.polling.post else {
+                return;
+            };
+            let Some(packet) = packets.next() else {
+                return self.end_post();
+            };
+            if packets.is_done() {
+                self.end_post();
+            }
+            match packet {
+                Ok(packet) => self.on_packet(packet),
+                Err(_) => self.on_malformed(),
+            }
+        }
+    }
+
+    /// Whether there is a body to read on in, and reading is not paused.
+    pub(super) fn may_read_on(&self) -> bool {
+        let unread = self.polling.post.as_ref().is_some_and(|post| post.packets.is_some());
+        unread && !self.heartbeat.is_paused()
+    }
+
+    /// A POST is over: `ok` if its body came, else its connection ends.
+    pub(super) fn end_post(&mut self) {
+        match self.polling.post.take() {
+            Some(Post { id, packets: Some(_) }) => self.respond(id, ok()),
+            Some(Post { id, packets: None }) => self.transmits.push_back(Transmit::Abort { id }),
+            None => {}
+        }
+    }
+
     pub(super) fn on_body_too_large(&mut self, id: RequestId) {
-        if self.polling.post.take_if(|post| *post == id).is_some() {
+        if self.polling.post.take_if(|post| post.receives(id)).is_some() {
             self.respond(id, empty(StatusCode::PAYLOAD_TOO_LARGE));
         }
     }
 
     pub(super) fn on_aborted(&mut self, id: RequestId) {
         let get = self.polling.get.take_if(|get| get.id == id).is_some();
-        let post = self.polling.post.take_if(|post| *post == id).is_some();
+        let post = self.polling.post.take_if(|post| post.id == id).is_some();
         // A POST that outlived the upgrade is of no consequence.
         if (get || post) && self.transport() == TransportKind::Polling {
             self.finish(CloseReason::TransportError);

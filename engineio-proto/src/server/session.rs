@@ -179,6 +179,9 @@ impl Session {
     }
 
     /// The body of a POST came, after [`Transmit::Receive`].
+    ///
+    /// The first of its packets act at once, the others as [`Session::poll_event`] is called: only a few dozen events are held at a
+    /// time. The POST is answered `ok` when all have acted; the rules of the protocol let the client send the next one only then.
     pub fn handle_body(&mut self, id: RequestId, body: Bytes, now: Instant) {
         self.clock(now);
         self.on_body(id, body);
@@ -311,7 +314,7 @@ impl Session {
             return;
         }
         self.closing = Some(after(now, self.config.close_timeout()));
-        self.abort_post();
+        self.end_post();
         self.finish_close();
     }
 
@@ -323,7 +326,8 @@ impl Session {
         }
     }
 
-    /// The driver stops to read from this client: a pong could not be seen, so its deadline stands still.
+    /// The driver stops to read from this client: a pong could not be seen, so its deadline stands still. In a body that has come
+    /// nothing is read on either: [`Session::poll_event`] gives what was read before, and no more.
     pub fn pause_reading(&mut self, now: Instant) {
         self.clock(now);
         self.heartbeat.pause();
@@ -358,11 +362,23 @@ impl Session {
     }
 
     /// The next thing that happened.
+    ///
+    /// The body of a POST is read bit by bit as this is called, and answered at its end, so there may be something to transmit
+    /// afterwards.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
+        if self.events.is_empty() {
+            self.read_on();
+        }
         let event = self.events.pop_front();
         give_back(&mut self.events);
         event
+    }
+
+    /// Whether [`Session::poll_event`] has something to say, or a body to read on in. Not while reading is paused and what was
+    /// read before has been taken.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty() || self.may_read_on()
     }
 
     /// When to call [`Session::handle_timeout`]. None once the session is closed, or while no deadline runs.

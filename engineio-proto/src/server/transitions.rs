@@ -78,16 +78,10 @@ impl Session {
     }
 
     pub(super) fn end(&mut self, reason: CloseReason) {
-        self.abort_post();
+        self.end_post();
         self.state = State::Closed(self.transport());
         self.closing = None;
         self.outbox.clear();
         self.events.push_back(Event::Closed { reason });
-    }
-
-    pub(super) fn abort_post(&mut self) {
-        if let Some(id) = self.polling.post.take() {
-            self.transmits.push_back(Transmit::Abort { id });
-        }
     }
 }

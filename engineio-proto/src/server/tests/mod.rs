@@ -6,6 +6,7 @@ mod heartbeat;
 mod messages;
 mod polling;
 mod pressure;
+mod reading;
 mod upgrade;
 
 use super::*;
@@ -87,9 +88,20 @@ fn base64_parts() -> Parts {
 }
 
 impl Script {
-    /// All outputs, one line each: transmits, then events.
+    /// All outputs, one line each: transmits, then events, until there are no more.
     fn out(&mut self) -> Vec<String> {
         let mut out = Vec::new();
+        loop {
+            let before = out.len();
+            self.transmits(&mut out);
+            self.events(&mut out, usize::MAX);
+            if out.len() == before {
+                return out;
+            }
+        }
+    }
+
+    fn transmits(&mut self, out: &mut Vec<String>) {
         while let Some(transmit) = self.session.poll_transmit() {
             out.push(match transmit {
                 Transmit::Respond { id, response } => {
@@ -105,7 +117,11 @@ impl Script {
                 Transmit::Close { id } => format!("ws{} close", id.0),
             });
         }
-        while let Some(event) = self.session.poll_event() {
+    }
+
+    fn events(&mut self, out: &mut Vec<String>, most: usize) {
+        for _ in 0..most {
+            let Some(event) = self.session.poll_event() else { return };
             out.push(match event {
                 Event::Message(Data::Text(text)) => format!("message {text}"),
                 Event::Message(Data::Binary(bytes)) => format!("binary {bytes:?}"),
@@ -114,7 +130,6 @@ impl Script {
                 Event::Closed { reason } => format!("closed {reason}"),
             });
         }
-        out
     }
 
     fn request(&mut self, id: u64, method: &str, headers: &[(&str, &str)]) -> Vec<String> {

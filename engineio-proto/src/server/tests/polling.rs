@@ -188,7 +188,7 @@ fn a_body_that_is_not_utf8_is_malformed() {
 fn a_close_packet_releases_the_poll_with_a_noop() {
     let mut script = polling();
     nothing(script.get(1));
-    assert_eq!(script.post(2, "4a|1|4b"), ["2 200 ok", "1 200 6", "message a", "closed transport close"]);
+    assert_eq!(script.post(2, "4a|1|4b"), ["1 200 6", "2 200 ok", "message a", "closed transport close"]);
 }
 
 #[test]
