@@ -21,5 +21,6 @@ pub(crate) use reject::empty;
 
 /// A response whose body is complete.
 ///
-/// `Content-Length` is set where the reference sets it; elsewhere the HTTP layer adds it or frames the body as it likes.
+/// `Content-Length` is set where the reference sets it; elsewhere the HTTP layer adds it or frames the body as it likes. It
+/// may also take away what HTTP does not allow, as hyper does with that of a preflight's 204.
 pub type Response = http::Response<bytes::Bytes>;
