@@ -1,7 +1,7 @@
 //! Handlers: what an application does on events.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -103,7 +103,7 @@ pub(crate) type Middleware =
 /// The handlers of a namespace, or of one socket.
 #[derive(Clone, Default)]
 pub(crate) struct Handlers {
-    pub(crate) events: HashMap<Text, OnEvent>,
+    pub(crate) events: BTreeMap<Text, OnEvent>,
     pub(crate) any: Option<OnAny>,
     pub(crate) connect: Option<OnConnect>,
     pub(crate) disconnect: Option<OnDisconnect>,
@@ -113,11 +113,11 @@ pub(crate) struct Handlers {
 
 pub(crate) fn on_event<A, F, Fut, M>(event: Text, handler: F) -> OnEvent
 where
-    A: FromArgs,
+    A: FromArgs + 'static,
     F: Fn(Socket, A) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: Outcome<M>> + Send + 'static,
 {
-    Arc::new(move |socket, args, id| match args.get::<A>() {
+    Arc::new(move |socket, args, id| match decode::<A>(args) {
         Ok(args) => {
             let namespace = id.map(|_| socket.namespace_name().clone());
             let outcome = handler(socket, args);
@@ -128,6 +128,15 @@ where
             Box::pin(async move { Err(HandlerError::Args { event, error }) })
         }
     })
+}
+
+/// Decodes arguments; who wants them as they are gets the very ones.
+fn decode<A: FromArgs + 'static>(args: Args) -> Result<A, ArgsError> {
+    let mut args = Some(args);
+    match (&mut args as &mut dyn Any).downcast_mut::<Option<A>>() {
+        Some(same) => same.take().map_or_else(|| Args::default().get(), Ok),
+        None => args.unwrap_or_default().get(),
+    }
 }
 
 /// Boxes a handler whose value is nobody's ack.

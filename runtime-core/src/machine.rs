@@ -76,8 +76,7 @@ impl Machine {
     /// Whether `poll_event` may have something to say.
     pub(crate) fn has_events(&self) -> bool {
         match self {
-            // It can't be asked without taking them.
-            Self::Engine(_) => true,
+            Self::Engine(machine) => machine.has_events(),
             Self::Socket(machine) => machine.has_events(),
         }
     }

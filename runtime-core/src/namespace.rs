@@ -99,7 +99,7 @@ impl Namespace {
     /// ```
     pub fn on<A, F, Fut, M>(&self, event: impl Into<Text>, handler: F) -> &Self
     where
-        A: FromArgs,
+        A: FromArgs + 'static,
         F: Fn(Socket, A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: Outcome<M>> + Send + 'static,
     {

@@ -283,7 +283,7 @@ impl Socket {
     /// [`Namespace::on`](crate::Namespace::on) is what you want: it is set once for all sockets.
     pub fn on<A, F, Fut, M>(&self, event: impl Into<Text>, handler: F) -> &Self
     where
-        A: FromArgs,
+        A: FromArgs + 'static,
         F: Fn(Socket, A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: Outcome<M>> + Send + 'static,
     {

@@ -16,7 +16,6 @@ use engineio_proto::Instant;
 use hyper::rt::Sleep;
 
 use crate::conn::{Conn, Inner, Output};
-use crate::machine::Event;
 use crate::ws::{Incoming, Pump};
 use runner::{Runners, Step};
 use scratch::Scratch;
@@ -99,7 +98,7 @@ impl SessionTask {
         let fired = self.armed.is_some_and(|armed| armed <= now);
         let mut closed = false;
         let mut inner = self.conn.lock();
-        let mut again = self.adopt(&mut inner);
+        let mut again = adopt(&mut self.pumps, &mut inner, &self.conn);
         again |= !scratch.inputs.is_empty() || fired;
         for (id, incoming) in scratch.inputs.drain(..) {
             match incoming {
@@ -115,14 +114,16 @@ impl SessionTask {
             inner.armed = None;
             inner.machine.handle_timeout(now);
         }
-        while let Some(event) = inner.machine.poll_event() {
+        // What is left of a long body waits in the machine until there is room.
+        while scratch.events.len() < INBOX_EVENTS {
+            let Some(event) = inner.machine.poll_event() else { break };
             closed |= event.is_closed();
             if let Some(event) = inner.settle_ack(event) {
                 scratch.events.push(event);
             }
         }
         if scratch.events.is_empty() && self.runners.is_quiet() {
-            self.take_outputs(&mut inner, scratch);
+            self.deadline = take_outputs(&mut self.pumps, &mut inner, &self.conn, scratch);
         }
         drop(inner);
         for event in scratch.events.drain(..) {
@@ -139,41 +140,10 @@ impl SessionTask {
         again
     }
 
-    /// Takes over the WebSockets accepted meanwhile. `true` if there are any: they are read in the next turn.
-    fn adopt(&mut self, inner: &mut Inner) -> bool {
-        let max_payload = self.conn.shared.engine.max_payload();
-        let upgrades = inner.upgrades.drain(..).map(|(id, upgrade)| Pump::new(id, upgrade, max_payload));
-        let before = self.pumps.len();
-        self.pumps.extend(upgrades);
-        self.pumps.len() > before
-    }
-
     /// Takes what the machine has to send.
     fn collect(&mut self, scratch: &mut Scratch) {
-        let conn = self.conn.clone();
-        let mut inner = conn.lock();
-        self.take_outputs(&mut inner, scratch);
-    }
-
-    fn take_outputs(&mut self, inner: &mut Inner, scratch: &mut Scratch) {
-        // One of the outputs may be for a WebSocket that came since the turn began.
-        self.adopt(inner);
-        while let Some(output) = inner.next_output() {
-            let (id, frame) = match output {
-                Output::Frame(id, frame) => (id, Some(frame)),
-                Output::Close(id) => (id, None),
-            };
-            let Some(index) = self.pumps.iter().position(|pump| pump.id == id) else { continue };
-            // The buffer is one WebSocket's at a time.
-            if let Some(before) = scratch.writing.replace(index).filter(|before| *before != index) {
-                self.pumps[before].keep(&mut scratch.write);
-            }
-            match frame {
-                Some(frame) => self.pumps[index].push(frame, &mut scratch.write),
-                None => self.pumps[index].close(&mut scratch.write),
-            }
-        }
-        self.deadline = inner.machine.poll_timeout();
+        let mut inner = self.conn.lock();
+        self.deadline = take_outputs(&mut self.pumps, &mut inner, &self.conn, scratch);
     }
 
     /// Pauses or resumes reading, as the inbox tells.
@@ -261,6 +231,42 @@ impl SessionTask {
         // This sets the waker; whether the deadline has come, the next turn sees by its own clock.
         sleep.as_mut().poll(cx).is_ready()
     }
+}
+
+/// Takes over the WebSockets accepted meanwhile. `true` if there are any: they are read in the next turn.
+fn adopt(pumps: &mut Vec<Pump>, inner: &mut Inner, conn: &Conn) -> bool {
+    let before = pumps.len();
+    let max_payload = conn.shared.engine.max_payload();
+    pumps.extend(inner.upgrades.drain(..).map(|(id, upgrade)| Pump::new(id, upgrade, max_payload)));
+    pumps.len() > before
+}
+
+/// Takes what the machine has to send; answers what it wants to be woken for.
+fn take_outputs(pumps: &mut Vec<Pump>, inner: &mut Inner, conn: &Conn, scratch: &mut Scratch) -> Option<Instant> {
+    // One of the outputs may be for a WebSocket that came since the turn began; it is read when it is open.
+    if adopt(pumps, inner, conn) {
+        conn.notify();
+    }
+    while let Some(output) = inner.next_output() {
+        let (id, frame) = match output {
+            Output::Frame(id, frame) => (id, Some(frame)),
+            Output::Close(id) => (id, None),
+        };
+        let Some(index) = pumps.iter().position(|pump| pump.id == id) else { continue };
+        // The buffer is one WebSocket's at a time.
+        if let Some(before) = scratch.writing.replace(index).filter(|before| *before != index) {
+            pumps[before].keep(&mut scratch.write);
+        }
+        match frame {
+            Some(frame) => pumps[index].push(frame, &mut scratch.write),
+            None => pumps[index].close(&mut scratch.write),
+        }
+    }
+    // The machine may have been given something since its events were taken.
+    if inner.machine.has_events() {
+        conn.notify();
+    }
+    inner.machine.poll_timeout()
 }
 
 impl Future for SessionTask {
