@@ -1,0 +1,153 @@
+//! How often the hot paths allocate, counted: not at all, once a session has run for a while.
+#![allow(missing_docs)]
+
+use allocation_counter::measure;
+use engineio_proto::{
+    Config, Data, Instant, Packet, RequestId, Sid, Text, WebSocketId, payload,
+    server::{Event, Session, Transmit},
+};
+use http::request::Parts;
+
+const WS: WebSocketId = WebSocketId(1);
+
+#[allow(clippy::disallowed_methods)] // Any point in time will do.
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn parts(method: &str) -> Parts {
+    http::Request::builder().method(method).uri("/engine.io/").body(()).unwrap().into_parts().0
+}
+
+/// A session by WebSocket whose handshake has been written.
+fn websocket(now: Instant) -> Session {
+    let mut session = Session::open_websocket(Config::default().into(), Sid::new("S"), WS, &parts("GET"), now);
+    while session.poll_transmit().is_some() {}
+    session.handle_flushed(WS, now);
+    session
+}
+
+/// Allocations of the second run, the first having made the room.
+fn steady(mut run: impl FnMut()) -> u64 {
+    run();
+    measure(run).count_total
+}
+
+/// Takes a batch and drops it; how many frames there were.
+fn take_batch(session: &mut Session) -> usize {
+    let mut frames = 0;
+    while let Some(transmit) = session.poll_transmit() {
+        assert!(matches!(transmit, Transmit::Frame { .. }));
+        frames += 1;
+    }
+    frames
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(measure(|| drop(Text::from("x".to_owned()))).count_total, 1);
+}
+
+#[test]
+fn a_message_becomes_an_event() {
+    let now = now();
+    let mut session = websocket(now);
+    let text = Text::from("4hello".to_owned());
+    // The first handle on bytes that have but one makes a count of handles.
+    let shared = text.clone();
+    let allocations = steady(|| {
+        for _ in 0..20 {
+            session.handle_message(WS, Data::Text(text.clone()), now);
+            assert_eq!(session.poll_transmit(), None);
+            let event = session.poll_event();
+            assert!(matches!(event, Some(Event::Message(Data::Text(text))) if text == "hello"));
+            assert_eq!(session.poll_event(), None);
+        }
+    });
+    assert_eq!(allocations, 0);
+    drop(shared);
+}
+
+#[test]
+fn a_message_is_sent() {
+    let now = now();
+    let mut session = websocket(now);
+    let data = [Data::from(Text::from_static("hello")), Data::from(bytes::Bytes::from_static(b"\x01"))];
+    let allocations = steady(|| {
+        for _ in 0..20 {
+            for data in &data {
+                session.send(data.clone()).unwrap();
+            }
+            session.send_batch(data.iter().cloned()).unwrap();
+            assert_eq!(take_batch(&mut session), 4);
+            session.handle_flushed(WS, now);
+        }
+    });
+    assert_eq!(allocations, 0);
+}
+
+#[test]
+fn a_heartbeat_goes_round() {
+    let mut now = now();
+    let mut session = websocket(now);
+    let pong = Text::from_static("3");
+    let interval = Config::default().ping_interval();
+    let allocations = steady(|| {
+        now += interval;
+        session.handle_timeout(now);
+        assert_eq!(take_batch(&mut session), 1);
+        session.handle_flushed(WS, now);
+        session.handle_message(WS, Data::Text(pong.clone()), now);
+        assert_eq!(session.poll_event(), None);
+    });
+    assert_eq!(allocations, 0);
+}
+
+/// Sending to a client that reads slowly: what queues meanwhile leaves in one batch.
+#[test]
+fn messages_queue_and_leave() {
+    let now = now();
+    let mut session = websocket(now);
+    let data = Data::from(Text::from_static("hello"));
+    let allocations = steady(|| {
+        for _ in 0..16 {
+            session.send(data.clone()).unwrap();
+        }
+        assert_eq!(take_batch(&mut session), 16);
+        session.handle_flushed(WS, now);
+    });
+    assert_eq!(allocations, 0);
+}
+
+/// Each message of a body is a slice of it; the answer is the body, its headers and its box, whatever there is to read.
+#[test]
+fn a_body_is_cut_without_copies() {
+    let now = now();
+    let mut session = Session::open_polling(Config::default().into(), Sid::new("S"), RequestId(0), &parts("GET"), now);
+    while session.poll_transmit().is_some() {}
+    let post = parts("POST");
+    let mut count = |messages: usize| {
+        let body = bytes::Bytes::from(vec!["4hello"; messages].join("\u{1e}"));
+        let shared = body.clone();
+        let allocations = steady(|| {
+            session.handle_request(RequestId(1), &post, now);
+            assert!(matches!(session.poll_transmit(), Some(Transmit::Receive { .. })));
+            session.handle_body(RequestId(1), body.clone(), now);
+            let mut events = 0;
+            while session.poll_event().is_some() {
+                events += 1;
+            }
+            assert_eq!(events, messages);
+            assert!(matches!(session.poll_transmit(), Some(Transmit::Respond { .. })));
+        });
+        drop(shared);
+        allocations
+    };
+    assert_eq!(count(1000), count(1));
+}
+
+#[test]
+fn a_payload_is_written_in_one_allocation() {
+    let packets = [Packet::Message(Data::from("hello")), Packet::Message(Data::from(vec![7; 1000])), Packet::Noop];
+    assert_eq!(steady(|| drop(payload::encode(&packets))), 1);
+}
