@@ -44,8 +44,11 @@ use crate::{ArgsError, DecodeError, EncodeError, Text, Value, encode, handoff};
 /// ```
 #[derive(Clone, Default)]
 pub struct Args {
-    /// JSON values with commas between them.
-    list: Text,
+    /// What they came in. Kept whole: moving it is cheaper than slicing it.
+    frame: Text,
+    /// Where in it the list is: JSON values with commas between them.
+    start: usize,
+    end: usize,
     attachments: Attachments,
 }
 
@@ -59,12 +62,18 @@ impl Args {
     }
 
     pub(crate) fn new(list: Text, attachments: Attachments) -> Self {
-        Self { list, attachments }
+        Self { start: 0, end: list.len(), frame: list, attachments }
+    }
+
+    /// The list is a part of `frame`, from `start` to `end`.
+    #[inline(always)]
+    pub(crate) fn within(frame: Text, (start, end): (usize, usize)) -> Self {
+        Self { frame, start, end, attachments: Attachments::default() }
     }
 
     /// Where the placeholders of so many attachments are. Fails if one has a wrong number.
     pub(crate) fn places(&self, count: usize) -> Result<Vec<placeholder::Place>, DecodeError> {
-        placeholder::scan(&self.list, count)
+        placeholder::scan(self.json(), count)
     }
 
     pub(crate) fn attach(&mut self, attachments: Attachments) {
@@ -77,7 +86,7 @@ impl Args {
 
     /// How many arguments there are. Counts them by a walk over the text.
     pub fn len(&self) -> usize {
-        let mut cursor = Cursor::new(&self.list);
+        let mut cursor = Cursor::new(self.json());
         let mut len = 0;
         while cursor.peek().is_some() {
             cursor.skip();
@@ -89,17 +98,18 @@ impl Args {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.start == self.end
     }
 
     /// How many bytes the JSON and all attachments have.
     pub fn byte_len(&self) -> usize {
-        self.list.len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
+        self.json().len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
     }
 
     /// The arguments as JSON, with commas between them and no brackets around; placeholders stand for attachments.
+    #[inline]
     pub fn json(&self) -> &str {
-        &self.list
+        self.frame.get(self.start..self.end).unwrap_or_default()
     }
 
     /// All attachments in the order of the wire, also those for which there is no placeholder.
@@ -128,7 +138,7 @@ impl Args {
     /// # Errors
     /// An argument is more than 128 containers deep, or has a string with half a surrogate pair.
     pub fn values(&self) -> Result<Vec<Value<'_>>, ArgsError> {
-        let mut cursor = Cursor::new(&self.list);
+        let mut cursor = Cursor::new(self.json());
         let mut values = Vec::new();
         while cursor.peek().is_some() {
             values.push(Value::read(&mut cursor, &self.attachments).map_err(|error| error.at(values.len()))?);
@@ -141,7 +151,7 @@ impl Args {
 /// Two are equal if they have the same JSON text and the same attachments.
 impl PartialEq for Args {
     fn eq(&self, other: &Self) -> bool {
-        self.list == other.list && self.attachments() == other.attachments()
+        self.json() == other.json() && self.attachments() == other.attachments()
     }
 }
 
@@ -212,5 +222,134 @@ pub trait FromArgs: Sized {
 impl<T: DeserializeOwned> FromArgs for T {
     fn from_args(args: &Args) -> Result<Self, ArgsError> {
         args.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Serialize};
+    use serde_bytes::ByteBuf;
+
+    use super::*;
+    use crate::Value;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct File {
+        name: String,
+        content: Bytes,
+        #[serde(flatten)]
+        rest: BTreeMap<String, Either>,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(i32),
+        Bytes(ByteBuf),
+        Many(Vec<Either>),
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Pair(u8, u8);
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Nothing;
+
+    fn json<T: Serialize>(value: T) -> String {
+        Args::encode(&value).unwrap().json().to_owned()
+    }
+
+    #[test]
+    fn a_tuple_is_the_list_and_all_else_one_argument() {
+        assert_eq!(json(()), "");
+        assert_eq!(json((1, "a", ())), r#"1,"a",null"#);
+        assert_eq!(json([1, 2]), "1,2");
+        assert_eq!(json([0; 0]), "");
+        assert_eq!(json(vec![1, 2]), "[1,2]");
+        assert_eq!(json(((1, 2),)), "[1,2]");
+        assert_eq!(json(Pair(1, 2)), "[1,2]");
+        assert_eq!(json(Some((1, 2))), "[1,2]");
+        assert_eq!(json(None::<u8>), "null");
+        assert_eq!(json(Nothing), "null");
+        assert_eq!(json("a"), r#""a""#);
+        assert_eq!(json(BTreeMap::from([(1, f64::NAN)])), r#"{"1":null}"#);
+        assert_eq!(json(u128::MAX), u128::MAX.to_string());
+        assert!(Args::encode(&BTreeMap::from([([1], 1)])).is_err());
+
+        let args = Args::encode(&(1, 2)).unwrap();
+        assert_eq!(args.get(), Ok(()));
+        assert_eq!(args.get(), Ok((1, 2)));
+        assert_eq!(args.get(), Ok([1, 2]));
+        assert_eq!(args.get(), Ok(1));
+        assert_eq!(args.get(), Ok(Some(1)));
+        assert_eq!(args.get(), Ok((1, 2, None::<u8>)));
+        assert!(args.get::<Vec<u8>>().is_err());
+        assert!(args.get::<Pair>().is_err());
+        assert_eq!(Args::encode(&Pair(3, 4)).unwrap().get(), Ok(Pair(3, 4)));
+        assert_eq!(Args::encode(&Nothing).unwrap().get(), Ok(Nothing));
+    }
+
+    #[test]
+    fn missing_arguments_are_named() {
+        let none = Args::default();
+        assert_eq!(none.get::<u8>().unwrap_err().to_string(), "argument 0 is missing");
+        assert_eq!(none.get(), Ok(None::<u8>));
+        assert_eq!(none.get(), Ok((None::<u8>, None::<String>)));
+        assert!(none.get::<(Option<u8>, u8)>().unwrap_err().is_missing());
+        assert_eq!(none.get::<(Option<u8>, u8)>().unwrap_err().index(), Some(1));
+        assert_eq!(none.get::<(Nothing,)>().unwrap_err().index(), Some(0));
+    }
+
+    #[test]
+    fn bytes_are_found_under_flatten_and_untagged_enums() {
+        let bytes = |byte: u8| ByteBuf::from(vec![byte; 2]);
+        let rest = BTreeMap::from([
+            ("a".to_owned(), Either::Number(-1)),
+            ("b".to_owned(), Either::Many(vec![Either::Bytes(bytes(3)), Either::Number(7), Either::Bytes(bytes(4))])),
+        ]);
+        let file = File { name: "n".into(), content: Bytes::from_static(&[2, 2]), rest };
+        let args = Args::encode(&(bytes(1), &file, Some(bytes(5)))).unwrap();
+        let firsts: Vec<u8> = args.attachments().iter().map(|bytes| bytes[0]).collect();
+        assert_eq!(firsts, [1, 2, 3, 4, 5]);
+        assert_eq!(args.get(), Ok((bytes(1), file, Some(bytes(5)))));
+    }
+
+    #[test]
+    fn every_way_to_bytes() {
+        let args = Args::encode(&(Bytes::from_static(b"ab"),)).unwrap();
+        assert_eq!(args.get(), Ok(Bytes::from_static(b"ab")));
+        assert_eq!(args.get(), Ok(ByteBuf::from(b"ab")));
+        assert_eq!(args.parse::<&[u8]>(), Ok(&b"ab"[..]));
+        assert_eq!(args.get(), Ok(Value::from(Bytes::from_static(b"ab"))));
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Typed(#[serde(with = "serde_bytes")] Vec<u8>);
+        assert_eq!(args.get(), Ok(Typed(b"ab".to_vec())));
+        // Without serde_bytes a vector is an array of numbers, to serde.
+        assert!(args.get::<Vec<u8>>().is_err());
+        assert_eq!(json(vec![1u8]), "[1]");
+    }
+
+    #[test]
+    fn arguments_within_other_values_are_an_array() {
+        let inner = Args::encode(&(1, Bytes::from_static(b"x"))).unwrap();
+        let outer = Args::encode(&(Bytes::from_static(b"y"), &inner)).unwrap();
+        assert_eq!(outer.json(), r#"{"_placeholder":true,"num":0},[1,{"_placeholder":true,"num":1}]"#);
+        assert_eq!(outer.get::<(Bytes, Args)>().unwrap().1, inner);
+        assert_eq!(Args::encode(&outer).unwrap(), outer);
+        assert_eq!(Args::encode(&Args::default()).unwrap(), Args::default());
+    }
+
+    #[test]
+    fn an_object_that_looks_like_a_placeholder() {
+        let look = Value::Object(vec![("_placeholder".into(), true.into()), ("num".into(), 0.into())]);
+        // Alone it is data. Beside bytes, receivers would take it for them.
+        assert_eq!(Args::encode(&look).unwrap().get(), Ok(look.clone()));
+        let bytes = Value::from(Bytes::from_static(b"x"));
+        assert!(matches!(Args::encode(&(&look, &bytes)), Err(EncodeError::Placeholder)));
+        let around =
+            Value::Object(vec![("_placeholder".into(), true.into()), ("num".into(), 0.into()), ("x".into(), bytes)]);
+        assert!(matches!(Args::encode(&around), Err(EncodeError::Placeholder)));
     }
 }

@@ -130,7 +130,7 @@ impl Decoder {
     #[inline]
     pub fn decode(&mut self, data: Data, now: Instant) -> Result<Option<Packet>, DecodeError> {
         let decoded = match (&mut self.state, data) {
-            (State::Ready, Data::Text(text)) => self.text(&text, now),
+            (State::Ready, Data::Text(text)) => self.text(text, now),
             (State::Pending(_), Data::Binary(bytes)) => self.attachment(bytes),
             (State::Ready, Data::Binary(_)) => Err(DecodeError::UnexpectedBinary),
             (State::Pending(_), Data::Text(_)) => Err(DecodeError::UnexpectedText),
@@ -175,7 +175,7 @@ impl Decoder {
     }
 
     #[inline]
-    fn text(&mut self, text: &Text, now: Instant) -> Result<Option<Packet>, DecodeError> {
+    fn text(&mut self, text: Text, now: Instant) -> Result<Option<Packet>, DecodeError> {
         let (packet, count) = packet::decode(text, self.limits.max_attachments)?;
         if count == 0 {
             return Ok(Some(packet));
@@ -215,5 +215,89 @@ impl Decoder {
             _ => {}
         }
         Ok(Some(packet))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test has to get a point in time")]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = r#"52-1["f",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]"#;
+
+    fn decoder(limits: Limits) -> (Decoder, Instant) {
+        let (mut decoder, now) = (Decoder::new(limits), Instant::now());
+        assert_eq!(decoder.decode(Data::from(HEADER), now), Ok(None));
+        (decoder, now)
+    }
+
+    #[test]
+    fn attachments_find_their_places() {
+        let (mut decoder, now) = decoder(Limits::default());
+        assert!(decoder.is_pending());
+        assert_eq!(decoder.decode(Data::from(vec![1]), now), Ok(None));
+        let packet = decoder.decode(Data::from(vec![2]), now).unwrap().unwrap();
+        let Body::Event { id: Some(1), event } = packet.body else { panic!() };
+        assert_eq!(event.args.get::<(Bytes, Bytes)>(), Ok((Bytes::from_static(&[2]), Bytes::from_static(&[1]))));
+        assert!(!decoder.is_pending());
+        assert_eq!(decoder.poll_timeout(), None);
+    }
+
+    #[test]
+    fn placeholders_of_a_text_event_are_data() {
+        let mut decoder = Decoder::new(Limits::default());
+        let text = r#"2["f",{"_placeholder":true,"num":9}]"#;
+        let packet = decoder.decode(Data::from(text), Instant::now()).unwrap().unwrap();
+        let Body::Event { event, .. } = packet.body else { panic!() };
+        assert_eq!(event.args.json(), r#"{"_placeholder":true,"num":9}"#);
+        assert_eq!(event.args.values().unwrap()[0].get("num").and_then(crate::Value::as_i64), Some(9));
+    }
+
+    #[test]
+    fn the_number_of_attachments_is_bounded() {
+        let mut decoder = Decoder::new(Limits::default().max_attachments(1));
+        let error = DecodeError::TooManyAttachments { count: 2, max: 1 };
+        assert_eq!(decoder.decode(Data::from(HEADER), Instant::now()), Err(error));
+    }
+
+    #[test]
+    fn the_bytes_of_one_attachment_are_bounded() {
+        let (mut decoder, now) = decoder(Limits::default().max_attachment_bytes(3));
+        assert_eq!(decoder.decode(Data::from(vec![0; 3]), now), Ok(None));
+        let error = DecodeError::AttachmentTooLarge { len: 4, max: 3 };
+        assert_eq!(decoder.decode(Data::from(vec![0; 4]), now), Err(error));
+    }
+
+    #[test]
+    fn the_bytes_of_all_attachments_are_bounded() {
+        let (mut decoder, now) = decoder(Limits::default().max_total_bytes(5));
+        assert_eq!(decoder.decode(Data::from(vec![0; 3]), now), Ok(None));
+        assert_eq!(decoder.decode(Data::from(vec![0; 3]), now), Err(DecodeError::AttachmentsTooLarge { max: 5 }));
+    }
+
+    #[test]
+    fn the_time_for_all_attachments_is_bounded() {
+        let timeout = Duration::from_secs(5);
+        let (mut decoder, start) = decoder(Limits::default().reassembly_timeout(timeout));
+        assert_eq!(decoder.poll_timeout(), Some(start + timeout));
+        // An attachment does not move the deadline; an early call and a clock that goes backwards do nothing.
+        assert_eq!(decoder.decode(Data::from(vec![0]), start + Duration::from_secs(4)), Ok(None));
+        assert_eq!(decoder.handle_timeout(start), Ok(()));
+        assert_eq!(decoder.handle_timeout(start + timeout), Err(DecodeError::TimedOut));
+        assert_eq!(decoder.poll_timeout(), None);
+        assert_eq!(decoder.handle_timeout(start + timeout), Ok(()));
+        assert_eq!(decoder.decode(Data::from(vec![0]), start + timeout), Err(DecodeError::TimedOut));
+        // A timeout beyond the end of time is none.
+        assert_eq!(self::decoder(Limits::default().reassembly_timeout(Duration::MAX)).0.poll_timeout(), None);
+    }
+
+    #[test]
+    fn an_error_lasts_until_the_reset() {
+        let (mut decoder, now) = decoder(Limits::default());
+        assert_eq!(decoder.decode(Data::from("2[\"a\"]"), now), Err(DecodeError::UnexpectedText));
+        assert_eq!(decoder.decode(Data::from("2[\"a\"]"), now), Err(DecodeError::UnexpectedText));
+        assert_eq!(decoder.decode(Data::from(vec![1]), now), Err(DecodeError::UnexpectedText));
+        decoder.reset();
+        assert!(decoder.decode(Data::from("2[\"a\"]"), now).unwrap().is_some());
     }
 }

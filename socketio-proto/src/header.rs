@@ -35,7 +35,7 @@ pub(crate) struct Header<'a> {
 }
 
 /// Reads the header of a whole packet.
-#[inline]
+#[inline(always)]
 pub(crate) fn parse(packet: &str) -> Result<Header<'_>, DecodeError> {
     match header(packet) {
         Ok((_, header)) => Ok(header),

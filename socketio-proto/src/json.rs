@@ -4,7 +4,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::{ArgsError, DecodeError, EncodeError, Text, walk};
+use crate::{ArgsError, DecodeError, EncodeError, Text, de, walk};
 
 /// Checks the syntax in one pass that keeps nothing.
 #[inline]
@@ -36,7 +36,9 @@ impl Json {
     /// # Errors
     /// [`DecodeError::Json`].
     pub fn check(text: Text) -> Result<Self, DecodeError> {
-        check(&text).map(|()| Self::trusted(text))
+        check(&text)?;
+        let value = text.trim_start_matches([' ', '\n', '\r', '\t']);
+        Ok(Self::trusted(text.slice_ref(value)))
     }
 
     /// Writes a value as JSON. Bytes become an array of numbers: these packets carry no attachments.
@@ -67,9 +69,9 @@ impl Json {
         Self(text.into())
     }
 
-    /// Takes a part of a checked text.
+    /// Takes a checked text that begins with the value.
     pub(crate) fn trusted(text: Text) -> Self {
-        let trimmed = walk::trim(&text);
+        let trimmed = walk::trim_end(&text);
         match trimmed.len() == text.len() {
             true => Self(text),
             false => Self(text.slice_ref(trimmed)),
@@ -91,7 +93,7 @@ impl Json {
     /// # Errors
     /// It is of another shape, or more than 128 containers deep.
     pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ArgsError> {
-        serde_json::from_str(&self.0).map_err(|error| ArgsError::new(error.to_string()))
+        de::read(&self.0)
     }
 }
 

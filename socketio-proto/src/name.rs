@@ -43,7 +43,7 @@ impl EventName {
     }
 
     /// Reads the name, the next value of `cursor`, which walks over a part of `frame`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(frame: &Text, cursor: &mut Cursor<'_>) -> Result<Self, DecodeError> {
         match cursor.peek() {
             Some(b'"') => {

@@ -1,7 +1,6 @@
 //! One packet, and how it is read.
 
 use crate::header::{self, Header, Kind};
-use crate::placeholder::Attachments;
 use crate::walk::{self, Cursor};
 use crate::{Args, DecodeError, EventName, Json, Text, json};
 
@@ -67,9 +66,11 @@ pub struct Event {
 }
 
 /// Reads a text frame; also answers how many attachments are to follow.
-#[inline]
-pub(crate) fn decode(frame: &Text, max_attachments: usize) -> Result<(Packet, usize), DecodeError> {
-    let Header { kind, attachments, namespace, id, payload } = header::parse(frame)?;
+// Inlined with all it calls, so that the packet is made where it stays: moving it from step to step takes longer than
+// reading it.
+#[inline(always)]
+pub(crate) fn decode(frame: Text, max_attachments: usize) -> Result<(Packet, usize), DecodeError> {
+    let Header { kind, attachments, namespace, id, payload } = header::parse(&frame)?;
     if attachments > max_attachments {
         return Err(DecodeError::TooManyAttachments { count: attachments, max: max_attachments });
     }
@@ -78,14 +79,24 @@ pub(crate) fn decode(frame: &Text, max_attachments: usize) -> Result<(Packet, us
         Some(name) => frame.slice_ref(name),
     };
     let body = match kind {
-        Kind::Event => Body::Event { id, event: event(frame, payload)? },
-        Kind::Ack => Body::Ack { id: id.ok_or(DecodeError::MissingId)?, args: ack(frame, payload)? },
+        Kind::Event => {
+            let mut cursor = list(&frame, payload)?;
+            let name = EventName::read(&frame, &mut cursor)?;
+            cursor.eat(b',');
+            let rest = rest(&frame, cursor);
+            Body::Event { id, event: Event { name, args: Args::within(frame, rest) } }
+        }
+        Kind::Ack => {
+            let id = id.ok_or(DecodeError::MissingId)?;
+            let rest = rest(&frame, list(&frame, payload)?);
+            Body::Ack { id, args: Args::within(frame, rest) }
+        }
         _ if id.is_some() => return Err(DecodeError::UnexpectedId),
         Kind::Connect if payload.is_empty() => Body::Connect(None),
-        Kind::Connect => Body::Connect(Some(checked(frame, payload, b"{", DecodeError::NotAnObject)?)),
+        Kind::Connect => Body::Connect(Some(checked(&frame, payload, b"{", DecodeError::NotAnObject)?)),
         Kind::Disconnect if payload.is_empty() => Body::Disconnect,
         Kind::Disconnect => return Err(DecodeError::UnexpectedPayload),
-        Kind::ConnectError => Body::ConnectError(checked(frame, payload, b"{\"", DecodeError::NotAnErrorPayload)?),
+        Kind::ConnectError => Body::ConnectError(checked(&frame, payload, b"{\"", DecodeError::NotAnErrorPayload)?),
     };
     Ok((Packet { namespace, body }, attachments))
 }
@@ -96,35 +107,27 @@ fn checked(frame: &Text, payload: &str, first: &[u8], otherwise: DecodeError) ->
     Ok(Json::trusted(frame.slice_ref(payload)))
 }
 
-fn event(frame: &Text, payload: &str) -> Result<Event, DecodeError> {
-    let mut cursor = list(payload)?;
-    let name = EventName::read(frame, &mut cursor)?;
-    cursor.eat(b',');
-    Ok(Event { name, args: Args::new(rest(frame, cursor), Attachments::default()) })
-}
-
-fn ack(frame: &Text, payload: &str) -> Result<Args, DecodeError> {
-    Ok(Args::new(rest(frame, list(payload)?), Attachments::default()))
-}
-
-/// Checks an array and steps into it.
-fn list(payload: &str) -> Result<Cursor<'_>, DecodeError> {
+/// Checks the array with which the frame ends, and steps into it.
+#[inline(always)]
+fn list<'a>(frame: &'a str, payload: &str) -> Result<Cursor<'a>, DecodeError> {
     begins_with(payload, b"[", DecodeError::NotAnArray)?;
     json::check(payload)?;
-    let mut cursor = Cursor::new(payload);
-    cursor.eat(b'[');
+    let mut cursor = Cursor::new(frame);
+    cursor.jump(frame.len() - payload.len() + 1);
     Ok(cursor)
 }
 
-/// What is left of an array, without its bracket.
-fn rest(frame: &Text, cursor: Cursor<'_>) -> Text {
-    let rest = walk::trim(cursor.rest());
-    match walk::trim(rest.strip_suffix(']').unwrap_or(rest)) {
-        "" => Text::new(),
-        list => frame.slice_ref(list),
-    }
+/// From where to where the elements of an array go which are still ahead.
+#[inline(always)]
+fn rest(frame: &str, mut cursor: Cursor<'_>) -> (usize, usize) {
+    cursor.peek();
+    let start = cursor.offset();
+    let list = walk::trim_end(frame);
+    let end = walk::trim_end(list.strip_suffix(']').unwrap_or(list)).len();
+    (start, end.max(start))
 }
 
+#[inline(always)]
 fn begins_with(payload: &str, first: &[u8], otherwise: DecodeError) -> Result<(), DecodeError> {
     match payload.as_bytes().first() {
         None => Err(DecodeError::MissingPayload),

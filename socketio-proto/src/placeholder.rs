@@ -62,20 +62,20 @@ pub(crate) fn scan(list: &str, count: usize) -> Result<Vec<Place>, DecodeError> 
                 objects.push(Object { start: at, marked: false, number: None, before: places.len() });
                 open.push(true);
                 key = true;
-                cursor.jump(at + 1);
+                cursor.step();
             }
             b'[' => {
                 open.push(false);
-                cursor.jump(at + 1);
+                cursor.step();
             }
             b']' => {
                 open.pop();
-                cursor.jump(at + 1);
+                cursor.step();
             }
             b'}' => {
                 key = false;
                 open.pop();
-                cursor.jump(at + 1);
+                cursor.step();
                 if let Some(Object { start, marked: true, number, before }) = objects.pop() {
                     places.truncate(before);
                     let place = Place { start, end: at + 1, number: number.unwrap_or_default() };
@@ -84,7 +84,7 @@ pub(crate) fn scan(list: &str, count: usize) -> Result<Vec<Place>, DecodeError> 
             }
             b',' => {
                 key = open.last() == Some(&true);
-                cursor.jump(at + 1);
+                cursor.step();
             }
             _ => _ = cursor.scalar(),
         }
@@ -115,6 +115,10 @@ struct Attached {
 }
 
 impl Attachments {
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
+
     pub(crate) fn new(buffers: Vec<Bytes>, places: Vec<Place>) -> Self {
         match buffers.is_empty() {
             true => Self(None),

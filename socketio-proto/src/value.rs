@@ -7,9 +7,9 @@ use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use crate::de::{number, too_deep};
+use crate::de::number;
 use crate::placeholder::Attachments;
-use crate::walk::{Cursor, MAX_DEPTH};
+use crate::walk::{self, Cursor, MAX_DEPTH, Unreadable};
 use crate::{ArgsError, handoff};
 
 /// A value of any shape: what [`Args::values`](crate::Args::values) yields, and what can be sent when a shape is only known
@@ -226,49 +226,71 @@ impl<'a> Value<'a> {
 
     /// Reads the next value of checked JSON.
     pub(crate) fn read(cursor: &mut Cursor<'a>, attachments: &Attachments) -> Result<Self, ArgsError> {
-        read(cursor, attachments, MAX_DEPTH)
+        let mut value = Value::Null;
+        read(cursor, attachments, MAX_DEPTH, &mut value)?;
+        Ok(value)
     }
 }
 
-fn read<'a>(cursor: &mut Cursor<'a>, attachments: &Attachments, depth: u8) -> Result<Value<'a>, ArgsError> {
-    let inner = |depth: u8| depth.checked_sub(1).filter(|depth| *depth > 0).ok_or_else(too_deep);
-    Ok(match cursor.peek() {
-        Some(b'"') => Value::String(cursor.string().read()?),
+/// Reads the next value into its place; moving values about would take longer than reading them.
+fn read<'a>(
+    cursor: &mut Cursor<'a>,
+    attachments: &Attachments,
+    depth: u8,
+    place: &mut Value<'a>,
+) -> Result<(), Unreadable> {
+    match cursor.peek() {
+        Some(b'"') => {
+            let string = cursor.string();
+            *place = match string.plain() {
+                Some(text) => Value::String(Cow::Borrowed(text)),
+                None => Value::String(Cow::Owned(string.unescape()?)),
+            };
+        }
         Some(b'{') => {
             if let Some((bytes, end)) = attachments.at(cursor.offset()) {
-                let bytes = bytes.clone();
+                *place = Value::Binary(bytes.clone());
                 cursor.jump(end);
-                return Ok(Value::Binary(bytes));
+                return Ok(());
             }
-            let depth = inner(depth)?;
-            cursor.eat(b'{');
+            let depth = walk::deeper(depth)?;
+            cursor.step();
             let mut entries = Vec::new();
             while cursor.peek() == Some(b'"') {
-                let key = cursor.string().read()?;
+                let key = cursor.string();
+                let key = match key.plain() {
+                    Some(text) => Cow::Borrowed(text),
+                    None => Cow::Owned(key.unescape()?),
+                };
+                entries.push((key, Value::Null));
                 cursor.eat(b':');
-                entries.push((key, read(cursor, attachments, depth)?));
+                if let Some((_, place)) = entries.last_mut() {
+                    read(cursor, attachments, depth, place)?;
+                }
                 cursor.eat(b',');
             }
-            cursor.eat(b'}');
-            Value::Object(entries)
+            cursor.step();
+            *place = Value::Object(entries);
         }
         Some(b'[') => {
-            let depth = inner(depth)?;
-            cursor.eat(b'[');
+            let depth = walk::deeper(depth)?;
+            cursor.step();
             let mut elements = Vec::new();
-            while !cursor.eat(b']') && cursor.peek().is_some() {
-                elements.push(read(cursor, attachments, depth)?);
+            while !matches!(cursor.peek(), Some(b']') | None) {
+                elements.push(Value::Null);
+                if let Some(place) = elements.last_mut() {
+                    read(cursor, attachments, depth, place)?;
+                }
                 cursor.eat(b',');
             }
-            Value::Array(elements)
+            cursor.step();
+            *place = Value::Array(elements);
         }
-        _ => match cursor.scalar() {
-            "null" => Value::Null,
-            "true" => Value::Bool(true),
-            "false" => Value::Bool(false),
-            number => Value::Number(Number(Cow::Borrowed(number))),
-        },
-    })
+        Some(b'n') => _ = cursor.scalar(),
+        Some(b't' | b'f') => *place = Value::Bool(cursor.scalar() == "true"),
+        _ => *place = Value::Number(Number(Cow::Borrowed(cursor.scalar()))),
+    }
+    Ok(())
 }
 
 impl Serialize for Value<'_> {

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use crate::ArgsError;
+
 /// How many containers typed and dynamic access goes into each other: serde_json's own bound.
 pub(crate) const MAX_DEPTH: u8 = 128;
 
@@ -25,9 +27,32 @@ pub(crate) struct JsonStr<'a> {
     escaped: bool,
 }
 
-/// A string with half a surrogate pair, which JSON can spell and UTF-8 cannot.
+/// What is right as JSON and yet can't be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LoneSurrogate;
+pub(crate) enum Unreadable {
+    /// A string with half a surrogate pair, which JSON can spell and UTF-8 cannot.
+    LoneSurrogate,
+    /// More than [`MAX_DEPTH`] containers in each other.
+    TooDeep,
+}
+
+impl From<Unreadable> for ArgsError {
+    fn from(unreadable: Unreadable) -> Self {
+        ArgsError::new(match unreadable {
+            Unreadable::LoneSurrogate => "a string has half a surrogate pair",
+            Unreadable::TooDeep => "more than 127 containers in each other",
+        })
+    }
+}
+
+/// How deep it may still go within one more container.
+#[inline]
+pub(crate) fn deeper(depth: u8) -> Result<u8, Unreadable> {
+    match depth {
+        0 | 1 => Err(Unreadable::TooDeep),
+        _ => Ok(depth - 1),
+    }
+}
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
@@ -45,12 +70,6 @@ impl<'a> Cursor<'a> {
         self.at = offset;
     }
 
-    /// The text not yet walked over.
-    #[inline]
-    pub(crate) fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
     /// The next byte that is no white space; the cursor moves to it.
     #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
@@ -60,6 +79,12 @@ impl<'a> Cursor<'a> {
                 other => return other.copied(),
             }
         }
+    }
+
+    /// Steps over one byte, that of a bracket or a comma.
+    #[inline]
+    pub(crate) fn step(&mut self) {
+        self.at += 1;
     }
 
     /// Steps over the next byte, if it is this one.
@@ -74,31 +99,34 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn string(&mut self) -> JsonStr<'a> {
         let start = self.at;
-        let body = self.text.as_bytes().get(start + 1..).unwrap_or_default();
-        let mut rest = body.iter();
         let mut escaped = false;
-        while let Some(byte) = rest.next() {
-            match byte {
-                b'"' => break,
-                b'\\' => {
+        self.at += 1;
+        loop {
+            self.at += special(self.text.as_bytes().get(self.at..).unwrap_or_default());
+            match self.text.as_bytes().get(self.at) {
+                Some(b'\\') => {
                     escaped = true;
-                    rest.next();
+                    self.at += 2;
                 }
-                _ => {}
+                _ => break,
             }
         }
-        self.at = start + 1 + (body.len() - rest.len());
+        self.at = self.text.len().min(self.at + 1);
         JsonStr { quoted: self.text.get(start..self.at).unwrap_or_default(), escaped }
     }
 
     /// Steps over the number or literal that begins here.
     #[inline]
     pub(crate) fn scalar(&mut self) -> &'a str {
-        let rest = self.rest();
-        let end = rest.bytes().position(|byte| matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t'));
-        let scalar = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-        self.at += scalar.len();
-        scalar
+        let start = self.at;
+        // White space and all below it; a comma; `]` and `}`, which differ in one bit.
+        while let Some(byte) = self.text.as_bytes().get(self.at) {
+            if *byte <= b' ' || *byte == b',' || *byte & !0x20 == b']' {
+                break;
+            }
+            self.at += 1;
+        }
+        self.text.get(start..self.at).unwrap_or_default()
     }
 
     /// Steps over the next value, however deep it is.
@@ -129,6 +157,28 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// How many bytes there are before the first quote or backslash. Looks at eight at a time, as texts are short and their
+/// lengths differ: what a loop over bytes costs is its wrongly predicted end.
+#[inline]
+fn special(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let mut at = 0;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        // A zero byte is where the byte was looked for; of several the lowest is exact.
+        let quote = word ^ (ONES * b'"' as u64);
+        let slash = word ^ (ONES * b'\\' as u64);
+        let found = ((quote.wrapping_sub(ONES) & !quote) | (slash.wrapping_sub(ONES) & !slash)) & HIGH;
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len())
+}
+
 impl<'a> JsonStr<'a> {
     /// Its characters, if they need no unescaping.
     #[inline]
@@ -139,12 +189,12 @@ impl<'a> JsonStr<'a> {
         }
     }
 
-    pub(crate) fn unescape(self) -> Result<String, LoneSurrogate> {
-        serde_json::from_str(self.quoted).map_err(|_| LoneSurrogate)
+    pub(crate) fn unescape(self) -> Result<String, Unreadable> {
+        serde_json::from_str(self.quoted).map_err(|_| Unreadable::LoneSurrogate)
     }
 
     #[inline]
-    pub(crate) fn read(self) -> Result<Cow<'a, str>, LoneSurrogate> {
+    pub(crate) fn read(self) -> Result<Cow<'a, str>, Unreadable> {
         match self.plain() {
             Some(plain) => Ok(Cow::Borrowed(plain)),
             None => self.unescape().map(Cow::Owned),
@@ -157,9 +207,10 @@ impl<'a> JsonStr<'a> {
     }
 }
 
-/// Takes away white space as JSON has it.
-pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\n', '\r', '\t'])
+/// Takes away the white space at the end.
+#[inline]
+pub(crate) fn trim_end(text: &str) -> &str {
+    text.trim_end_matches([' ', '\n', '\r', '\t'])
 }
 
 #[cfg(test)]
@@ -190,7 +241,7 @@ mod tests {
         let text = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
         let mut cursor = Cursor::new(&text);
         cursor.skip();
-        assert_eq!(cursor.rest(), "");
+        assert_eq!(cursor.offset(), text.len());
     }
 
     #[test]
@@ -198,17 +249,23 @@ mod tests {
         let mut cursor = Cursor::new(r#""caf\u00e9 \ud83d\ude00\/""#);
         assert_eq!(cursor.string().read().unwrap(), "café 😀/");
         let mut cursor = Cursor::new(r#""\ud800""#);
-        assert_eq!(cursor.string().read(), Err(LoneSurrogate));
+        assert_eq!(cursor.string().read(), Err(Unreadable::LoneSurrogate));
     }
 
     proptest::proptest! {
+        #[test]
+        fn eight_at_a_time_is_one_by_one(bytes in proptest::collection::vec(proptest::sample::select(b"\"\\\x00!#[]\xa2\xdca".as_slice()), 0..40)) {
+            let slow = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(bytes.len());
+            proptest::prop_assert_eq!(special(&bytes), slow);
+        }
+
         #[test]
         fn no_text_makes_it_fail(text in "[\\[\\]{}\",:\\\\ a0é😀-]{0,40}") {
             let mut cursor = Cursor::new(&text);
             for _ in 0..100 {
                 cursor.skip();
                 cursor.eat(b',');
-                cursor.rest();
+                assert!(cursor.offset() <= text.len());
             }
             let mut cursor = Cursor::new(&text);
             cursor.string();

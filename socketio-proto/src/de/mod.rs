@@ -10,4 +10,15 @@ mod key;
 mod source;
 
 pub(crate) use arguments::ArgsDeserializer;
-pub(crate) use source::{number, too_deep};
+pub(crate) use source::number;
+
+use serde::Deserialize;
+
+use crate::ArgsError;
+use crate::placeholder::Attachments;
+
+/// Reads a checked value that has no attachments.
+pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, ArgsError> {
+    static NONE: Attachments = Attachments::none();
+    T::deserialize(&mut source::Source::new(json, &NONE))
+}

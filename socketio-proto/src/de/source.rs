@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::key::Key;
 use crate::placeholder::Attachments;
-use crate::walk::{Cursor, JsonStr, LoneSurrogate, MAX_DEPTH};
+use crate::walk::{self, Cursor, JsonStr, MAX_DEPTH};
 use crate::{ArgsError, handoff};
 
 /// Where the next value is read.
@@ -13,16 +13,6 @@ pub(crate) struct Source<'de> {
     cursor: Cursor<'de>,
     attachments: &'de Attachments,
     depth: u8,
-}
-
-impl From<LoneSurrogate> for ArgsError {
-    fn from(_: LoneSurrogate) -> Self {
-        ArgsError::new("a string has half a surrogate pair")
-    }
-}
-
-pub(crate) fn too_deep() -> ArgsError {
-    ArgsError::new("more than 128 containers in each other")
 }
 
 impl<'de> Source<'de> {
@@ -55,8 +45,8 @@ impl<'de> Source<'de> {
         close: u8,
         read: impl FnOnce(&mut Self) -> Result<T, ArgsError>,
     ) -> Result<T, ArgsError> {
-        self.depth = self.depth.checked_sub(1).filter(|depth| *depth > 0).ok_or_else(too_deep)?;
-        self.cursor.jump(self.cursor.offset() + 1);
+        self.depth = walk::deeper(self.depth)?;
+        self.cursor.step();
         let value = read(self)?;
         if !self.cursor.eat(close) {
             return Err(ArgsError::new(if close == b']' { "trailing elements" } else { "trailing entries" }));
