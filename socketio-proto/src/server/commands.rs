@@ -1,8 +1,8 @@
 //! What the server wants of a connection.
 
-use engineio_proto::{Instant, Pressure, Sid};
+use engineio_proto::{Data, Instant, Pressure, Sid};
 
-use super::connection::Connection;
+use super::connection::{Connection, Phase};
 use super::{DisconnectReason, EmitError, SocketKey};
 use crate::{Encoded, Json, encode};
 
@@ -13,29 +13,32 @@ impl Connection {
     /// `entropy` becomes the id: 15 random bytes.
     ///
     /// # Errors
-    /// [`EmitError::Disconnected`] if the socket is not pending (any more): the client left meanwhile.
+    /// The socket has not joined, and [`Event::Disconnected`](super::Event::Disconnected) follows if it has not gone before:
+    /// [`EmitError::Disconnected`] if it is not pending (any more) because the client left meanwhile, or the connection is closing;
+    /// [`EmitError::Full`] if the client has to read first: the connection is being closed.
     pub fn accept(&mut self, socket: SocketKey, entropy: [u8; 15]) -> Result<Sid, EmitError> {
         let member = self.pending(socket)?;
         let id = Sid::from_entropy(entropy);
         let packet = encode::connect(&member.namespace, Some(&Json::object([("sid", &*id)])));
-        self.send(&packet)?;
-        if let Some(member) = self.members.iter_mut().find(|member| member.key == socket) {
-            member.connected = true;
+        self.send_control(&packet)?;
+        if let Some(member) = self.member(socket) {
+            member.phase = Phase::Connected;
         }
         self.connect_deadline = None;
         Ok(id)
     }
 
     /// Refuses a pending socket with a CONNECT_ERROR. `error` is what the client's `connect_error` shows: an object with
-    /// `message` and perhaps `data`.
+    /// `message` and perhaps `data`. The client may try again.
     ///
     /// # Errors
-    /// [`EmitError::Disconnected`] if the socket is not pending (any more).
+    /// As for [`accept`](Self::accept). If the refusal was queued, no `Disconnected` follows.
     pub fn refuse(&mut self, socket: SocketKey, error: &Json) -> Result<(), EmitError> {
         let member = self.pending(socket)?;
         let packet = encode::connect_error(&member.namespace, error);
+        self.send_control(&packet)?;
         self.members.retain(|member| member.key != socket);
-        self.send(&packet).map(|_| ())
+        Ok(())
     }
 
     /// Queues a packet for a connected socket: an event, or the ack that the client asked for. It was encoded for the
@@ -53,7 +56,7 @@ impl Connection {
         self.connected(socket).is_ok() && self.engine.writable() && self.send(packet).is_ok()
     }
 
-    /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`] follows exactly once: with
+    /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`](super::Event::Acked) follows exactly once: with
     /// the client's arguments, with [`AckError::Timeout`] at `deadline`, or with [`AckError::Disconnected`].
     ///
     /// The driver picks the ids, because a broadcast carries one id to many connections.
@@ -79,45 +82,59 @@ impl Connection {
         Ok(pressure)
     }
 
-    /// Stops waiting for an ack. No [`Event::Acked`] follows; a later ack is ignored.
+    /// Stops waiting for an ack. No [`Event::Acked`](super::Event::Acked) follows; a later ack is ignored.
     pub fn forget_ack(&mut self, socket: SocketKey, id: u64) {
         self.acks.settle(socket, id);
     }
 
-    /// Disconnects one socket: DISCONNECT is queued, [`Event::Disconnected`] follows, the connection stays. A pending
-    /// socket is given up in the same way. Nothing happens for a socket that left.
+    /// Disconnects one socket: DISCONNECT is queued, [`Event::Disconnected`](super::Event::Disconnected) follows, the connection
+    /// stays (unless its outbox has no room for the packet). A pending socket is given up in the same way. Nothing happens for
+    /// a socket that left.
+    ///
+    /// What the client says to the namespace before it hears of this is ignored, until it joins again.
     pub fn disconnect(&mut self, socket: SocketKey) {
         if let Some(member) = self.member(socket) {
+            member.phase = Phase::Left;
             let packet = encode::disconnect(&member.namespace);
-            // Full or closing: the client learns it from the close that follows.
-            _ = self.send(&packet);
-            self.remove(socket, DisconnectReason::ServerNamespaceDisconnect);
+            self.removed(socket, DisconnectReason::ServerNamespaceDisconnect);
+            // Full: the connection is being closed. Closing: the client learns it from that.
+            _ = self.send_control(&packet);
         }
     }
 
     /// Disconnects every socket, then closes the connection once that has been delivered.
     pub fn disconnect_all(&mut self, now: Instant) {
-        for key in self.keys() {
-            self.disconnect(key);
+        self.clock(now);
+        for member in &self.members {
+            if member.phase == Phase::Connected {
+                let packet = encode::disconnect(&member.namespace);
+                // If it does not fit: the client learns it from the close.
+                _ = self.engine.send(Data::Text(packet.text().clone()));
+            }
         }
-        self.close_engine(now);
+        self.remove_all(DisconnectReason::ServerNamespaceDisconnect);
+        self.close_engine();
     }
 
     /// Closes the connection because the server stops: no DISCONNECT is sent, sockets leave with
     /// [`ServerShuttingDown`](DisconnectReason::ServerShuttingDown), and what was queued is delivered first.
     pub fn shut_down(&mut self, now: Instant) {
+        self.clock(now);
         self.remove_all(DisconnectReason::ServerShuttingDown);
-        self.close_engine(now);
+        self.close_engine();
     }
 
-    /// Closes the engine session once what is queued has left; sockets leave with `forced close` at its end.
+    /// Closes the engine session once what is queued has left; sockets leave with `forced close` at its end. Until then their
+    /// acks may expire, and nothing can be emitted.
     pub fn close(&mut self, now: Instant) {
-        self.close_engine(now);
+        self.clock(now);
+        self.close_engine();
     }
 
     /// Closes the engine session at once. What is queued is lost.
     pub fn discard(&mut self, now: Instant) {
+        let now = self.clock(now);
         self.engine.discard(now);
-        self.process(now);
+        self.process();
     }
 }

@@ -21,7 +21,10 @@ pub struct Config {
     /// How many namespaces one connection may be in, pending ones included; the next CONNECT is refused. Default 64. The
     /// reference has no bound.
     pub max_namespaces: usize,
-    /// How many acks of the client one connection may owe; the next emit that asks for one is refused. Default 16,384.
+    /// How many bytes the name of a namespace may have; a longer one is refused as invalid, nobody is asked. Default 1,024. The
+    /// reference has no bound.
+    pub max_namespace_bytes: usize,
+    /// How many acks the client of one connection may owe; the next emit that asks for one is refused. Default 16,384.
     /// The reference has no bound.
     pub max_pending_acks: usize,
     /// Bounds of binary packets under reassembly.
@@ -33,6 +36,7 @@ impl Default for Config {
         Self {
             connect_timeout: Duration::from_secs(45),
             max_namespaces: 64,
+            max_namespace_bytes: 1024,
             max_pending_acks: 16_384,
             decoder: Limits::default(),
         }
@@ -51,6 +55,13 @@ impl Config {
     #[must_use]
     pub fn max_namespaces(mut self, count: usize) -> Self {
         self.max_namespaces = count;
+        self
+    }
+
+    /// Sets [`max_namespace_bytes`](Self::max_namespace_bytes).
+    #[must_use]
+    pub fn max_namespace_bytes(mut self, bytes: usize) -> Self {
+        self.max_namespace_bytes = bytes;
         self
     }
 

@@ -15,8 +15,12 @@ use crate::Decoder;
 /// One client of a server: its engine session, its sockets in their namespaces, the acks it owes.
 ///
 /// Feed it what happens to the client's HTTP requests and WebSockets (`handle_*`) and the server's wishes (the bare verbs);
-/// after each of them drain [`poll_transmit`](Self::poll_transmit), then [`poll_event`](Self::poll_event), then look at
-/// [`poll_timeout`](Self::poll_timeout).
+/// after each of them, or several that belong together, drain [`poll_transmit`](Self::poll_transmit) and
+/// [`poll_event`](Self::poll_event) until neither has any more, then look at [`poll_timeout`](Self::poll_timeout).
+///
+/// Beside what its engine session holds, it holds a few dozen events until they are taken, at most
+/// [`Config::max_namespaces`] names, [`Config::max_pending_acks`] acks, and one packet that waits for its attachments, within
+/// [`Config::decoder`].
 ///
 /// ```
 /// use std::sync::Arc;
@@ -44,21 +48,47 @@ use crate::Decoder;
 pub struct Connection {
     pub(super) engine: Session,
     pub(super) config: Arc<Config>,
+    /// The latest time that an input brought.
+    pub(super) now: Instant,
     pub(super) decoder: Decoder,
+    /// The driver does not read: attachments can't be overdue.
+    pub(super) paused: bool,
+    /// Attachments are not overdue before: reading was paused.
+    pub(super) reassembly_grace: Option<Instant>,
+    /// In the order of their CONNECTs; at most [`Config::max_namespaces`], those that left included.
     pub(super) members: Vec<Member>,
     pub(super) acks: AckTable,
+    /// When the connection ends unless a socket has joined; none once one has.
     pub(super) connect_deadline: Option<Instant>,
     pub(super) events: VecDeque<Event>,
-    pub(super) next_key: u32,
+    pub(super) next_key: u64,
     pub(super) state: State,
 }
 
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) key: SocketKey,
+    /// In memory of its own: a part of what the client sent would keep all of that.
     pub(super) namespace: Text,
-    pub(super) connected: bool,
+    pub(super) phase: Phase,
 }
+
+/// ```text
+///  Pending --accept()--> Connected --DISCONNECT--> (gone)
+///     |---refuse()-> (gone)  |
+///     '----- disconnect() ---'--> Left --CONNECT--> (gone, and another is Pending)
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The driver has not answered the CONNECT.
+    Pending,
+    Connected,
+    /// The server disconnected it, and the client may not have heard of it: what it still says is ignored.
+    Left,
+}
+
+/// The queue of events is given back beyond this many places: the end of a socket can settle many acks at once.
+const KEPT: usize = 64;
 
 /// ```text
 ///  Open --violation, undecodable packet, close()--> Deaf --engine closed--> Closed
@@ -75,12 +105,15 @@ pub(super) enum State {
 impl Connection {
     /// Takes over a freshly opened engine session. The connect timer starts at `now`.
     pub fn new(engine: Session, config: Arc<Config>, now: Instant) -> Self {
-        let connect_deadline = Some(now + config.connect_timeout);
+        let connect_deadline = now.checked_add(config.connect_timeout);
         let decoder = Decoder::new(config.decoder);
         Self {
             engine,
             config,
+            now,
             decoder,
+            paused: false,
+            reassembly_grace: None,
             members: Vec::new(),
             acks: AckTable::default(),
             connect_deadline,
@@ -97,7 +130,8 @@ impl Connection {
 
     /// The namespace of a socket that is pending or connected.
     pub fn namespace(&self, socket: SocketKey) -> Option<&Text> {
-        self.member(socket).map(|member| &member.namespace)
+        let member = self.members.iter().find(|member| member.key == socket && member.phase != Phase::Left);
+        member.map(|member| &member.namespace)
     }
 
     /// Whether the connection is over.
@@ -115,105 +149,149 @@ impl Connection {
 impl Connection {
     /// An HTTP request that [`verify`](engineio_proto::http::verify) gave to this session.
     pub fn handle_request(&mut self, id: RequestId, parts: &Parts, now: Instant) {
+        let now = self.clock(now);
         self.engine.handle_request(id, parts, now);
-        self.process(now);
+        self.process();
     }
 
     /// The whole body of a request that was to be received.
     pub fn handle_body(&mut self, id: RequestId, body: Bytes, now: Instant) {
+        let now = self.clock(now);
         self.engine.handle_body(id, body, now);
-        self.process(now);
+        self.process();
     }
 
     /// The body of a request went over its limit; reading stopped.
     pub fn handle_body_too_large(&mut self, id: RequestId, now: Instant) {
+        let now = self.clock(now);
         self.engine.handle_body_too_large(id, now);
-        self.process(now);
+        self.process();
     }
 
     /// The client gave up a request before it was answered.
     pub fn handle_aborted(&mut self, id: RequestId, now: Instant) {
+        let now = self.clock(now);
         self.engine.handle_aborted(id, now);
-        self.process(now);
+        self.process();
     }
 
     /// A WebSocket was accepted for this session, from this request.
     pub fn handle_websocket(&mut self, id: WebSocketId, parts: &Parts, now: Instant) {
+        let now = self.clock(now);
         self.engine.handle_websocket(id, parts, now);
-        self.process(now);
+        self.process();
     }
 
     /// One message of a WebSocket.
     pub fn handle_message(&mut self, id: WebSocketId, data: Data, now: Instant) {
+        let now = self.clock(now);
         self.engine.handle_message(id, data, now);
-        self.process(now);
+        self.process();
     }
 
     /// The batch last taken for a WebSocket has left.
     pub fn handle_flushed(&mut self, id: WebSocketId, now: Instant) {
+        let now = self.clock(now);
         self.engine.handle_flushed(id, now);
-        self.process(now);
+        self.process();
     }
 
     /// A WebSocket is gone: closed, or broken (`error`).
     pub fn handle_websocket_closed(&mut self, id: WebSocketId, error: bool, now: Instant) {
+        let now = self.clock(now);
         self.engine.handle_websocket_closed(id, error, now);
-        self.process(now);
+        self.process();
     }
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come. Early, late and spurious calls are harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clock(now);
         self.engine.handle_timeout(now);
-        self.process(now);
+        self.process();
         while let Some((socket, id)) = self.acks.pop_expired(now) {
             self.events.push_back(Event::Acked { socket, id, result: Err(AckError::Timeout) });
         }
-        if let Err(error) = self.decoder.handle_timeout(now) {
-            self.undecodable(error, now);
+        if self.reassembly_deadline().is_some_and(|deadline| deadline <= now) {
+            if let Err(error) = self.decoder.handle_timeout(now) {
+                self.undecodable(error);
+            }
         }
         if self.connect_deadline.is_some_and(|deadline| deadline <= now) {
-            self.connect_deadline = None;
-            self.close_engine(now);
+            self.close_engine();
         }
     }
 
-    /// The driver stops reading from this client: see [`Session::pause_reading`].
+    /// The driver stops reading from this client. What the client owes the server's reading stands still: the pong, and the
+    /// attachments of a packet that has begun. See [`Session::pause_reading`].
     pub fn pause_reading(&mut self, now: Instant) {
+        let now = self.clock(now);
         self.engine.pause_reading(now);
-        self.process(now);
+        self.paused = true;
+        self.process();
     }
 
-    /// The driver reads again.
+    /// The driver reads again: pong and attachments get their whole time anew.
     pub fn resume_reading(&mut self, now: Instant) {
+        let now = self.clock(now);
         self.engine.resume_reading(now);
-        self.process(now);
+        if std::mem::take(&mut self.paused) {
+            self.reassembly_grace = now.checked_add(self.config.decoder.reassembly_timeout);
+        }
+        self.process();
+    }
+
+    /// Time does not go backwards.
+    pub(super) fn clock(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
     }
 }
 
-/// Outputs: drain [`poll_transmit`](Connection::poll_transmit), then [`poll_event`](Connection::poll_event), then look at
-/// [`poll_timeout`](Connection::poll_timeout).
+/// Outputs: drain [`poll_transmit`](Connection::poll_transmit) and [`poll_event`](Connection::poll_event) until neither has any
+/// more, then look at [`poll_timeout`](Connection::poll_timeout).
 impl Connection {
     /// The next thing to do for the client's requests and WebSockets.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.engine.poll_transmit()
+        let transmit = self.engine.poll_transmit();
+        if transmit.is_none() {
+            // The last of what was to leave may be what a close has waited for.
+            self.process();
+        }
+        transmit
     }
 
     /// The next thing that happened.
+    ///
+    /// A long body is read bit by bit as this is called, and answered at its end, so there may be something to transmit
+    /// afterwards.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        if self.events.is_empty() {
+            self.process();
+        }
+        let event = self.events.pop_front();
+        if self.events.is_empty() && self.events.capacity() > KEPT {
+            self.events.shrink_to(KEPT / 4);
+        }
+        event
     }
 
-    /// Whether [`poll_event`](Self::poll_event) has something to say.
+    /// Whether [`poll_event`](Self::poll_event) may have something to say.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty()
+        !self.events.is_empty() || self.engine.has_events()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before.
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before. None once the connection is over.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.state == State::Closed {
             return None;
         }
-        let own = [self.connect_deadline, self.acks.next_deadline(), self.decoder.poll_timeout()];
+        let own = [self.connect_deadline, self.acks.next_deadline(), self.reassembly_deadline()];
         own.into_iter().chain([self.engine.poll_timeout()]).flatten().min()
+    }
+
+    /// When the attachments of a pending packet are due.
+    fn reassembly_deadline(&self) -> Option<Instant> {
+        let due = self.decoder.poll_timeout().filter(|_| !self.paused)?;
+        Some(self.reassembly_grace.map_or(due, |grace| due.max(grace)))
     }
 }

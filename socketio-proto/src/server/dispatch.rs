@@ -1,90 +1,128 @@
 //! What the packets of a client and the end of its session do to a connection.
 
 use engineio_proto::server::SendError;
-use engineio_proto::{CloseReason, Data, Instant, Pressure, Text};
+use engineio_proto::{CloseReason, Data, Pressure, Text};
 
-use super::connection::{Connection, Member, State};
+use super::connection::{Connection, Member, Phase, State};
 use super::{AckError, DisconnectReason, EmitError, Event, SocketKey};
 use crate::{Body, DecodeError, Encoded, Json, Packet, encode};
 
+/// So many events are held at a time: what the client sent beyond waits as it came.
+const AHEAD: usize = 32;
+
 impl Connection {
-    pub(super) fn process(&mut self, now: Instant) {
-        while let Some(event) = self.engine.poll_event() {
+    /// Takes what happened below, as far as there is room for events: the rest may still be the bytes of a body, and small.
+    pub(super) fn process(&mut self) {
+        use engineio_proto::server::Event as Engine;
+        while self.events.len() < AHEAD || self.state != State::Open {
+            let Some(event) = self.engine.poll_event() else { return };
             match event {
-                engineio_proto::server::Event::Message(data) if self.state == State::Open => self.receive(data, now),
-                engineio_proto::server::Event::Message(_) => {}
-                engineio_proto::server::Event::Upgraded => self.events.push_back(Event::Upgraded),
-                engineio_proto::server::Event::Ready => self.events.push_back(Event::Ready),
-                engineio_proto::server::Event::Closed { reason } => self.closed(reason),
+                Engine::Message(data) if self.state == State::Open => self.receive(data),
+                Engine::Message(_) => {}
+                Engine::Upgraded => self.events.push_back(Event::Upgraded),
+                Engine::Ready => self.events.push_back(Event::Ready),
+                Engine::Closed { reason } => self.closed(reason),
             }
         }
     }
 
-    fn receive(&mut self, data: Data, now: Instant) {
-        match self.decoder.decode(data, now) {
-            Ok(Some(packet)) => self.dispatch(packet, now),
+    fn receive(&mut self, data: Data) {
+        match self.decoder.decode(data, self.now) {
+            Ok(Some(packet)) => self.dispatch(packet),
             Ok(None) => {}
-            Err(error) => self.undecodable(error, now),
+            Err(error) => self.undecodable(error),
         }
     }
 
-    fn dispatch(&mut self, packet: Packet, now: Instant) {
+    fn dispatch(&mut self, packet: Packet) {
         let Packet { namespace, body } = packet;
         let member = self.members.iter().find(|member| member.namespace == namespace);
-        match (body, member.map(|member| (member.key, member.connected))) {
-            (Body::Connect(auth), None) => self.connecting(namespace, auth),
-            (Body::Event { id, event }, Some((socket, true))) => {
+        match (body, member.map(|member| (member.key, member.phase))) {
+            (Body::Event { id, event }, Some((socket, Phase::Connected))) => {
                 self.events.push_back(Event::Received { socket, id, event });
             }
-            (Body::Ack { id, args }, Some((socket, true))) => {
+            (Body::Ack { id, args }, Some((socket, Phase::Connected))) => {
                 if self.acks.settle(socket, id) {
                     self.events.push_back(Event::Acked { socket, id, result: Ok(args) });
                 }
             }
-            (Body::Disconnect, Some((socket, true))) => {
-                self.remove(socket, DisconnectReason::ClientNamespaceDisconnect);
+            (Body::Disconnect, Some((socket, Phase::Connected))) => {
+                self.members.retain(|member| member.key != socket);
+                self.removed(socket, DisconnectReason::ClientNamespaceDisconnect);
             }
+            (Body::Connect(auth), None) => self.connecting(&namespace, auth),
+            (Body::Connect(auth), Some((socket, Phase::Left))) => {
+                self.members.retain(|member| member.key != socket);
+                self.connecting(&namespace, auth);
+            }
+            (Body::Event { .. } | Body::Ack { .. } | Body::Disconnect, Some((_, Phase::Left))) => {}
             // A packet before its namespace is joined, a second CONNECT, an error from a client.
             _ => {
-                self.close_engine(now);
+                self.close_engine();
                 // Still draining: the reference disconnects the sockets before the session has ended.
                 self.remove_all(DisconnectReason::ForcedServerClose);
             }
         }
     }
 
-    fn connecting(&mut self, namespace: Text, auth: Option<Json>) {
-        let socket = SocketKey(self.next_key);
-        if self.members.len() >= self.config.max_namespaces {
-            let error = Json::object([("message", "Too many namespaces")]);
-            // A full outbox has its own consequences.
-            _ = self.send(&encode::connect_error(&namespace, &error));
-            return;
+    fn connecting(&mut self, namespace: &str, auth: Option<Json>) {
+        if namespace.len() > self.config.max_namespace_bytes {
+            // What is so long can't exist.
+            return self.refuse_unasked(namespace, "Invalid namespace");
         }
-        self.next_key = self.next_key.wrapping_add(1);
-        self.members.push(Member { key: socket, namespace: namespace.clone(), connected: false });
+        if self.members.len() >= self.config.max_namespaces {
+            match self.members.iter().position(|member| member.phase == Phase::Left) {
+                Some(left) => drop(self.members.remove(left)),
+                None => return self.refuse_unasked(namespace, "Too many namespaces"),
+            }
+        }
+        let socket = SocketKey(self.next_key);
+        self.next_key += 1;
+        // Who keeps them keeps no more than them: they leave the buffer in which they came.
+        let namespace = owned(namespace);
+        let auth = auth.map(|auth| Json::trusted(auth.as_str().into()));
+        self.members.push(Member { key: socket, namespace: namespace.clone(), phase: Phase::Pending });
         self.events.push_back(Event::Connecting { socket, namespace, auth });
     }
 
-    pub(super) fn undecodable(&mut self, error: DecodeError, now: Instant) {
-        self.events.push_back(Event::Undecodable(error));
-        self.close_engine(now);
+    fn refuse_unasked(&mut self, namespace: &str, message: &str) {
+        let error = Json::object([("message", message)]);
+        // Full: the connection is being closed.
+        _ = self.send_control(&encode::connect_error(namespace, &error));
     }
 
-    pub(super) fn close_engine(&mut self, now: Instant) {
+    pub(super) fn undecodable(&mut self, error: DecodeError) {
+        self.events.push_back(Event::Undecodable(error));
+        self.close_engine();
+    }
+
+    pub(super) fn close_engine(&mut self) {
         if self.state == State::Open {
             self.state = State::Deaf;
+            // Nobody waits for them any more.
+            self.connect_deadline = None;
+            self.decoder.reset();
         }
-        self.engine.close(now);
-        self.process(now);
+        self.engine.close(self.now);
+        self.process();
     }
 
-    pub(super) fn closed(&mut self, reason: CloseReason) {
+    fn closed(&mut self, reason: CloseReason) {
         self.remove_all(reason.into());
         self.decoder.reset();
         self.connect_deadline = None;
         self.state = State::Closed;
         self.events.push_back(Event::Closed { reason });
+    }
+
+    /// Queues a packet that tells the client where it is: CONNECT, CONNECT_ERROR, DISCONNECT. One that does not fit can't be
+    /// left out, or the two sides would think differently of the namespace: it closes the connection.
+    pub(super) fn send_control(&mut self, packet: &Encoded) -> Result<(), EmitError> {
+        let sent = self.send(packet);
+        if sent == Err(EmitError::Full) {
+            self.close_engine();
+        }
+        sent.map(drop)
     }
 
     pub(super) fn send(&mut self, packet: &Encoded) -> Result<Pressure, EmitError> {
@@ -98,33 +136,38 @@ impl Connection {
         })
     }
 
-    pub(super) fn member(&self, socket: SocketKey) -> Option<&Member> {
-        self.members.iter().find(|member| member.key == socket)
+    /// A socket that is pending or connected.
+    pub(super) fn member(&mut self, socket: SocketKey) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.key == socket && member.phase != Phase::Left)
     }
 
-    pub(super) fn pending(&self, socket: SocketKey) -> Result<&Member, EmitError> {
-        self.member(socket).filter(|member| !member.connected).ok_or(EmitError::Disconnected)
+    pub(super) fn pending(&mut self, socket: SocketKey) -> Result<&mut Member, EmitError> {
+        self.member(socket).filter(|member| member.phase == Phase::Pending).ok_or(EmitError::Disconnected)
     }
 
-    pub(super) fn connected(&self, socket: SocketKey) -> Result<&Member, EmitError> {
-        self.member(socket).filter(|member| member.connected).ok_or(EmitError::Disconnected)
+    pub(super) fn connected(&mut self, socket: SocketKey) -> Result<(), EmitError> {
+        let connected = self.member(socket).is_some_and(|member| member.phase == Phase::Connected);
+        if connected { Ok(()) } else { Err(EmitError::Disconnected) }
     }
 
-    pub(super) fn keys(&self) -> Vec<SocketKey> {
-        self.members.iter().map(|member| member.key).collect()
-    }
-
+    /// Takes out all sockets that have not left.
     pub(super) fn remove_all(&mut self, reason: DisconnectReason) {
-        for key in self.keys() {
-            self.remove(key, reason);
+        for member in std::mem::take(&mut self.members) {
+            if member.phase != Phase::Left {
+                self.removed(member.key, reason);
+            }
         }
     }
 
-    pub(super) fn remove(&mut self, socket: SocketKey, reason: DisconnectReason) {
-        self.members.retain(|member| member.key != socket);
+    /// Tells of the end of a socket.
+    pub(super) fn removed(&mut self, socket: SocketKey, reason: DisconnectReason) {
         for id in self.acks.settle_all(socket) {
             self.events.push_back(Event::Acked { socket, id, result: Err(AckError::Disconnected) });
         }
         self.events.push_back(Event::Disconnected { socket, reason });
     }
+}
+
+fn owned(namespace: &str) -> Text {
+    if namespace == "/" { Text::from_static("/") } else { Text::from(namespace) }
 }

@@ -8,13 +8,20 @@ use crate::{Args, DecodeError, Json};
 
 /// Names one socket of one connection. Never used twice on the same connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SocketKey(pub u32);
+pub struct SocketKey(pub u64);
 
-/// What happened on a [`Connection`].
-#[derive(Clone, Debug)]
+/// What happened on a [`Connection`](super::Connection).
+///
+/// A socket's life is `Connecting`, then, if it is accepted, `Received` and `Acked`, and at last `Disconnected`, exactly once,
+/// unless it was refused. Every socket has got its `Disconnected` before `Closed`, and nothing follows `Closed`. Events are in the
+/// order in which things happened, so what a client said before it left is still told.
+///
+/// The arguments of `Received` and `Acked` share the buffer in which they came; namespace and auth of `Connecting` have memory of
+/// their own, since they are kept.
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The client asks to join a namespace. Answer with [`accept`](Connection::accept) or [`refuse`](Connection::refuse), now
+    /// The client asks to join a namespace. Answer with [`accept`](super::Connection::accept) or [`refuse`](super::Connection::refuse), now
     /// or later; until then the namespace is pending and a second CONNECT for it closes the connection.
     Connecting {
         /// The name of the socket to be.
@@ -37,7 +44,7 @@ pub enum Event {
     Acked {
         /// The socket that asked for it.
         socket: SocketKey,
-        /// The id given to [`emit_with_ack`](Connection::emit_with_ack).
+        /// The id given to [`emit_with_ack`](super::Connection::emit_with_ack).
         id: u64,
         /// The client's arguments.
         result: Result<Args, AckError>,
@@ -84,7 +91,7 @@ pub enum EmitError {
     /// The outbox holds as many bytes as it may.
     #[error("the outbox is full")]
     Full,
-    /// The client owes as many acks as it may: [`Config::max_pending_acks`].
+    /// The client owes as many acks as it may: [`Config::max_pending_acks`](super::Config::max_pending_acks).
     #[error("the client owes too many acks")]
     TooManyAcks,
     /// An ack with this id is still owed.

@@ -14,6 +14,8 @@ mod hub;
 mod reason;
 mod rooms;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use config::Config;
 pub use connection::Connection;

@@ -1,6 +1,7 @@
 //! Who is where inside one namespace.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use engineio_proto::{Sid, Text};
 
@@ -141,9 +142,9 @@ impl<T: Clone> Rooms<T> {
             rooms => {
                 let mut union = BTreeMap::new();
                 for group in rooms.iter().filter_map(|room| self.group(room)) {
-                    group.visit(|key, handle| _ = union.insert(key, handle.clone()));
+                    group.visit(|key, handle| _ = union.insert(key, handle));
                 }
-                union.iter().for_each(|(&key, handle)| serve(key, handle));
+                union.into_iter().for_each(|(key, handle)| serve(key, handle));
             }
         }
     }
@@ -185,7 +186,7 @@ enum Group<'a, T> {
     Own(u64, &'a T),
 }
 
-impl<T> Group<'_, T> {
+impl<'a, T> Group<'a, T> {
     fn contains(&self, key: u64) -> bool {
         match self {
             Group::Room(sockets, own) => sockets.contains_key(&key) || own.is_some_and(|(own, _)| own == key),
@@ -193,14 +194,15 @@ impl<T> Group<'_, T> {
         }
     }
 
-    fn visit(&self, mut serve: impl FnMut(u64, &T)) {
+    /// In order of insertion, as all visits.
+    fn visit(&self, mut serve: impl FnMut(u64, &'a T)) {
         match self {
-            Group::Room(sockets, own) => {
-                sockets.iter().for_each(|(&key, handle)| serve(key, handle));
-                if let Some((key, handle)) = own.filter(|(key, _)| !sockets.contains_key(key)) {
-                    serve(key, handle);
-                }
+            Group::Room(sockets, Some((own, handle))) => {
+                sockets.range(..own).for_each(|(&key, handle)| serve(key, handle));
+                serve(*own, handle);
+                sockets.range((Bound::Excluded(own), Bound::Unbounded)).for_each(|(&key, handle)| serve(key, handle));
             }
+            Group::Room(sockets, None) => sockets.iter().for_each(|(&key, handle)| serve(key, handle)),
             Group::Own(key, handle) => serve(*key, handle),
         }
     }

@@ -1,0 +1,175 @@
+//! What a client must not say, and what it gets for it.
+
+use super::*;
+
+/// A connection by WebSocket with a socket in `/` and `/slow` pending.
+fn pending() -> Script {
+    let mut script = websocket();
+    script.text("40");
+    script.accept(A);
+    script.flushed();
+    assert_eq!(script.text("40/slow,"), ["connecting 1 /slow"]);
+    script
+}
+
+const BOTH: [&str; 4] =
+    ["ws close", "disconnected 0 forced close", "disconnected 1 forced close", "closed forced close"];
+
+#[test]
+fn a_second_connect_closes() {
+    assert_eq!(joined().text("40"), BOTH);
+    assert_eq!(joined().text("40/admin,"), BOTH);
+}
+
+#[test]
+fn a_second_connect_of_a_pending_namespace_closes() {
+    let mut script = pending();
+    assert_eq!(script.text("40/slow,"), BOTH);
+    assert_eq!(script.connection.accept(B, [1; 15]), Err(EmitError::Disconnected));
+    nothing(script.out());
+}
+
+#[test]
+fn anything_for_a_pending_namespace_closes_without_an_answer() {
+    for packet in [r#"42/slow,["a"]"#, "43/slow,0[]", "41/slow,", r#"44/slow,{"message":"a"}"#] {
+        assert_eq!(pending().text(packet), BOTH, "{packet}");
+    }
+}
+
+#[test]
+fn anything_for_a_namespace_not_joined_closes() {
+    for packet in [r#"42/other,["a"]"#, "43/other,0[]", "41/other,", r#"44/other,{"message":"a"}"#] {
+        assert_eq!(joined().text(packet), BOTH, "{packet}");
+    }
+    for packet in [r#"42["a"]"#, "430[]", "41", r#"44{"message":"a"}"#] {
+        assert_eq!(websocket().text(packet), ["ws close", "closed forced close"], "{packet}");
+    }
+}
+
+#[test]
+fn anything_for_a_namespace_that_the_client_left_closes() {
+    let mut script = joined();
+    script.text("41/admin,");
+    assert_eq!(script.text(r#"42/admin,["a"]"#), ["ws close", "disconnected 0 forced close", "closed forced close"]);
+}
+
+/// The reference closes the connection, all its namespaces with it.
+#[test]
+fn what_crosses_a_disconnect_of_the_server_is_ignored() {
+    let mut script = joined();
+    script.ask(B, 0, None);
+    script.disconnect(B);
+    nothing(script.text(r#"42/admin,["a"]"#));
+    nothing(script.text("43/admin,0[]"));
+    nothing(script.text("41/admin,"));
+    nothing(script.text("41/admin,"));
+    assert_eq!(script.text(r#"42["a"]"#), ["received 0 a()"]);
+
+    assert_eq!(script.text("40/admin,"), ["connecting 2 /admin"]);
+    script.connection.accept(C, [2; 15]).unwrap();
+    assert_eq!(script.text("41/admin,"), [r#"disconnected 2 client namespace disconnect"#]);
+    assert_eq!(script.text("41/admin,")[0], "disconnected 0 forced server close");
+}
+
+#[test]
+fn a_connect_error_from_a_client_closes() {
+    assert_eq!(joined().text(r#"44{"message":"a"}"#), BOTH);
+}
+
+#[test]
+fn connect_and_an_event_in_one_payload_close_without_an_answer() {
+    let mut script = polling();
+    let out = script.post(r#"40|42["a"]"#);
+    assert_eq!(out, ["ok", "connecting 0 /", "disconnected 0 forced server close"]);
+    assert_eq!(script.connection.accept(A, [0; 15]), Err(EmitError::Disconnected));
+    assert_eq!(script.get(1), ["1 200 6|1", "closed forced close"]);
+}
+
+#[test]
+fn a_violation_by_polling_without_a_poll_is_a_forced_server_close() {
+    for violation in ["40", r#"42/other,["a"]"#, r#"44{"message":"a"}"#] {
+        let mut script = polled();
+        let gone = ["ok", "disconnected 0 forced server close", "disconnected 1 forced server close"];
+        assert_eq!(script.post(violation), gone, "{violation}");
+        assert_eq!(script.emit(A, &hello()), Err(EmitError::Disconnected));
+        assert_eq!(script.get(1), ["1 200 6|1", "closed forced close"]);
+    }
+}
+
+#[test]
+fn a_violation_by_polling_with_a_poll_that_waits_is_a_forced_close() {
+    let mut script = polled();
+    nothing(script.get(1));
+    let gone = ["ok", "1 200 1", "disconnected 0 forced close", "disconnected 1 forced close", "closed forced close"];
+    assert_eq!(script.post("40"), gone);
+}
+
+#[test]
+fn a_violation_while_a_websocket_is_busy_is_a_forced_server_close() {
+    let mut script = joined();
+    script.emit(A, &hello()).unwrap();
+    assert_eq!(script.out(), [r#"ws 42["hello"]"#]);
+    script.emit(A, &hello()).unwrap();
+    let gone = ["disconnected 0 forced server close", "disconnected 1 forced server close"];
+    assert_eq!(script.text("40"), gone);
+    assert_eq!(script.flushed(), [r#"ws 42["hello"]"#, "ws close", "closed forced close"]);
+}
+
+#[test]
+fn what_cannot_be_decoded_is_told_and_closes() {
+    for (packet, rule) in [
+        ("4abc", "'a' is no packet type; a packet begins with a digit from 0 to 6"),
+        ("4", "the packet is empty; it must begin with its type, a digit from 0 to 6"),
+        ("4 0", "' ' is no packet type; a packet begins with a digit from 0 to 6"),
+        ("42{}", "the payload of an event or an ack must be a JSON array, directly behind the header"),
+        ("42", "the payload is missing"),
+        (r#"42["disconnect"]"#, "the event name is reserved"),
+        ("45woooot", "a binary packet must name the number of its attachments, from 1, followed by `-`"),
+    ] {
+        let told = format!("undecodable: {rule}");
+        let out =
+            ["ws close", &told, "disconnected 0 forced close", "disconnected 1 forced close", "closed forced close"];
+        assert_eq!(joined().text(packet), out, "{packet}");
+        assert_eq!(websocket().text(packet), ["ws close", &told, "closed forced close"], "{packet}");
+    }
+}
+
+#[test]
+fn an_undecodable_packet_by_polling_is_a_forced_close_once_it_has_closed() {
+    let mut script = polled();
+    assert_eq!(
+        script.post(r#"42["before"]|4abc|42["behind"]"#),
+        ["ok", "received 0 before()", "undecodable: 'a' is no packet type; a packet begins with a digit from 0 to 6"]
+    );
+    nothing_more_is_heard(&mut script);
+    assert_eq!(
+        script.get(1),
+        ["1 200 6|1", "disconnected 0 forced close", "disconnected 1 forced close", "closed forced close"]
+    );
+}
+
+#[test]
+fn attachments_and_text_must_not_mix() {
+    let told = |text: &str| [text.into(), BOTH[1].to_owned(), BOTH[2].to_owned(), BOTH[3].to_owned()];
+    let mut script = joined();
+    let unannounced = told("undecodable: binary data arrived that no packet announced");
+    assert_eq!(script.binary(b"x")[1..], unannounced);
+
+    let mut script = joined();
+    nothing(script.text(r#"451-["a",{"_placeholder":true,"num":0}]"#));
+    let between = told("undecodable: text arrived while the attachments of a packet are awaited");
+    assert_eq!(script.text(r#"42["b"]"#)[1..], between);
+}
+
+#[test]
+fn nothing_is_heard_while_the_connection_closes() {
+    let mut script = polled();
+    nothing(script.close());
+    nothing_more_is_heard(&mut script);
+    let gone = ["1 200 6|1", "disconnected 0 forced close", "disconnected 1 forced close", "closed forced close"];
+    assert_eq!(script.get(1), gone);
+}
+
+fn nothing_more_is_heard(script: &mut Script) {
+    assert_eq!(script.post(r#"42["a"]|41|4abc|40/new,"#), ["ok"]);
+}
