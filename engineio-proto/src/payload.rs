@@ -9,7 +9,7 @@
 //! assert!(payload::decode("6\u{1e}bAQIDBA==".into()).eq(packets.map(Ok)));
 //! ```
 
-use crate::{DecodeError, Packet, Text};
+use crate::{DecodeError, Packet, Text, packet::fault};
 use bytes::Bytes;
 use std::borrow::Borrow;
 
@@ -54,11 +54,11 @@ impl Iterator for Packets {
         let length = memchr::memchr(SEPARATOR as u8, rest.as_bytes());
         self.rest = length.map(|length| begin + length + 1);
         let packet = rest.get(..length.unwrap_or(rest.len()))?;
-        let packet = Packet::decode_in(&self.body, packet);
-        if packet.is_err() {
+        let Some(decoded) = Packet::decode_in(&self.body, packet) else {
             self.rest = None;
-        }
-        Some(packet)
+            return Some(Err(fault(packet)));
+        };
+        Some(Ok(decoded))
     }
 }
 
