@@ -129,17 +129,22 @@ impl Decoder {
     /// The rule or the bound that was broken. The decoder is dead then.
     #[inline]
     pub fn decode(&mut self, data: Data, now: Instant) -> Result<Option<Packet>, DecodeError> {
-        let decoded = match (&mut self.state, data) {
-            (State::Ready, Data::Text(text)) => self.text(text, now),
-            (State::Pending(_), Data::Binary(bytes)) => self.attachment(bytes),
-            (State::Ready, Data::Binary(_)) => Err(DecodeError::UnexpectedBinary),
-            (State::Pending(_), Data::Text(_)) => Err(DecodeError::UnexpectedText),
-            (State::Failed(error), _) => Err(*error),
+        let error = match (&mut self.state, data) {
+            // Straight out of here: a packet is large, and a second look at it would be another move.
+            (State::Ready, Data::Text(text)) => match self.text(text, now) {
+                Err(error) => error,
+                decoded => return decoded,
+            },
+            (State::Pending(_), Data::Binary(bytes)) => match self.attachment(bytes) {
+                Err(error) => error,
+                decoded => return decoded,
+            },
+            (State::Ready, Data::Binary(_)) => DecodeError::UnexpectedBinary,
+            (State::Pending(_), Data::Text(_)) => DecodeError::UnexpectedText,
+            (State::Failed(error), _) => *error,
         };
-        if let Err(error) = decoded {
-            self.state = State::Failed(error);
-        }
-        decoded
+        self.state = State::Failed(error);
+        Err(error)
     }
 
     /// Whether attachments are awaited.
@@ -174,7 +179,7 @@ impl Decoder {
         self.state = State::Ready;
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, text: Text, now: Instant) -> Result<Option<Packet>, DecodeError> {
         let (packet, count) = packet::decode(text, self.limits.max_attachments)?;
         if count == 0 {

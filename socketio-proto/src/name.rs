@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use crate::walk::Cursor;
+use crate::walk::{self, Cursor, JsonStr};
 use crate::{DecodeError, Number, Text};
 
 /// Names that belong to the implementation; as the name of an event they are refused on both sides.
@@ -47,10 +47,9 @@ impl EventName {
     pub(crate) fn read(frame: &Text, cursor: &mut Cursor<'_>) -> Result<Self, DecodeError> {
         match cursor.peek() {
             Some(b'"') => {
-                let string = cursor.string();
-                let text = match string.plain() {
-                    Some(plain) => frame.slice_ref(plain),
-                    None => string.unescape().map_err(|_| DecodeError::EventName)?.into(),
+                let text = match cursor.string() {
+                    JsonStr::Plain(plain) => frame.slice_ref(plain),
+                    JsonStr::Escaped(quoted) => walk::unescape(quoted).map_err(|_| DecodeError::EventName)?.into(),
                 };
                 match is_reserved(&text) {
                     true => Err(DecodeError::ReservedName),

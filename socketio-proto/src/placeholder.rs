@@ -34,7 +34,7 @@ struct Object {
 /// The number of each must be one of `count` attachments.
 pub(crate) fn scan(list: &str, count: usize) -> Result<Vec<Place>, DecodeError> {
     let mut cursor = Cursor::new(list);
-    let mut places: Vec<(Place, bool)> = Vec::new();
+    let mut places: Vec<Place> = Vec::with_capacity(count.min(16));
     let mut objects: Vec<Object> = Vec::new();
     // For each open container: whether it is an object.
     let mut open: Vec<bool> = Vec::new();
@@ -59,6 +59,11 @@ pub(crate) fn scan(list: &str, count: usize) -> Result<Vec<Place>, DecodeError> 
                 }
             }
             b'{' => {
+                if let Some(place) = usual(list, at) {
+                    places.push(place);
+                    cursor.jump(place.end);
+                    continue;
+                }
                 objects.push(Object { start: at, marked: false, number: None, before: places.len() });
                 open.push(true);
                 key = true;
@@ -78,8 +83,7 @@ pub(crate) fn scan(list: &str, count: usize) -> Result<Vec<Place>, DecodeError> 
                 cursor.step();
                 if let Some(Object { start, marked: true, number, before }) = objects.pop() {
                     places.truncate(before);
-                    let place = Place { start, end: at + 1, number: number.unwrap_or_default() };
-                    places.push((place, number.is_some()));
+                    places.push(Place { start, end: at + 1, number: number.unwrap_or(count) });
                 }
             }
             b',' => {
@@ -89,8 +93,23 @@ pub(crate) fn scan(list: &str, count: usize) -> Result<Vec<Place>, DecodeError> 
             _ => _ = cursor.scalar(),
         }
     }
-    places.into_iter().map(|(place, valid)| if valid { Ok(place) } else { Err(DecodeError::Placeholder) }).collect()
+    match places.iter().all(|place| place.number < count) {
+        true => Ok(places),
+        false => Err(DecodeError::Placeholder),
+    }
 }
+
+/// The placeholder at `at`, if it is spelled as every encoder spells it. A short cut: what it passes over is found as well.
+fn usual(list: &str, at: usize) -> Option<Place> {
+    let rest = list.get(at..)?.strip_prefix(SPELLED)?;
+    let digits = rest.bytes().take(9).take_while(u8::is_ascii_digit).count();
+    let number = rest.get(..digits)?.parse().ok()?;
+    let closed = rest.as_bytes().get(digits) == Some(&b'}');
+    closed.then_some(Place { start: at, end: at + SPELLED.len() + digits + 1, number })
+}
+
+/// How a placeholder begins, up to its number.
+const SPELLED: &str = r#"{"_placeholder":true,"num":"#;
 
 /// Finds the placeholders that the encoder wrote, and only those: `count`, numbered in order, in its own spelling. None if
 /// an object of the application would be taken for one.
@@ -98,7 +117,7 @@ pub(crate) fn own(list: &str, count: usize) -> Option<Vec<Place>> {
     let places = scan(list, count).ok()?;
     let own = places.iter().enumerate().all(|(number, place)| {
         let text = list.get(place.start..place.end).unwrap_or_default();
-        let spelled = text.strip_prefix(r#"{"_placeholder":true,"num":"#).and_then(|rest| rest.strip_suffix('}'));
+        let spelled = text.strip_prefix(SPELLED).and_then(|rest| rest.strip_suffix('}'));
         place.number == number && spelled.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))
     });
     (own && places.len() == count).then_some(places)

@@ -9,7 +9,7 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::de::number;
 use crate::placeholder::Attachments;
-use crate::walk::{self, Cursor, MAX_DEPTH, Unreadable};
+use crate::walk::{self, Cursor, JsonStr, MAX_DEPTH, Unreadable};
 use crate::{ArgsError, handoff};
 
 /// A value of any shape: what [`Args::values`](crate::Args::values) yields, and what can be sent when a shape is only known
@@ -241,10 +241,9 @@ fn read<'a>(
 ) -> Result<(), Unreadable> {
     match cursor.peek() {
         Some(b'"') => {
-            let string = cursor.string();
-            *place = match string.plain() {
-                Some(text) => Value::String(Cow::Borrowed(text)),
-                None => Value::String(Cow::Owned(string.unescape()?)),
+            *place = match cursor.string() {
+                JsonStr::Plain(text) => Value::String(Cow::Borrowed(text)),
+                JsonStr::Escaped(quoted) => Value::String(Cow::Owned(walk::unescape(quoted)?)),
             };
         }
         Some(b'{') => {
@@ -255,12 +254,14 @@ fn read<'a>(
             }
             let depth = walk::deeper(depth)?;
             cursor.step();
-            let mut entries = Vec::new();
+            let mut entries = match cursor.peek() {
+                Some(b'"') => Vec::with_capacity(8),
+                _ => Vec::new(),
+            };
             while cursor.peek() == Some(b'"') {
-                let key = cursor.string();
-                let key = match key.plain() {
-                    Some(text) => Cow::Borrowed(text),
-                    None => Cow::Owned(key.unescape()?),
+                let key = match cursor.string() {
+                    JsonStr::Plain(text) => Cow::Borrowed(text),
+                    JsonStr::Escaped(quoted) => Cow::Owned(walk::unescape(quoted)?),
                 };
                 entries.push((key, Value::Null));
                 cursor.eat(b':');

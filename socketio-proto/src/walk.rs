@@ -21,10 +21,11 @@ pub(crate) struct Cursor<'a> {
 
 /// A string as it stands in the text.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct JsonStr<'a> {
-    /// With its quotes.
-    quoted: &'a str,
-    escaped: bool,
+pub(crate) enum JsonStr<'a> {
+    /// Without its quotes: it is what it says.
+    Plain(&'a str),
+    /// With its quotes: it has escapes.
+    Escaped(&'a str),
 }
 
 /// What is right as JSON and yet can't be had.
@@ -75,7 +76,8 @@ impl<'a> Cursor<'a> {
     pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.text.as_bytes().get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                // Between the values of checked JSON there is nothing else below.
+                Some(byte) if *byte <= b' ' => self.at += 1,
                 other => return other.copied(),
             }
         }
@@ -98,21 +100,26 @@ impl<'a> Cursor<'a> {
     /// Steps over the string that begins here.
     #[inline]
     pub(crate) fn string(&mut self) -> JsonStr<'a> {
-        let start = self.at;
-        let mut escaped = false;
-        self.at += 1;
-        loop {
-            self.at += special(self.text.as_bytes().get(self.at..).unwrap_or_default());
-            match self.text.as_bytes().get(self.at) {
-                Some(b'\\') => {
-                    escaped = true;
-                    self.at += 2;
-                }
-                _ => break,
+        let start = self.at + 1;
+        let end = start + special(self.text.as_bytes().get(start..).unwrap_or_default());
+        match self.text.as_bytes().get(end) {
+            Some(b'"') => {
+                self.at = end + 1;
+                JsonStr::Plain(self.text.get(start..end).unwrap_or_default())
             }
+            _ => self.escaped(end),
         }
-        self.at = self.text.len().min(self.at + 1);
-        JsonStr { quoted: self.text.get(start..self.at).unwrap_or_default(), escaped }
+    }
+
+    /// Goes on with a string at its first escape.
+    fn escaped(&mut self, mut end: usize) -> JsonStr<'a> {
+        while self.text.as_bytes().get(end) == Some(&b'\\') {
+            end += 2;
+            end += special(self.text.as_bytes().get(end..).unwrap_or_default());
+        }
+        let start = self.at;
+        self.at = self.text.len().min(end + 1);
+        JsonStr::Escaped(self.text.get(start..self.at).unwrap_or_default())
     }
 
     /// Steps over the number or literal that begins here.
@@ -163,41 +170,33 @@ impl<'a> Cursor<'a> {
 fn special(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
-    let mut at = 0;
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+    let mut rest = bytes;
+    while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
         // A zero byte is where the byte was looked for; of several the lowest is exact.
         let quote = word ^ (ONES * b'"' as u64);
         let slash = word ^ (ONES * b'\\' as u64);
         let found = ((quote.wrapping_sub(ONES) & !quote) | (slash.wrapping_sub(ONES) & !slash)) & HIGH;
         if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
+            return bytes.len() - rest.len() + (found.trailing_zeros() / 8) as usize;
         }
-        at += 8;
+        rest = tail;
     }
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len())
+    let found = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+    bytes.len() - rest.len() + found.unwrap_or(rest.len())
+}
+
+/// Reads a string with escapes, in its quotes.
+pub(crate) fn unescape(quoted: &str) -> Result<String, Unreadable> {
+    serde_json::from_str(quoted).map_err(|_| Unreadable::LoneSurrogate)
 }
 
 impl<'a> JsonStr<'a> {
-    /// Its characters, if they need no unescaping.
-    #[inline]
-    pub(crate) fn plain(self) -> Option<&'a str> {
-        match self.escaped {
-            true => None,
-            false => self.quoted.get(1..self.quoted.len().saturating_sub(1)),
-        }
-    }
-
-    pub(crate) fn unescape(self) -> Result<String, Unreadable> {
-        serde_json::from_str(self.quoted).map_err(|_| Unreadable::LoneSurrogate)
-    }
-
     #[inline]
     pub(crate) fn read(self) -> Result<Cow<'a, str>, Unreadable> {
-        match self.plain() {
-            Some(plain) => Ok(Cow::Borrowed(plain)),
-            None => self.unescape().map(Cow::Owned),
+        match self {
+            JsonStr::Plain(text) => Ok(Cow::Borrowed(text)),
+            JsonStr::Escaped(quoted) => unescape(quoted).map(Cow::Owned),
         }
     }
 

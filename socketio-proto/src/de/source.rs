@@ -57,9 +57,9 @@ impl<'de> Source<'de> {
 
     #[inline]
     fn string<V: Visitor<'de>>(string: JsonStr<'de>, visitor: V) -> Result<V::Value, ArgsError> {
-        match string.plain() {
-            Some(text) => visitor.visit_borrowed_str(text),
-            None => visitor.visit_string(string.unescape()?),
+        match string {
+            JsonStr::Plain(text) => visitor.visit_borrowed_str(text),
+            JsonStr::Escaped(quoted) => visitor.visit_string(walk::unescape(quoted)?),
         }
     }
 }
