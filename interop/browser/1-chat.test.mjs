@@ -88,7 +88,7 @@ describe('the chat page', needsBrowser, () => {
     assert.match(sockets[0], /^ws:\/\/127\.0\.0\.1:\d+\/socket\.io\/\?.*transport=websocket.*sid=/)
   })
 
-  test('a name that is typed before the connection is there is kept', { todo: 'the page erases it' }, async () => {
+  test('a name that is typed before the connection is there is kept', async () => {
     const page = await person(browser)
     pages.push(page)
     let release
@@ -155,6 +155,35 @@ describe('the chat page', needsBrowser, () => {
     await heard(ann, 'Ben', 'only the south hears this') // from the history
     await say(ann, 'here I am')
     await heard(ben, 'Ann', 'here I am')
+  })
+
+  test('a change of name is seen, and one that the server refuses is said', async () => {
+    const ann = await enter('Ann', { room: 'names' })
+    const ben = await enter('Ben', { room: 'names' })
+    await at(ann, 'me').click()
+    await at(ann, 'name-input').evaluate((input) => input.removeAttribute('maxlength'))
+    await at(ann, 'name-input').fill('A'.repeat(25))
+    await at(ann, 'name-submit').click()
+    await shown(ann, 'name-error', 'A name has 1 to 24 characters.')
+    await at(ann, 'name-input').fill('Anna')
+    await at(ann, 'name-submit').click()
+    await shown(ben, 'notice', 'Ann is now Anna')
+    await at(ben, 'person', '[data-name=Anna]').waitFor()
+    await say(ann, 'still me')
+    await heard(ben, 'Anna', 'still me')
+  })
+
+  test('who comes later reads what was said, without the images; one that is too big is not sent', async () => {
+    const ann = await enter('Ann', { room: 'late' })
+    await say(ann, 'first')
+    await at(ann, 'file-input').setInputFiles({ name: 'small.png', mimeType: 'image/png', buffer: png(20, 20) })
+    await at(ann, 'message', '[data-state=sent]').nth(1).waitFor()
+    await at(ann, 'file-input').setInputFiles({ name: 'big.png', mimeType: 'image/png', buffer: Buffer.alloc(900_001) })
+    await shown(ann, 'alert', 'big.png')
+    const ben = await enter('Ben', { room: 'late' })
+    await heard(ben, 'Ann', 'first')
+    await shown(ben, 'missing-image', 'small.png')
+    assert.equal(await at(ben, 'message').count(), 2)
   })
 
   for (const [how, query, transport] of [['binary frames', '', 'websocket'], ['base64 over polling', '?transports=polling', 'polling']]) {

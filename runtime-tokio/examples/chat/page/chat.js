@@ -162,9 +162,10 @@ function refused(error, newName) {
 }
 
 function ask() {
-  $("name").value = name || localStorage.getItem("chat.name") || "";
   $("name-error").hidden = true;
-  if (!$("welcome").open) $("welcome").showModal();
+  if ($("welcome").open) return; // somebody is typing there
+  $("name").value = name || localStorage.getItem("chat.name") || "";
+  $("welcome").showModal();
   $("name").select();
 }
 
