@@ -39,7 +39,7 @@ impl Heartbeat {
         self.beat = Beat::Resting { ping_at: after(now, interval) };
     }
 
-    /// A packet came that is no pong. It shows once per ping that the client lives, so that a pong may queue behind large messages.
+    /// A packet came. It shows once per ping that the client lives, so that a pong may queue behind large messages.
     #[inline]
     pub(super) fn extend(&mut self, now: Instant, timeout: Duration) {
         if let Beat::Awaiting { pong_by, extended: extended @ false } = &mut self.beat {

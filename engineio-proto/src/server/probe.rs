@@ -69,6 +69,5 @@ impl Session {
         self.events.push_back(Event::Upgraded);
         let relieved = self.outbox.arrived(self.config.outbox_limit());
         self.relieve(relieved);
-        self.finish_close();
     }
 }

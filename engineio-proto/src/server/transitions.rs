@@ -24,9 +24,7 @@ impl Session {
         if self.closing.is_some() && packet != Packet::Close {
             return;
         }
-        if !matches!(packet, Packet::Pong(_)) {
-            self.heartbeat.extend(self.now, self.config.ping_timeout());
-        }
+        self.heartbeat.extend(self.now, self.config.ping_timeout());
         match packet {
             Packet::Message(data) => self.events.push_back(Event::Message(data)),
             Packet::Pong(_) => self.heartbeat.restart(self.now, self.config.ping_interval()),
@@ -80,7 +78,6 @@ impl Session {
     pub(super) fn end(&mut self, reason: CloseReason) {
         self.end_post();
         self.state = State::Closed(self.transport());
-        self.closing = None;
         self.outbox.clear();
         self.events.push_back(Event::Closed { reason });
     }

@@ -47,6 +47,15 @@ fn a_client_that_never_polls_is_closed_after_the_close_timeout() {
 }
 
 #[test]
+fn a_client_that_is_to_go_is_not_pinged_any_more() {
+    let mut script = polling();
+    script.sleep_until(1000);
+    nothing(script.close());
+    nothing(script.at(25_000));
+    assert_eq!(script.get(1), ["1 200 6|1", "closed forced close"]);
+}
+
+#[test]
 fn a_post_that_is_being_received_is_ended_by_a_close() {
     let mut script = polling();
     script.post_head(1);

@@ -189,3 +189,12 @@ fn a_session_that_closes_ends_without_a_pong() {
     assert_eq!(script.post(1, "3"), ["1 200 ok"], "ignored as every packet is");
     assert_eq!(script.at(500), ["closed ping timeout"]);
 }
+
+#[test]
+fn who_reads_on_without_a_pause_gives_no_more_time() {
+    let mut script = websocket();
+    assert_eq!(script.at(25_000), ["ws1 2"]);
+    script.sleep_until(30_000);
+    script.session.resume_reading(script.now);
+    assert_eq!(script.deadline(), Some(45_000));
+}
