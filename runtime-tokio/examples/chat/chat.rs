@@ -37,19 +37,19 @@ pub(crate) fn handle(namespace: &Namespace) {
 
 /// Locks the rooms for as long as it takes to change them and to tell everybody.
 ///
-/// Telling under the lock brings the news of any two changes to everybody in the same order. It may be done as emitting never
-/// waits; and no handler here awaits anything, so the lock is never held over an await.
+/// Telling under the lock brings the news of any two changes to everybody in the same order. It may be done as
+/// emitting never waits; and no handler here awaits anything, so the lock is never held over an await.
 fn rooms(socket: &Socket) -> Option<MutexGuard<'_, Rooms>> {
     socket.state::<State>().map(|rooms| rooms.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// The library's room of a chat room. A bare name won't do: every socket's id is a room, too, and who opened a chat room of
-/// that name would overhear what is meant for that socket alone.
+/// The library's room of a chat room. A bare name won't do: every socket's id is a room, too, and who opened a chat
+/// room of that name would overhear what is meant for that socket alone.
 fn channel(room: &str) -> String {
     format!("room {room}")
 }
 
-// --- what clients ask for ----------------------------------------------------------------------------------------------
+// --- what clients ask for ------------------------------------------------------------------------------------------
 
 #[derive(Deserialize)]
 struct JoinWish {
@@ -118,8 +118,7 @@ struct ImageWish {
     r#type: String,
 }
 
-/// The image arrives and leaves as a handle of the bytes that were read from the network: nobody copies it, however many people
-/// are in the room.
+/// The image arrives and leaves as a handle of the bytes that were received: it is not copied for anybody in the room.
 fn image(socket: &Socket, rooms: &mut Rooms, (wish, image): (ImageWish, Bytes)) -> Result<Posted, Refused> {
     let seat = socket.get::<Seat>().ok_or(Refused::NoRoom)?;
     let r#type = IMAGE_TYPES.into_iter().find(|known| *known == wish.r#type).ok_or(Refused::ImageType)?;
@@ -143,7 +142,7 @@ fn one_line(text: &str, most: usize) -> Option<Text> {
     trimmed(text, most).filter(|text| !text.contains(char::is_control))
 }
 
-// --- how they are answered ---------------------------------------------------------------------------------------------
+// --- how they are answered -----------------------------------------------------------------------------------------
 
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -196,8 +195,8 @@ type Act<W, T> = fn(&Socket, &mut Rooms, W) -> Result<T, Refused>;
 
 /// Reads what a client asks for, does it, and says what came of it.
 ///
-/// The handlers take raw [`Args`] for this: one with typed arguments is not called when they don't fit, and the client would wait
-/// for its answer in vain.
+/// The handlers take raw [`Args`] for this: one with typed arguments is not called when they don't fit, and the client
+/// would wait for its answer in vain.
 fn answer<W: FromArgs, T>(socket: &Socket, args: &Args, act: Act<W, T>) -> Option<Answer<T>> {
     let mut rooms = rooms(socket)?;
     let result = args.get().map_err(|_| Refused::NotUnderstood).and_then(|wish| act(socket, &mut rooms, wish));
@@ -207,7 +206,7 @@ fn answer<W: FromArgs, T>(socket: &Socket, args: &Args, act: Act<W, T>) -> Optio
     })
 }
 
-// --- what the others hear of it ----------------------------------------------------------------------------------------
+// --- what the others hear of it ------------------------------------------------------------------------------------
 
 /// Everybody's list of rooms has changed.
 fn tell_rooms(socket: &Socket, rooms: &Rooms) {

@@ -12,7 +12,7 @@ pub(crate) const LOBBY: &str = "lobby";
 const MOST_ROOMS: usize = 100;
 const HISTORY: usize = 50;
 
-/// Somebody, for as long as the socket lasts. (A [`Text`] is a shared handle: copies of all these cost next to nothing.)
+/// Somebody, for as long as the socket lasts. (A [`Text`] is a shared handle: copies of all this cost next to nothing.)
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Person {
     pub(crate) id: Text,
