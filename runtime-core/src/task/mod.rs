@@ -52,6 +52,14 @@ enum Turn {
     Done,
 }
 
+/// What came of feeding the machine.
+struct Fed {
+    /// There may be more to do.
+    again: bool,
+    /// There was nothing for handlers, so that what the machine has to send is taken already.
+    collected: bool,
+}
+
 impl SessionTask {
     pub(crate) fn new(conn: Arc<Conn>) -> Self {
         let runners = Runners::new(conn.clone());
@@ -61,8 +69,9 @@ impl SessionTask {
     fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Turn {
         self.conn.begin_turn();
         let mut again = self.read(cx, scratch);
-        again |= self.feed(scratch);
-        if !self.runners.is_quiet() {
+        let fed = self.feed(scratch);
+        again |= fed.again;
+        if !fed.collected {
             again |= self.runners.run(cx) == Step::Moved;
             self.balance();
             // What handlers have asked for up to here is looked at right below.
@@ -93,7 +102,7 @@ impl SessionTask {
 
     /// Gives the machine what was read and the time; takes its events. If there is nothing for handlers to do, takes what it has
     /// to send, too.
-    fn feed(&mut self, scratch: &mut Scratch) -> bool {
+    fn feed(&mut self, scratch: &mut Scratch) -> Fed {
         let now = self.conn.now();
         let fired = self.armed.is_some_and(|armed| armed <= now);
         let mut closed = false;
@@ -122,7 +131,8 @@ impl SessionTask {
                 scratch.events.push(event);
             }
         }
-        if scratch.events.is_empty() && self.runners.is_quiet() {
+        let collected = scratch.events.is_empty() && self.runners.is_quiet();
+        if collected {
             self.deadline = take_outputs(&mut self.pumps, &mut inner, &self.conn, scratch);
         }
         drop(inner);
@@ -132,12 +142,11 @@ impl SessionTask {
         if closed && self.goodbye.is_none() {
             self.goodbye = Some(now + GOODBYE);
             self.conn.shared.session_ended(&self.conn.sid);
-            self.collect(scratch);
         }
         if fired && self.goodbye.is_some_and(|deadline| deadline <= now) {
             self.pumps.iter_mut().for_each(Pump::abandon);
         }
-        again
+        Fed { again, collected }
     }
 
     /// Takes what the machine has to send.
@@ -181,14 +190,12 @@ impl SessionTask {
         let mut ended = false;
         for (index, pump) in self.pumps.iter_mut().enumerate() {
             let fresh = writing == Some(index);
-            if !fresh && !pump.has_output() {
-                continue;
-            }
             let buffer = if fresh { &mut scratch.write } else { &mut scratch.spare };
-            if let Poll::Ready(true) = pump.poll_write(cx, buffer) {
-                if std::mem::take(&mut pump.unflushed) {
-                    scratch.flushed.push(pump.id);
-                }
+            if (fresh || pump.has_output())
+                && pump.poll_write(cx, buffer) == Poll::Ready(true)
+                && std::mem::take(&mut pump.unflushed)
+            {
+                scratch.flushed.push(pump.id);
             }
             pump.reap();
             ended |= pump.is_done();
