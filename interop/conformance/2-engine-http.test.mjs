@@ -399,7 +399,8 @@ describe('cors', () => {
       method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'x-one, x-two' },
     })
     assertEmpty(answer, 204)
-    assert.equal(answer.headers['content-length'], '0')
+    // The official server says 0; RFC 9110 (8.6) wants nothing said about a body that cannot be.
+    assert.ok([undefined, '0'].includes(answer.headers['content-length']))
     assert.equal(answer.headers['access-control-allow-origin'], origin)
     assert.equal(answer.headers['access-control-allow-credentials'], 'true')
     assert.equal(answer.headers['access-control-allow-methods'], 'GET,HEAD,PUT,PATCH,POST,DELETE')
