@@ -57,7 +57,7 @@ impl Connection {
     }
 
     /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`](super::Event::Acked) follows exactly once: with
-    /// the client's arguments, with [`AckError::Timeout`] at `deadline`, or with [`AckError::Disconnected`].
+    /// the client's arguments, with [`AckError::Timeout`](super::AckError::Timeout) at `deadline`, or with [`AckError::Disconnected`](super::AckError::Disconnected).
     ///
     /// The driver picks the ids, because a broadcast carries one id to many connections.
     ///
