@@ -1,8 +1,8 @@
 //! A chat in the browser: rooms, who is here, who types, images as binary.
 //!
 //! `cargo run --release -p socketio-tokio --example chat`, then open <http://localhost:3000> in two tabs; the
-//! environment's `PORT` chooses another port. Here is how Socket.IO stands beside the routes of an axum application, and
-//! how it stops; what the chat does is in `chat.rs`, what it remembers in `rooms.rs`.
+//! environment's `PORT` chooses another port. Here is how Socket.IO stands beside the routes of an axum application,
+//! and how it stops; what the chat does is in `chat.rs`, what it remembers in `rooms.rs`.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a program, not a library
 
 mod chat;
