@@ -81,6 +81,8 @@ impl Connection {
         // Who keeps them keeps no more than them: they leave the buffer in which they came.
         let namespace = owned(namespace);
         let auth = auth.map(|auth| Json::trusted(auth.as_str().into()));
+        // Most clients are in one namespace; a vector would make room for four.
+        self.members.reserve_exact(1);
         self.members.push(Member { key: socket, namespace: namespace.clone(), phase: Phase::Pending });
         self.events.push_back(Event::Connecting { socket, namespace, auth });
     }

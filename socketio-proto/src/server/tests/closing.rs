@@ -34,6 +34,16 @@ fn the_end_that_the_last_transmit_brings_is_told_at_once() {
 }
 
 #[test]
+fn nothing_is_emitted_while_the_connection_closes() {
+    let mut script = polled();
+    nothing(script.close());
+    assert_eq!(script.emit(A, &hello()), Err(EmitError::Disconnected));
+    assert_eq!(script.connection.emit_with_ack(A, &hello(), 0, None), Err(EmitError::Disconnected));
+    assert!(!script.connection.emit_volatile(A, &hello()));
+    assert_eq!(script.get(1)[0], "1 200 6|1");
+}
+
+#[test]
 fn a_discard_loses_what_is_queued() {
     let mut script = joined();
     script.emit(A, &hello()).unwrap();

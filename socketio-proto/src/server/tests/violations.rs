@@ -173,3 +173,33 @@ fn nothing_is_heard_while_the_connection_closes() {
 fn nothing_more_is_heard(script: &mut Script) {
     assert_eq!(script.post(r#"42["a"]|41|4abc|40/new,"#), ["ok"]);
 }
+
+/// The reference reads each of these as something.
+#[test]
+fn packets_without_a_rule_of_their_own_are_refused() {
+    let empty_or_blank = ["4", "4 ", "4\u{a0}", "4 4{}"];
+    let without_a_payload = ["42", "43", "430", "44", "451-"];
+    let ids = [r#"42 ["a"]"#, r#"421 ["a"]"#, r#"4218446744073709551616["a"]"#];
+    let misplaced_ids = ["405", "415", "41 ", "43[]"];
+    let counts = [r#"451e1-["a"]"#, r#"450x1-["a"]"#, r#"45+1-["a"]"#, r#"4501-["a"]"#];
+    let placeholders = [r#"451-["a",{"_placeholder":true,"num":0.5}]"#];
+    for packet in [&empty_or_blank[..], &without_a_payload, &ids, &misplaced_ids, &counts, &placeholders].concat() {
+        let out = joined().text(packet);
+        assert!(out.iter().any(|line| line.starts_with("undecodable")), "{packet}: {out:?}");
+        assert_eq!(out.last().map(String::as_str), Some("closed forced close"));
+    }
+}
+
+/// As with the reference.
+#[test]
+fn an_attachment_may_be_used_twice_or_not_at_all() {
+    let mut script = joined();
+    nothing(script.text(r#"451-["a"]"#));
+    assert_eq!(script.binary(b"x"), [r#"received 0 a() [b"x"]"#]);
+
+    nothing(script.text(r#"451-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]"#));
+    script.connection.handle_message(WS, Data::Binary(b"x"[..].into()), script.now);
+    let Some(Event::Received { event, .. }) = script.connection.poll_event() else { panic!() };
+    let x = bytes::Bytes::from_static(b"x");
+    assert_eq!(event.args.get::<(bytes::Bytes, bytes::Bytes)>(), Ok((x.clone(), x)));
+}
