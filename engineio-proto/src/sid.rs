@@ -1,7 +1,10 @@
 //! The name of a session.
 
 use ::base64::{Engine as _, engine::general_purpose::URL_SAFE as BASE64};
+use serde::{Serialize, Serializer};
 use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
+
+use crate::Text;
 
 /// The name of a session on the wire, cheap to clone.
 ///
@@ -52,6 +55,24 @@ impl Borrow<str> for Sid {
 impl AsRef<str> for Sid {
     fn as_ref(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<Sid> for Text {
+    fn from(sid: Sid) -> Self {
+        Text::from(sid.as_str())
+    }
+}
+
+impl From<&Sid> for Text {
+    fn from(sid: &Sid) -> Self {
+        Text::from(sid.as_str())
+    }
+}
+
+impl Serialize for Sid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
     }
 }
 

@@ -65,7 +65,7 @@ fn behave(server: &Server, name: &'static str) {
     let namespace = server.namespace(name);
     namespace.on_connect(async |socket: Socket| {
         socket.insert(Data::default());
-        socket.emit("hello", &**socket.id()).map(|_| ())
+        socket.emit("hello", socket.id()).map(|_| ())
     });
 
     namespace.on_event(async |mut event: Event| match event.ack() {
@@ -74,7 +74,8 @@ fn behave(server: &Server, name: &'static str) {
         None => event.socket().emit("echo", event.raw_args()).map(|_| ()),
     });
     namespace.on("ask", async |socket: Socket, (event, ms, value): (String, u64, Value<'static>)| {
-        let answer = socket.emit_with_ack::<_, Value<'static>>(&event, (value,)).timeout(Duration::from_millis(ms)).await;
+        let answer =
+            socket.emit_with_ack::<_, Value<'static>>(&event, (value,)).timeout(Duration::from_millis(ms)).await;
         match answer {
             Ok(answer) => Value::Object(vec![("ok".into(), answer)]),
             Err(_) => Value::Object(vec![("error".into(), Value::String("timeout".into()))]),
@@ -116,7 +117,7 @@ fn behave(server: &Server, name: &'static str) {
     });
     let everybody = server.namespace(name);
     namespace.on("ticks", move |socket: Socket, (count, ms): (u64, u64)| {
-        let target = everybody.to(&**socket.id());
+        let target = everybody.to(socket.id());
         let ticking = socket.clone();
         socket.spawn(async move {
             for tick in 0..count {
@@ -145,8 +146,10 @@ fn behave(server: &Server, name: &'static str) {
     });
     namespace.on("handshake", async |socket: Socket, ()| {
         let handshake = socket.handshake();
-        let headers: BTreeMap<_, _> =
-            handshake.headers().map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned())).collect();
+        let headers: BTreeMap<_, _> = handshake
+            .headers()
+            .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
+            .collect();
         let query: BTreeMap<_, _> =
             handshake.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         json!({

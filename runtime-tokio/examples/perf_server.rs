@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use socketio_tokio::{Args, Bytes, ServerBuilder, Socket, Value};
+use socketio_tokio::{Args, Bytes, Json, ServerBuilder, Socket};
 use support::{bind, stopped, usage, value};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -34,7 +34,7 @@ async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
     let root = server.namespace("/");
     root.on("echo", async |_, args: Args| args);
     root.on("join", async |socket: Socket, (room,): (String,)| socket.join(room));
-    root.on("bcast", async |socket: Socket, (room, message): (String, Value<'static>)| {
+    root.on("bcast", async |socket: Socket, (room, message): (String, Json)| {
         socket.namespace().to(room).emit("msg", (message,)).map(|_| ())
     });
     root.on("bin", async |socket: Socket, (buffer,): (Bytes,)| socket.emit("bin", (buffer,)).map(|_| ()));

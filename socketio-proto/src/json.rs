@@ -1,6 +1,8 @@
 //! JSON that has been checked.
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny};
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -107,12 +109,58 @@ impl Serialize for Json {
 /// Only from JSON: a value that holds attachments is a [`Value`](crate::Value).
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(NEWTYPE, Raw)
+    }
+}
+
+/// The name of the newtype as which [`Json`] asks the codec's own deserializer for the text of a value.
+pub(crate) const NEWTYPE: &str = "$socketio_proto::Json";
+
+struct Raw;
+
+impl<'de> Visitor<'de> for Raw {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json, E> {
+        Ok(Json::trusted(text.into()))
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self(String::from(Box::<str>::from(raw)).into()))
+        Ok(Json(String::from(Box::<str>::from(raw)).into()))
     }
 }
 
 /// A text as JSON writes it.
 fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use crate::{Args, ArgsError, Json, Value};
+
+    #[test]
+    fn json_is_an_argument_beside_others_and_goes_out_as_it_came() -> Result<(), ArgsError> {
+        let args = Args::encode(&("room", [1, 2], "last")).unwrap();
+        let (room, json, last): (String, Json, String) = args.get()?;
+        assert_eq!((&*room, json.as_str(), &*last), ("room", "[1,2]", "last"));
+        assert_eq!(Args::encode(&(json, true)).unwrap().json(), "[1,2],true");
+        assert_eq!(serde_json::from_str::<Vec<Json>>("[{\"a\": 1}, 2]").unwrap()[0].as_str(), "{\"a\": 1}");
+        Ok(())
+    }
+
+    #[test]
+    fn json_holds_no_attachment() {
+        let binary = Value::Array(vec![Value::Binary(Bytes::from_static(b"\x01"))]);
+        let args = Args::encode(&(1, binary)).unwrap();
+        assert_eq!(args.get::<(u8, Json)>().unwrap_err().index(), Some(1));
+        assert!(args.get::<(Json,)>().is_ok());
+    }
 }

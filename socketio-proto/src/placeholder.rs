@@ -4,6 +4,7 @@
 //! into an object to know whether it is one. As in the reference, an object with `"_placeholder": true` is a placeholder
 //! whatever else is in it, the last one counts if a key comes twice, and nothing inside of it is looked at.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -148,6 +149,11 @@ impl Attachments {
     #[inline]
     pub(crate) fn buffers(&self) -> &[Bytes] {
         self.0.as_ref().map_or(&[], |attached| &attached.buffers)
+    }
+
+    /// Whether a placeholder begins in a stretch of the text.
+    pub(crate) fn any_within(&self, stretch: Range<usize>) -> bool {
+        self.0.as_ref().is_some_and(|attached| attached.places.iter().any(|place| stretch.contains(&place.start)))
     }
 
     /// The attachment whose placeholder begins at `offset`, and where that ends.

@@ -66,6 +66,11 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// The text between two offsets.
+    pub(crate) fn between(&self, from: usize, to: usize) -> &'a str {
+        self.text.get(from..to).unwrap_or_default()
+    }
+
     #[inline]
     pub(crate) fn jump(&mut self, offset: usize) {
         self.at = offset;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use super::key::Key;
 use crate::placeholder::Attachments;
 use crate::walk::{self, Cursor, JsonStr, MAX_DEPTH};
-use crate::{ArgsError, handoff};
+use crate::{ArgsError, handoff, json};
 
 /// Where the next value is read.
 pub(crate) struct Source<'de> {
@@ -112,8 +112,22 @@ impl<'de> Deserializer<'de> for &mut Source<'de> {
     }
 
     #[inline]
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ArgsError> {
-        visitor.visit_newtype_struct(self)
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        if name != json::NEWTYPE {
+            return visitor.visit_newtype_struct(self);
+        }
+        self.peek();
+        let from = self.cursor.offset();
+        self.cursor.skip();
+        let to = self.cursor.offset();
+        if self.attachments.any_within(from..to) {
+            return Err(ArgsError::new("binary where JSON is expected"));
+        }
+        visitor.visit_borrowed_str(self.cursor.between(from, to))
     }
 
     fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
