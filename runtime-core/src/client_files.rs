@@ -123,23 +123,13 @@ impl ClientFiles {
 
 impl std::fmt::Debug for ClientFiles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names = self
-            .files
-            .iter()
-            .map(|(name, content)| (name, content.len()));
-        f.debug_struct("ClientFiles")
-            .field("etag", &self.etag)
-            .field("files", &names.collect::<Vec<_>>())
-            .finish()
+        let names = self.files.iter().map(|(name, content)| (name, content.len()));
+        f.debug_struct("ClientFiles").field("etag", &self.etag).field("files", &names.collect::<Vec<_>>()).finish()
     }
 }
 
 fn content_type(name: &str) -> &'static str {
-    if name.ends_with(".map") {
-        "application/json; charset=utf-8"
-    } else {
-        "application/javascript; charset=utf-8"
-    }
+    if name.ends_with(".map") { "application/json; charset=utf-8" } else { "application/javascript; charset=utf-8" }
 }
 
 fn read_etag(path: PathBuf) -> Result<HeaderValue, ClientFilesError> {
@@ -168,8 +158,7 @@ mod tests {
 
     impl Package {
         fn new(test: &str, manifest: &str, files: &[&str]) -> Self {
-            let root =
-                std::env::temp_dir().join(format!("client-files-{}-{test}", std::process::id()));
+            let root = std::env::temp_dir().join(format!("client-files-{}-{test}", std::process::id()));
             let package = Self(root);
             fs::create_dir_all(package.folder()).unwrap();
             fs::write(package.0.join("package.json"), manifest).unwrap();
@@ -201,23 +190,14 @@ mod tests {
         let package = Package::new("eight", MANIFEST, &NAMES);
         let files = ClientFiles::load(&package.folder()).unwrap();
         for name in NAMES {
-            let response = files
-                .respond(&format!("/{name}"), &HeaderMap::new())
-                .unwrap();
+            let response = files.respond(&format!("/{name}"), &HeaderMap::new()).unwrap();
             assert_eq!(response.status(), StatusCode::OK);
             assert_eq!(response.body(), &format!("content of {name}"));
             assert_eq!(response.headers().len(), 3);
             assert_eq!(response.headers()[ETAG], "\"4.8.4\"");
             assert_eq!(response.headers()[CACHE_CONTROL], "public, max-age=0");
-            let kind = if name.ends_with("map") {
-                "json"
-            } else {
-                "javascript"
-            };
-            assert_eq!(
-                response.headers()[CONTENT_TYPE],
-                format!("application/{kind}; charset=utf-8")
-            );
+            let kind = if name.ends_with("map") { "json" } else { "javascript" };
+            assert_eq!(response.headers()[CONTENT_TYPE], format!("application/{kind}; charset=utf-8"));
         }
     }
 
@@ -236,15 +216,7 @@ mod tests {
     fn any_other_tag_gets_the_file() {
         let package = Package::new("other-tag", MANIFEST, &["socket.io.js"]);
         let files = ClientFiles::load(&package.folder()).unwrap();
-        for held in [
-            "\"4.8.3\"",
-            "4.8.4",
-            "w/\"4.8.4\"",
-            "W/W/\"4.8.4\"",
-            "\"1\", \"4.8.4\"",
-            "*",
-            "",
-        ] {
+        for held in ["\"4.8.3\"", "4.8.4", "w/\"4.8.4\"", "W/W/\"4.8.4\"", "\"1\", \"4.8.4\"", "*", ""] {
             let response = files.respond("/socket.io.js", &asking(held)).unwrap();
             assert_eq!(response.status(), StatusCode::OK, "{held}");
         }
@@ -267,10 +239,7 @@ mod tests {
         ] {
             assert!(files.respond(rest, &none).is_none(), "{rest}");
         }
-        assert!(
-            files.respond("/socket.io.min.js", &none).is_none(),
-            "known by name, but not in the folder"
-        );
+        assert!(files.respond("/socket.io.min.js", &none).is_none(), "known by name, but not in the folder");
     }
 
     #[test]
@@ -295,10 +264,7 @@ mod tests {
         ] {
             let package = Package::new(test, manifest, &["socket.io.js"]);
             let error = ClientFiles::load(&package.folder()).unwrap_err();
-            assert!(
-                matches!(error, ClientFilesError::Version(_)),
-                "{test}: {error:?}"
-            );
+            assert!(matches!(error, ClientFilesError::Version(_)), "{test}: {error:?}");
         }
     }
 
@@ -315,9 +281,6 @@ mod tests {
         let package = Package::new("no-manifest", MANIFEST, &["socket.io.js"]);
         fs::remove_file(package.0.join("package.json")).unwrap();
         let error = ClientFiles::load(&package.folder()).unwrap_err();
-        assert!(
-            matches!(&error, ClientFilesError::Read { path, .. } if path.ends_with("package.json")),
-            "{error:?}"
-        );
+        assert!(matches!(&error, ClientFilesError::Read { path, .. } if path.ends_with("package.json")), "{error:?}");
     }
 }

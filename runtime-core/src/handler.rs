@@ -97,8 +97,7 @@ pub(crate) type OnAny = Arc<dyn Fn(Event) -> BoxFuture<'static, Answer> + Send +
 pub(crate) type OnConnect = Arc<dyn Fn(Socket) -> BoxFuture<'static, Answer> + Send + Sync>;
 pub(crate) type OnDisconnect = Arc<dyn Fn(Socket, DisconnectReason) -> BoxFuture<'static, Answer> + Send + Sync>;
 pub(crate) type OnError = Arc<dyn Fn(Socket, HandlerError) -> BoxFuture<'static, Answer> + Send + Sync>;
-pub(crate) type Middleware =
-    Arc<dyn Fn(ConnectRequest) -> BoxFuture<'static, Result<(), Refusal>> + Send + Sync>;
+pub(crate) type Middleware = Arc<dyn Fn(ConnectRequest) -> BoxFuture<'static, Result<(), Refusal>> + Send + Sync>;
 
 /// The handlers of a namespace, or of one socket.
 #[derive(Clone, Default)]

@@ -9,6 +9,10 @@ use socketio_proto::server::Connection;
 
 /// The machine of one session. Both kinds take the same inputs, so that all I/O is written once.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each client, nearly always the larger one, and it never moves"
+)]
 pub(crate) enum Machine {
     Engine(Session),
     Socket(Connection),

@@ -150,12 +150,7 @@ where
 }
 
 /// A new session.
-fn open(
-    shared: &Arc<Shared>,
-    parts: &Parts,
-    upgrade: Option<OnUpgrade>,
-    peer: Peer,
-) -> Result<eio::Response, Aborted> {
+fn open(shared: &Arc<Shared>, parts: &Parts, upgrade: Option<OnUpgrade>, peer: Peer) -> Result<eio::Response, Aborted> {
     let now = shared.runtime.now();
     if shared.closing.is_set() {
         return Ok(status(StatusCode::SERVICE_UNAVAILABLE));

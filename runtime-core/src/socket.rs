@@ -209,7 +209,7 @@ impl Socket {
 
     /// Everybody else in the namespace.
     pub fn broadcast(&self) -> Broadcast {
-        let target = Target::all().except(&**self.id());
+        let target = Target::all().except(self.id());
         Broadcast::new(self.inner.namespace.clone(), target)
     }
 

@@ -59,16 +59,14 @@ fn behave(namespace: &Namespace) {
         Some(auth) => socket.emit("auth", auth).map(|_| ()),
         None => socket.emit("auth", serde_json::json!({})).map(|_| ()),
     });
-    namespace.on_event(async |mut event: Event| {
-        match event.name() {
-            "message" => _ = event.socket().emit("message-back", event.raw_args()),
-            "message-with-ack" => {
-                if let Some(ack) = event.ack() {
-                    ack.send(event.raw_args()).ok();
-                }
+    namespace.on_event(async |mut event: Event| match event.name() {
+        "message" => _ = event.socket().emit("message-back", event.raw_args()),
+        "message-with-ack" => {
+            if let Some(ack) = event.ack() {
+                ack.send(event.raw_args()).ok();
             }
-            _ => {}
         }
+        _ => {}
     });
 }
 

@@ -63,7 +63,16 @@ struct Fed {
 impl SessionTask {
     pub(crate) fn new(conn: Arc<Conn>) -> Self {
         let runners = Runners::new(conn.clone());
-        Self { conn, pumps: Vec::new(), sleep: None, armed: None, deadline: None, goodbye: None, runners, paused: false }
+        Self {
+            conn,
+            pumps: Vec::new(),
+            sleep: None,
+            armed: None,
+            deadline: None,
+            goodbye: None,
+            runners,
+            paused: false,
+        }
     }
 
     fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Turn {
@@ -242,10 +251,15 @@ impl SessionTask {
 
 /// Takes over the WebSockets accepted meanwhile. `true` if there are any: they are read in the next turn.
 fn adopt(pumps: &mut Vec<Pump>, inner: &mut Inner, conn: &Conn) -> bool {
-    let before = pumps.len();
+    if inner.upgrades.is_empty() {
+        return false;
+    }
     let max_payload = conn.shared.engine.max_payload();
-    pumps.extend(inner.upgrades.drain(..).map(|(id, upgrade)| Pump::new(id, upgrade, max_payload)));
-    pumps.len() > before
+    // Nearly always the only one; a vector would make room for four.
+    pumps.reserve_exact(inner.upgrades.len());
+    let upgrades = std::mem::take(&mut inner.upgrades);
+    pumps.extend(upgrades.into_iter().map(|(id, upgrade)| Pump::new(id, upgrade, max_payload)));
+    true
 }
 
 /// Takes what the machine has to send; answers what it wants to be woken for.

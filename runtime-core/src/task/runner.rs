@@ -139,14 +139,20 @@ impl Runners {
                     runner.report(HandlerError::Undecodable(error), &mut self.beside);
                 }
             }
-            server::Event::Ready => self.sockets.iter().filter_map(|runner| runner.socket.as_ref()).for_each(Socket::wake_ready),
+            server::Event::Ready => {
+                self.sockets.iter().filter_map(|runner| runner.socket.as_ref()).for_each(Socket::wake_ready)
+            }
             _ => {}
         }
     }
 
     fn connecting(&mut self, key: SocketKey, name: &Text, auth: Option<Json>) {
         match self.conn.shared.namespace(name) {
-            Some(namespace) => self.sockets.push(Runner::new(key, namespace, auth)),
+            Some(namespace) => {
+                // Most clients have one; a vector would make room for four.
+                self.sockets.reserve_exact(1);
+                self.sockets.push(Runner::new(key, namespace, auth));
+            }
             None => refuse(&self.conn, key, &Refusal::new("Invalid namespace")),
         }
     }
@@ -293,8 +299,7 @@ impl Runner {
                 return;
             };
             drop(inner);
-            let socket =
-                Socket::new(conn.clone(), self.namespace.clone(), self.key, id.clone(), admission.auth, data);
+            let socket = Socket::new(conn.clone(), self.namespace.clone(), self.key, id.clone(), admission.auth, data);
             rooms.insert(id, socket.clone());
             socket
         };

@@ -120,7 +120,8 @@ impl Writer {
     fn poll_queue(&mut self, cx: &mut Context<'_>, stream: &mut (impl Write + Unpin)) -> Poll<io::Result<()>> {
         self.unflushed = true;
         while !self.queue.is_empty() {
-            let slices: Vec<IoSlice<'_>> = self.queue.iter().take(MAX_SLICES).map(|bytes| IoSlice::new(bytes)).collect();
+            let slices: Vec<IoSlice<'_>> =
+                self.queue.iter().take(MAX_SLICES).map(|bytes| IoSlice::new(bytes)).collect();
             let mut written = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &slices))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

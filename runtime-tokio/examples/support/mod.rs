@@ -1,5 +1,8 @@
 //! What the example programs share: options, the line that says where they listen, a clean end.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "these are programs")]
+#![allow(dead_code, unreachable_pub, reason = "not every program takes every kind of option")]
+
 use std::net::SocketAddr;
 use std::str::FromStr;
 
