@@ -33,3 +33,8 @@ pub use tokio_runtime::{Tokio, stream};
 /// # Ok::<(), socketio_tokio::BuildError>(())
 /// ```
 pub type ServerBuilder = socketio_runtime::ServerBuilder<Tokio>;
+
+/// The README's examples, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
