@@ -104,7 +104,7 @@ impl<T: FromArgs> IntoFuture for EmitWithAck<T> {
 
     fn into_future(self) -> AckFuture<T> {
         let state = match self.packet {
-            Ok(packet) => match self.socket.send_with_ack(&packet, self.id, self.timeout) {
+            Ok(packet) => match self.socket.send_with_ack(packet, self.id, self.timeout) {
                 Ok(receiver) => State::Waiting(receiver),
                 Err(error) => State::Failed(Some(error.into())),
             },

@@ -69,6 +69,6 @@ impl Ack {
     /// The client is gone, its outbox is full, or the arguments can't be encoded.
     pub fn send<A: Serialize + ?Sized>(self, args: &A) -> Result<(), EmitError> {
         let packet = encode::ack(self.socket.namespace_name(), self.id, args)?;
-        self.socket.send(&packet).map(|_| ()).map_err(EmitError::from)
+        self.socket.send(packet).map(|_| ()).map_err(EmitError::from)
     }
 }

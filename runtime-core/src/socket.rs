@@ -169,7 +169,7 @@ impl Socket {
     /// The event can't be encoded, the socket is disconnected, or the outbox is full.
     pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<Pressure, EmitError> {
         let packet = encode::event(self.namespace_name(), None, event, &args)?;
-        Ok(self.send(&packet)?)
+        Ok(self.send(packet)?)
     }
 
     /// Emits an event and waits for the client's answer: its arguments as a tuple, or its one argument as `T`.
@@ -345,7 +345,7 @@ impl Socket {
         Some(result)
     }
 
-    pub(crate) fn send(&self, packet: &Encoded) -> Result<Pressure, server::EmitError> {
+    pub(crate) fn send(&self, packet: impl Into<Encoded>) -> Result<Pressure, server::EmitError> {
         let sent = self.with_machine(|machine| machine.emit(self.inner.key, packet));
         sent.unwrap_or(Err(server::EmitError::Disconnected))
     }
@@ -355,7 +355,7 @@ impl Socket {
     }
 
     /// Sends a packet of a broadcast. Nobody is there to hear that the outbox is full, so the server's policy acts.
-    pub(crate) fn send_broadcast(&self, packet: &Encoded) -> bool {
+    pub(crate) fn send_broadcast(&self, packet: impl Into<Encoded>) -> bool {
         match self.send(packet) {
             Ok(_) => true,
             Err(server::EmitError::Full) => {
@@ -373,7 +373,7 @@ impl Socket {
 
     pub(crate) fn send_with_ack(
         &self,
-        packet: &Encoded,
+        packet: Encoded,
         id: u64,
         timeout: Duration,
     ) -> Result<oneshot::Receiver<Result<Args, server::AckError>>, EmitError> {

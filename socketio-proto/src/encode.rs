@@ -60,6 +60,14 @@ impl Encoded {
         }
     }
 
+    /// The text if it is all there is, else the packet again.
+    pub(crate) fn into_single(self) -> Result<Text, Self> {
+        match self.is_binary() {
+            true => Err(self),
+            false => Ok(self.text),
+        }
+    }
+
     /// The engine messages, in the order in which they must be sent and with nothing in between.
     pub fn messages(&self) -> Messages<'_> {
         Messages { text: Some(&self.text), attachments: self.attachments().iter() }
@@ -68,6 +76,13 @@ impl Encoded {
     /// How many bytes all messages have together.
     pub fn byte_len(&self) -> usize {
         self.text.len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
+    }
+}
+
+/// A handle to the same bytes.
+impl From<&Encoded> for Encoded {
+    fn from(packet: &Encoded) -> Self {
+        packet.clone()
     }
 }
 

@@ -354,7 +354,7 @@ impl Runner {
         match answer {
             Ok(Some(packet)) => {
                 // Nobody is there to hear that it can't be sent, as with a broadcast.
-                self.socket.as_ref().map(|socket| socket.send_broadcast(&packet));
+                self.socket.as_ref().map(|socket| socket.send_broadcast(packet));
             }
             Ok(None) => {}
             Err(error) => self.report(error, beside),

@@ -20,7 +20,7 @@ impl Connection {
         let member = self.pending(socket)?;
         let id = Sid::from_entropy(entropy);
         let packet = encode::connect(&member.namespace, Some(&Json::object([("sid", &*id)])));
-        self.send_control(&packet)?;
+        self.send_control(packet)?;
         if let Some(member) = self.member(socket) {
             member.phase = Phase::Connected;
         }
@@ -36,24 +36,25 @@ impl Connection {
     pub fn refuse(&mut self, socket: SocketKey, error: &Json) -> Result<(), EmitError> {
         let member = self.pending(socket)?;
         let packet = encode::connect_error(&member.namespace, error);
-        self.send_control(&packet)?;
+        self.send_control(packet)?;
         self.members.retain(|member| member.key != socket);
         Ok(())
     }
 
     /// Queues a packet for a connected socket: an event, or the ack that the client asked for. It was encoded for the
-    /// socket's namespace by [`encode::event`] or [`encode::ack`].
+    /// socket's namespace by [`encode::event`] or [`encode::ack`]. Give it away if it is for this socket alone, and by reference if
+    /// it is shared.
     ///
     /// # Errors
     /// [`EmitError::Disconnected`] or [`EmitError::Full`].
-    pub fn emit(&mut self, socket: SocketKey, packet: &Encoded) -> Result<Pressure, EmitError> {
+    pub fn emit(&mut self, socket: SocketKey, packet: impl Into<Encoded>) -> Result<Pressure, EmitError> {
         self.connected(socket)?;
-        self.send(packet)
+        self.send(packet.into())
     }
 
     /// Queues a packet only if it can leave at once: nothing is queued, and no batch is under way. Answers whether it did.
-    pub fn emit_volatile(&mut self, socket: SocketKey, packet: &Encoded) -> bool {
-        self.connected(socket).is_ok() && self.engine.writable() && self.send(packet).is_ok()
+    pub fn emit_volatile(&mut self, socket: SocketKey, packet: impl Into<Encoded>) -> bool {
+        self.connected(socket).is_ok() && self.engine.writable() && self.send(packet.into()).is_ok()
     }
 
     /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`](super::Event::Acked) follows exactly once: with
@@ -66,7 +67,7 @@ impl Connection {
     pub fn emit_with_ack(
         &mut self,
         socket: SocketKey,
-        packet: &Encoded,
+        packet: impl Into<Encoded>,
         id: u64,
         deadline: Option<Instant>,
     ) -> Result<Pressure, EmitError> {
@@ -77,7 +78,7 @@ impl Connection {
         if self.acks.len() >= self.config.max_pending_acks {
             return Err(EmitError::TooManyAcks);
         }
-        let pressure = self.send(packet)?;
+        let pressure = self.send(packet.into())?;
         self.acks.insert(socket, id, deadline);
         Ok(pressure)
     }
@@ -98,7 +99,7 @@ impl Connection {
             let packet = encode::disconnect(&member.namespace);
             self.removed(socket, DisconnectReason::ServerNamespaceDisconnect);
             // Full: the connection is being closed. Closing: the client learns it from that.
-            _ = self.send_control(&packet);
+            _ = self.send_control(packet);
         }
     }
 

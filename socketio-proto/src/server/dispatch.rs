@@ -90,7 +90,7 @@ impl Connection {
     fn refuse_unasked(&mut self, namespace: &str, message: &str) {
         let error = Json::object([("message", message)]);
         // Full: the connection is being closed.
-        _ = self.send_control(&encode::connect_error(namespace, &error));
+        _ = self.send_control(encode::connect_error(namespace, &error));
     }
 
     pub(super) fn undecodable(&mut self, error: DecodeError) {
@@ -119,7 +119,7 @@ impl Connection {
 
     /// Queues a packet that tells the client where it is: CONNECT, CONNECT_ERROR, DISCONNECT. One that does not fit can't be
     /// left out, or the two sides would think differently of the namespace: it closes the connection.
-    pub(super) fn send_control(&mut self, packet: &Encoded) -> Result<(), EmitError> {
+    pub(super) fn send_control(&mut self, packet: Encoded) -> Result<(), EmitError> {
         let sent = self.send(packet);
         if sent == Err(EmitError::Full) {
             self.close_engine();
@@ -127,10 +127,10 @@ impl Connection {
         sent.map(drop)
     }
 
-    pub(super) fn send(&mut self, packet: &Encoded) -> Result<Pressure, EmitError> {
-        let sent = match packet.single() {
-            Some(text) => self.engine.send(Data::Text(text.clone())),
-            None => self.engine.send_batch(packet.messages()),
+    pub(super) fn send(&mut self, packet: Encoded) -> Result<Pressure, EmitError> {
+        let sent = match packet.into_single() {
+            Ok(text) => self.engine.send(Data::Text(text)),
+            Err(packet) => self.engine.send_batch(packet.messages()),
         };
         sent.map_err(|error| match error {
             SendError::Full => EmitError::Full,
