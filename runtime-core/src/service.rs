@@ -91,7 +91,8 @@ where
     let mut response = match shared.outside(&parts) {
         Some(response) => response,
         None => match cors.preflight() {
-            Some(response) => response,
+            // Complete, the headers of CORS included.
+            Some(response) => return Ok(response.map(Full::new)),
             None => engine(&shared, &parts, body, upgrade, peer).await?,
         },
     };
