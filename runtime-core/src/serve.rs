@@ -80,8 +80,9 @@ impl Server {
                 .with_upgrades();
             let mut connection = pin!(connection);
             let mut asked = false;
+            let mut drained = pin!(shared.drained.wait());
             poll_fn(|cx| {
-                if !asked && shared.drained.poll(cx).is_ready() {
+                if !asked && drained.as_mut().poll(cx).is_ready() {
                     asked = true;
                     connection.as_mut().graceful_shutdown();
                 }
@@ -103,8 +104,9 @@ impl Listener {
     pub async fn serve(self) {
         let Self { server, mut accept, .. } = self;
         let shared = server.shared().clone();
+        let mut drained = pin!(shared.drained.wait());
         loop {
-            let accepted = poll_fn(|cx| match shared.drained.poll(cx) {
+            let accepted = poll_fn(|cx| match drained.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(None),
                 Poll::Pending => accept.poll_accept(cx).map(Some),
             });

@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
@@ -391,8 +392,9 @@ impl Server {
         shared.check_drained();
         let deadline = shared.runtime.now() + shared.engine.close_timeout();
         let mut sleep = shared.runtime.sleep_until(deadline);
+        let mut drained = pin!(shared.drained.wait());
         let timed_out = std::future::poll_fn(|cx| {
-            if shared.drained.poll(cx).is_ready() {
+            if drained.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(false);
             }
             sleep.as_mut().poll(cx).map(|()| true)
@@ -403,7 +405,7 @@ impl Server {
                 inner.machine.discard(conn.now());
                 conn.settle(inner);
             }
-            shared.drained.wait().await;
+            drained.await;
         }
     }
 }

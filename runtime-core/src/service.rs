@@ -191,6 +191,11 @@ fn open(shared: &Arc<Shared>, parts: &Parts, upgrade: Option<OnUpgrade>, peer: P
         shared.rejected(parts, &reject);
         return Ok(reject.response(response.status() == StatusCode::SWITCHING_PROTOCOLS));
     }
+    if shared.closing.is_set() {
+        // Since it was asked above; who closes may have gone through the table before this session was in it.
+        shared.session_ended(&conn.sid);
+        return Ok(status(StatusCode::SERVICE_UNAVAILABLE));
+    }
     shared.runtime.spawn(Box::pin(crate::task::SessionTask::new(conn)));
     Ok(response)
 }
@@ -333,7 +338,9 @@ impl Future for WaitForReading<'_> {
         match &mut self.conn.lock().paused {
             None => Poll::Ready(()),
             Some(wakers) => {
-                wakers.push(cx.waker().clone());
+                if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                    wakers.push(cx.waker().clone());
+                }
                 Poll::Pending
             }
         }

@@ -1,14 +1,22 @@
 //! Something that happens once and that many may wait for.
 
-use std::future::poll_fn;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
     set: AtomicBool,
-    waiting: Mutex<Vec<Waker>>,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    wakers: BTreeMap<u64, Waker>,
+    last_key: u64,
 }
 
 impl Signal {
@@ -18,22 +26,51 @@ impl Signal {
 
     pub(crate) fn set(&self) {
         self.set.store(true, Ordering::Release);
-        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-        waiting.into_iter().for_each(Waker::wake);
+        let wakers = std::mem::take(&mut self.waiting().wakers);
+        wakers.into_values().for_each(Waker::wake);
     }
 
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_set() {
-            return Poll::Ready(());
-        }
-        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            waiting.push(cx.waker().clone());
-        }
-        Poll::Pending
+    pub(crate) fn wait(&self) -> Wait<'_> {
+        Wait { signal: self, registered: None }
     }
 
-    pub(crate) async fn wait(&self) {
-        poll_fn(|cx| self.poll(cx)).await;
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who waits for a [`Signal`]; nothing is left of it once it is dropped.
+#[derive(Debug)]
+pub(crate) struct Wait<'a> {
+    signal: &'a Signal,
+    /// Its key, and a copy of its waker to ask without the lock.
+    registered: Option<(u64, Waker)>,
+}
+
+impl Future for Wait<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let known = self.registered.as_ref().is_some_and(|(_, waker)| waker.will_wake(cx.waker()));
+        if !known {
+            let mut waiting = self.signal.waiting();
+            let key = self.registered.as_ref().map_or(waiting.last_key + 1, |&(key, _)| key);
+            waiting.last_key = waiting.last_key.max(key);
+            let former = waiting.wakers.insert(key, cx.waker().clone());
+            drop(waiting);
+            drop(former);
+            self.registered = Some((key, cx.waker().clone()));
+        }
+        // Looked at behind the registration: who sets it before has not seen it.
+        if self.signal.is_set() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if let Some((key, _)) = &self.registered {
+            let waker = self.signal.waiting().wakers.remove(key);
+            drop(waker);
+        }
     }
 }
