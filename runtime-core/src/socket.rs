@@ -69,6 +69,8 @@ struct Own {
 struct Mailbox {
     waiting: Option<Waker>,
     event: Option<Event>,
+    /// Who waited for `event` went away without it.
+    returned: bool,
 }
 
 impl Socket {
@@ -200,7 +202,9 @@ impl Socket {
             } else if pressure == Pressure::Low {
                 Poll::Ready(true)
             } else {
-                own.ready.push(cx.waker().clone());
+                if !own.ready.iter().any(|waker| waker.will_wake(cx.waker())) {
+                    own.ready.push(cx.waker().clone());
+                }
                 Poll::Pending
             }
         })
@@ -263,6 +267,7 @@ impl Socket {
             let mut own = self.own();
             let mailbox = own.mailbox.get_or_insert_with(Box::default);
             if let Some(event) = mailbox.event.take() {
+                mailbox.returned = false;
                 return Poll::Ready(Some(event));
             }
             if !self.is_connected() {
@@ -377,10 +382,10 @@ impl Socket {
         id: u64,
         timeout: Duration,
     ) -> Result<oneshot::Receiver<Result<Args, server::AckError>>, EmitError> {
-        let deadline = self.inner.conn.now() + timeout;
+        let deadline = self.inner.conn.now().checked_add(timeout);
         let mut inner = self.inner.conn.lock();
         let Machine::Socket(machine) = &mut inner.machine else { return Err(EmitError::Disconnected) };
-        machine.emit_with_ack(self.inner.key, packet, id, Some(deadline))?;
+        machine.emit_with_ack(self.inner.key, packet, id, deadline)?;
         let (sender, receiver) = oneshot::channel();
         inner.acks.insert((self.inner.key, id), sender);
         drop(inner);
@@ -413,6 +418,22 @@ impl Socket {
         }
     }
 
+    /// An event that was delivered and then not taken.
+    pub(crate) fn take_back(&self) -> Option<Event> {
+        if !self.is_attended() {
+            return None;
+        }
+        let mut own = self.own();
+        let mailbox = own.mailbox.as_mut().filter(|mailbox| mailbox.returned)?;
+        mailbox.returned = false;
+        mailbox.event.take()
+    }
+
+    /// Whether there is an event for `take_back`.
+    pub(crate) fn has_returned(&self) -> bool {
+        self.is_attended() && self.own().mailbox.as_ref().is_some_and(|mailbox| mailbox.returned)
+    }
+
     /// Whether somebody waits in `next`.
     pub(crate) fn is_awaited(&self) -> bool {
         self.is_attended()
@@ -439,9 +460,10 @@ impl Socket {
         own.reason = Some(reason);
         let handlers = own.handlers.take();
         let waiting = own.mailbox.as_mut().and_then(|mailbox| mailbox.waiting.take());
+        let event = own.mailbox.as_mut().filter(|mailbox| mailbox.returned).and_then(|mailbox| mailbox.event.take());
         let ready = std::mem::take(&mut own.ready);
         drop(own);
-        drop(handlers);
+        drop((handlers, event));
         waiting.into_iter().chain(ready).for_each(Waker::wake);
     }
 
@@ -456,8 +478,19 @@ struct LeaveMailbox<'a>(&'a Socket);
 
 impl Drop for LeaveMailbox<'_> {
     fn drop(&mut self) {
-        if let Some(mailbox) = &mut self.0.own().mailbox {
-            mailbox.waiting = None;
+        let mut own = self.0.own();
+        let Some(mailbox) = &mut own.mailbox else { return };
+        mailbox.waiting = None;
+        if mailbox.event.is_none() {
+            return;
+        }
+        // It goes to whoever is next. Nobody is once the socket has left, and the event holds the socket.
+        mailbox.returned = self.0.is_connected();
+        let event = if mailbox.returned { None } else { mailbox.event.take() };
+        drop(own);
+        match event {
+            Some(event) => drop(event),
+            None => self.0.inner.conn.notify(),
         }
     }
 }

@@ -10,7 +10,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use engineio_proto::Instant;
 use hyper::rt::Sleep;
@@ -23,9 +22,6 @@ use scratch::Scratch;
 /// Turns that a task takes before it lets others run.
 const TURNS: usize = 16;
 
-/// How long a WebSocket may take to say goodbye.
-const GOODBYE: Duration = Duration::from_secs(5);
-
 /// Events and bytes that may wait for handlers before the client is no longer read from.
 const INBOX_EVENTS: usize = 64;
 const INBOX_BYTES: usize = 256 * 1024;
@@ -37,8 +33,8 @@ pub(crate) struct SessionTask {
     armed: Option<Instant>,
     /// What the machine last wanted to be woken for.
     deadline: Option<Instant>,
-    /// The session has ended; WebSockets have until then to say goodbye.
-    goodbye: Option<Instant>,
+    /// The session has ended; its WebSockets say goodbye and its handlers come to their end.
+    ended: bool,
     runners: Runners,
     paused: bool,
 }
@@ -69,7 +65,7 @@ impl SessionTask {
             sleep: None,
             armed: None,
             deadline: None,
-            goodbye: None,
+            ended: false,
             runners,
             paused: false,
         }
@@ -82,9 +78,10 @@ impl SessionTask {
         again |= fed.again;
         if !fed.collected {
             again |= self.runners.run(cx) == Step::Moved;
-            self.balance();
+            again |= self.balance();
             // What handlers have asked for up to here is looked at right below.
             self.conn.seen();
+            again |= self.runners.is_called();
             self.collect(scratch);
         }
         again |= self.write(cx, scratch);
@@ -99,7 +96,7 @@ impl SessionTask {
     fn read(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
         let mut more = false;
         for pump in self.pumps.iter_mut().filter(|pump| !pump.is_drained()) {
-            if self.paused && !pump.is_closing() {
+            if self.paused && !pump.is_closing() && !pump.has_failed() {
                 continue;
             }
             if let Poll::Ready(open) = pump.poll_read(cx, &mut scratch.read, &mut scratch.inputs) {
@@ -124,8 +121,9 @@ impl SessionTask {
                 Incoming::Closed { error } => inner.machine.handle_websocket_closed(id, error, now),
             }
         }
-        for id in scratch.flushed.drain(..) {
-            inner.machine.handle_flushed(id, now);
+        for pump in self.pumps.iter_mut().filter(|pump| pump.flushed) {
+            pump.flushed = false;
+            inner.machine.handle_flushed(pump.id, now);
         }
         if fired {
             self.armed = None;
@@ -148,12 +146,12 @@ impl SessionTask {
         for event in scratch.events.drain(..) {
             self.runners.take(event);
         }
-        if closed && self.goodbye.is_none() {
-            self.goodbye = Some(now + GOODBYE);
+        if closed && !self.ended {
+            self.ended = true;
             self.conn.shared.session_ended(&self.conn.sid);
         }
-        if fired && self.goodbye.is_some_and(|deadline| deadline <= now) {
-            self.pumps.iter_mut().for_each(Pump::abandon);
+        if fired {
+            self.pumps.iter_mut().filter(|pump| pump.is_overdue(now)).for_each(Pump::abandon);
         }
         Fed { again, collected }
     }
@@ -164,11 +162,11 @@ impl SessionTask {
         self.deadline = take_outputs(&mut self.pumps, &mut inner, &self.conn, scratch);
     }
 
-    /// Pauses or resumes reading, as the inbox tells.
-    fn balance(&mut self) {
+    /// Pauses or resumes reading, as the inbox tells. `true` if the streams have to be polled again for their wakers to be set.
+    fn balance(&mut self) -> bool {
         let (events, bytes) = self.runners.inbox();
         if !self.paused && events < INBOX_EVENTS && bytes < INBOX_BYTES {
-            return;
+            return false;
         }
         let mut inner = self.conn.lock();
         // A handler that waits for this client's ack would never get it if we stopped reading now.
@@ -177,26 +175,26 @@ impl SessionTask {
             true => events > INBOX_EVENTS / 2 || bytes > INBOX_BYTES / 2,
             false => true,
         };
-        let pause = full && !awaited && self.goodbye.is_none();
-        if pause != self.paused {
-            self.paused = pause;
-            let now = self.conn.now();
-            if pause {
-                inner.machine.pause_reading(now);
-                inner.paused = Some(Vec::new());
-            } else {
-                inner.machine.resume_reading(now);
-                inner.paused.take().into_iter().flatten().for_each(Waker::wake);
-                // The streams have to be polled again for their wakers to be set.
-                self.conn.notify();
-            }
+        let pause = full && !awaited && !self.ended;
+        if pause == self.paused {
+            return false;
         }
+        self.paused = pause;
+        let now = self.conn.now();
+        if pause {
+            inner.machine.pause_reading(now);
+            inner.paused = Some(Vec::new());
+        } else {
+            inner.machine.resume_reading(now);
+            inner.paused.take().into_iter().flatten().for_each(Waker::wake);
+        }
+        !pause
     }
 
-    /// Writes what was taken. `true` if a batch has left, so that the next may follow.
+    /// Writes what was taken. `true` if a batch has left, so that the next may follow, or if there is an end to report.
     fn write(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
         let writing = scratch.writing.take();
-        let mut ended = false;
+        let (mut flushed, mut failed, mut ended) = (false, false, false);
         for (index, pump) in self.pumps.iter_mut().enumerate() {
             let fresh = writing == Some(index);
             let buffer = if fresh { &mut scratch.write } else { &mut scratch.spare };
@@ -204,19 +202,22 @@ impl SessionTask {
                 && pump.poll_write(cx, buffer) == Poll::Ready(true)
                 && std::mem::take(&mut pump.unflushed)
             {
-                scratch.flushed.push(pump.id);
+                // Not kept in the scratch: the next turn may be another task's.
+                pump.flushed = true;
+                flushed = true;
             }
             pump.reap();
+            failed |= pump.has_failed();
             ended |= pump.is_done();
         }
         if ended {
             self.pumps.retain(|pump| !pump.is_done());
         }
-        !scratch.flushed.is_empty()
+        flushed || failed
     }
 
     fn is_done(&mut self) -> bool {
-        if self.goodbye.is_none() {
+        if !self.ended {
             return false;
         }
         // Whatever the machine has not closed by itself ends with it.
@@ -229,7 +230,9 @@ impl SessionTask {
 
     /// Sleeps for the next deadline, if it is earlier than the one slept for. `true` if it has come already.
     fn arm(&mut self, cx: &mut Context<'_>) -> bool {
-        let goodbye = self.goodbye.filter(|_| !self.pumps.is_empty());
+        // A WebSocket that is not wanted any more has its time, too, while the session goes on.
+        let conn = &self.conn;
+        let goodbye = self.pumps.iter_mut().filter_map(|pump| pump.goodbye(|| conn.now())).min();
         let next = [self.deadline, goodbye].into_iter().flatten().min();
         let Some(deadline) = next.filter(|deadline| self.armed.is_none_or(|armed| *deadline < armed)) else {
             return false;
@@ -315,7 +318,7 @@ impl Future for SessionTask {
 impl Drop for SessionTask {
     /// A runtime that is shut down drops its tasks: nobody would ever end the session.
     fn drop(&mut self) {
-        if self.goodbye.is_none() {
+        if !self.ended {
             let mut inner = self.conn.lock();
             inner.machine.discard(self.conn.now());
             inner.answer();

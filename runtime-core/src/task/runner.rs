@@ -83,6 +83,14 @@ struct Queued {
     bytes: usize,
 }
 
+impl Queued {
+    fn new(id: Option<u64>, name: Text, args: Args) -> Self {
+        // The place in the queue counts, so that small events are bounded, too.
+        let bytes = name.len() + args.byte_len() + size_of::<Self>();
+        Self { id, name, args, bytes }
+    }
+}
+
 impl Runners {
     pub(super) fn new(conn: Arc<Conn>) -> Self {
         Self { conn, sockets: Vec::new(), messages: Messages::default(), beside: Vec::new() }
@@ -98,6 +106,11 @@ impl Runners {
     /// Whether no handler runs, none can be started and none waits to be cleared away.
     pub(super) fn is_quiet(&self) -> bool {
         self.beside.is_empty() && self.messages.is_quiet() && self.sockets.iter().all(Runner::is_quiet)
+    }
+
+    /// Whether somebody has begun to wait for an event that is there, or has left one, since the handlers ran.
+    pub(super) fn is_called(&self) -> bool {
+        self.sockets.iter().any(Runner::is_called)
     }
 
     /// Whether all handlers have ended, for good.
@@ -214,9 +227,17 @@ impl Runner {
 
     fn push(&mut self, id: Option<u64>, event: socketio_proto::Event) {
         let socketio_proto::Event { name, args } = event;
-        let bytes = name.len() + args.byte_len();
-        self.bytes += bytes;
-        self.queue.push_back(Queued { id, name: name.into(), args, bytes });
+        let queued = Queued::new(id, name.into(), args);
+        self.bytes += queued.bytes;
+        self.queue.push_back(queued);
+    }
+
+    /// Takes an event back that was not taken.
+    fn push_front(&mut self, event: Event) {
+        let (name, args, id) = event.into_parts();
+        let queued = Queued::new(id, name, args);
+        self.bytes += queued.bytes;
+        self.queue.push_front(queued);
     }
 
     fn pop(&mut self) -> Option<Queued> {
@@ -226,7 +247,16 @@ impl Runner {
     }
 
     fn is_quiet(&self) -> bool {
-        matches!(self.current, Current::Idle) && self.queue.is_empty() && !self.left
+        matches!(self.current, Current::Idle) && self.queue.is_empty() && !self.left && !self.has_returned()
+    }
+
+    fn has_returned(&self) -> bool {
+        self.socket.as_ref().is_some_and(Socket::has_returned)
+    }
+
+    fn is_called(&self) -> bool {
+        let awaited = !self.queue.is_empty() && self.socket.as_ref().is_some_and(Socket::is_awaited);
+        awaited || !self.left && self.has_returned()
     }
 
     fn is_over(&self) -> bool {
@@ -235,6 +265,9 @@ impl Runner {
 
     fn run(&mut self, conn: &Arc<Conn>, beside: &mut Vec<BoxFuture<'static, Answer>>, cx: &mut Context<'_>) -> Step {
         for _ in 0..BUDGET {
+            if let Some(event) = self.socket.as_ref().filter(|_| !self.left).and_then(Socket::take_back) {
+                self.push_front(event);
+            }
             match std::mem::replace(&mut self.current, Current::Idle) {
                 Current::Checking(mut check, admission) => {
                     match guarded(|| check.as_mut().poll(cx)).unwrap_or_else(|_| Poll::Ready(Err(internal_error()))) {
@@ -315,15 +348,13 @@ impl Runner {
     /// Hands the next event to who waits in `next`.
     fn deliver(&mut self) -> bool {
         let Some(socket) = self.socket.clone().filter(Socket::is_awaited) else { return false };
-        let Some(Queued { id, name, args, bytes }) = self.pop() else { return false };
+        let Some(Queued { id, name, args, .. }) = self.pop() else { return false };
         let event = Event::new(socket.clone(), name, args, id);
         match socket.deliver(event) {
             Ok(()) => true,
             // Nobody waits any more.
             Err(event) => {
-                let (name, args, id) = event.into_parts();
-                self.bytes += bytes;
-                self.queue.push_front(Queued { id, name, args, bytes });
+                self.push_front(event);
                 false
             }
         }

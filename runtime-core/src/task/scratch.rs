@@ -22,7 +22,6 @@ pub(super) struct Scratch {
     pub(super) writing: Option<usize>,
     /// Always empty: for a WebSocket that has nothing new to write.
     pub(super) spare: Vec<u8>,
-    pub(super) flushed: Vec<WebSocketId>,
 }
 
 impl Scratch {
@@ -34,7 +33,6 @@ impl Scratch {
             write: Vec::new(),
             writing: None,
             spare: Vec::new(),
-            flushed: Vec::new(),
         })
     }
 }

@@ -8,16 +8,20 @@ mod write;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::{io, mem};
+use std::mem;
+use std::time::Duration;
 
 use bytes::Bytes;
-use engineio_proto::{Data, Frame, WebSocketId};
+use engineio_proto::{Data, Frame, Instant, WebSocketId};
 use hyper::rt::{Read, ReadBuf};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use read::Reader;
 use write::Writer;
+
+/// How long a WebSocket may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// What came in.
 #[derive(Debug)]
@@ -38,9 +42,12 @@ pub(crate) struct Pump {
     writer: Writer,
     /// A batch was handed to the writer and the machine waits to hear that it left.
     pub(crate) unflushed: bool,
+    /// That batch has left, and the machine has to hear of it.
+    pub(crate) flushed: bool,
     /// The stream said that it has nothing more for now.
     drained: bool,
     closing: Closing,
+    goodbye: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -48,6 +55,8 @@ enum Stage {
     /// The 101 is on its way.
     Upgrading(OnUpgrade),
     Open(Upgraded),
+    /// There was no upgrade, which the read side has to report.
+    Failed,
     Gone,
 }
 
@@ -71,14 +80,34 @@ impl Pump {
             reader: Reader::new(max_message),
             writer: Writer::default(),
             unflushed: false,
+            flushed: false,
             drained: false,
             closing: Closing::No,
+            goodbye: None,
         }
+    }
+
+    /// Whether the upgrade has failed: the next read reports it.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.stream, Stage::Failed)
     }
 
     /// Whether nothing is left to do and the stream is dropped.
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.stream, Stage::Gone)
+    }
+
+    /// Whether the close handshake has had its time.
+    pub(crate) fn is_overdue(&self, now: Instant) -> bool {
+        self.goodbye.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Until when the peer may take to say goodbye, from the first time this is asked while the WebSocket is closing.
+    pub(crate) fn goodbye(&mut self, now: impl FnOnce() -> Instant) -> Option<Instant> {
+        if self.is_closing() && self.goodbye.is_none() {
+            self.goodbye = Some(now() + GOODBYE);
+        }
+        self.goodbye
     }
 
     /// Whether the close handshake is under way, so that the stream needs a deadline.
@@ -103,15 +132,15 @@ impl Pump {
         self.unflushed = false;
     }
 
-    /// Waits for the upgrade; `Ready` as long as the WebSocket is open. An upgrade that failed counts as closed.
-    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Waits for the upgrade, or its failure.
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Stage::Upgrading(upgrade) = &mut self.stream {
             self.stream = match ready!(Pin::new(upgrade).poll(cx)) {
                 Ok(stream) => Stage::Open(stream),
-                Err(error) => return Poll::Ready(Err(io::Error::other(error))),
+                Err(_) => Stage::Failed,
             };
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(())
     }
 
     /// Reads once into `buffer`; complete messages are appended to `incoming`. `Pending` means that the stream has nothing
@@ -122,10 +151,9 @@ impl Pump {
         buffer: &mut [u8],
         incoming: &mut Vec<(WebSocketId, Incoming)>,
     ) -> Poll<bool> {
-        match self.poll_open(cx) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Err(_)) => return Poll::Ready(self.ended(incoming)),
-            Poll::Ready(Ok(())) => {}
+        ready!(self.poll_open(cx));
+        if self.has_failed() {
+            return Poll::Ready(self.ended(incoming));
         }
         if self.reader.has_messages() {
             return Poll::Ready(self.parse(&[], incoming));
@@ -212,11 +240,12 @@ impl Pump {
         }
         let Stage::Open(stream) = &mut self.stream else {
             buffer.clear();
-            self.abandon();
+            self.writer = Writer::default();
             return Poll::Ready(false);
         };
         match self.writer.poll_write(cx, stream, buffer) {
             Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) if self.writer.has_controls() => self.poll_write(cx, buffer),
             Poll::Ready(Ok(())) => {
                 if self.closing == Closing::Echoed {
                     self.closing = Closing::Done;

@@ -24,7 +24,8 @@ const MAX_SLICES: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     queue: VecDeque<Bytes>,
-    /// Only the last of several pings is answered.
+    /// Only the last of several pings is answered, once what was queued before has left: a client that pings and does not read
+    /// makes nothing grow.
     pong: Option<Bytes>,
     close: Option<Option<CloseCode>>,
     unflushed: bool,
@@ -49,6 +50,11 @@ impl Writer {
         }
     }
 
+    /// Whether pong or close wait until the queue has left.
+    pub(super) fn has_controls(&self) -> bool {
+        self.pong.is_some() || self.close.is_some()
+    }
+
     pub(super) fn pong(&mut self, payload: Bytes) {
         self.pong = Some(payload);
     }
@@ -68,11 +74,11 @@ impl Writer {
 
     /// Puts pong and close behind everything else.
     pub(super) fn take_controls(&mut self, buffer: &mut Vec<u8>) {
-        if let Some(payload) = self.pong.take() {
+        if let Some(payload) = self.pong.take_if(|_| self.queue.is_empty()) {
             header(OpCode::Control(Control::Pong), payload.len(), buffer);
             buffer.extend_from_slice(&payload);
         }
-        if let Some(code) = self.close.take() {
+        if let Some(code) = self.close.take_if(|_| self.pong.is_none()) {
             let code = code.map(|code| u16::from(code).to_be_bytes());
             let code = code.as_ref().map_or(&[][..], |code| &code[..]);
             header(OpCode::Control(Control::Close), code.len(), buffer);
