@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -154,4 +154,17 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, HandlerError> {
 /// Polls user code; a panic becomes an error.
 pub(crate) fn poll_guarded(future: &mut BoxFuture<'static, Answer>, cx: &mut Context<'_>) -> Poll<Answer> {
     guarded(|| Pin::new(future).poll(cx)).unwrap_or_else(|error| Poll::Ready(Err(error)))
+}
+
+/// A handler that nobody waits for: `on_error` hears of it if it fails.
+pub(crate) fn reported(socket: Socket, mut handler: BoxFuture<'static, Answer>) -> BoxFuture<'static, Answer> {
+    Box::pin(async move {
+        match poll_fn(|cx| poll_guarded(&mut handler, cx)).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => match socket.report(error) {
+                Some(on_error) => on_error.await,
+                None => Ok(None),
+            },
+        }
+    })
 }

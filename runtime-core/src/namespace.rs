@@ -152,7 +152,9 @@ impl Namespace {
         self
     }
 
-    /// Hears of every handler that failed or panicked, and of packets that can't be decoded. Without it they are ignored.
+    /// Hears of every handler that failed or panicked, of [spawned work](Socket::spawn) that panicked, and of packets that can't
+    /// be decoded. Without it they are ignored. (A middleware that panics refuses its client with `Internal server error`; there
+    /// is no socket yet to report it for.)
     pub fn on_error<F, Fut, M>(&self, handler: F) -> &Self
     where
         F: Fn(Socket, HandlerError) -> Fut + Send + Sync + 'static,

@@ -4,12 +4,11 @@ use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,7 +24,7 @@ use socketio_proto::server::{self, Connection, namespace_name};
 use crate::client_files::{ClientFiles, ClientFilesError};
 use crate::emit::Broadcast;
 use crate::engine::{EngineSocket, OnData, on_data};
-use crate::handler::{Outcome, guarded};
+use crate::handler::Outcome;
 use crate::handshake::{Handshake, Peer};
 use crate::layer::Layer;
 use crate::machine::Machine;
@@ -469,13 +468,6 @@ impl Shared {
         }
     }
 
-    /// Runs work of the application in the background. A panic ends only the work.
-    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let mut work: BoxFuture<'static, ()> = Box::pin(AssertUnwindSafe(work).0);
-        self.runtime.spawn(Box::pin(std::future::poll_fn(move |cx: &mut Context<'_>| {
-            guarded(|| work.as_mut().poll(cx)).unwrap_or(Poll::Ready(()))
-        })));
-    }
 }
 
 /// An answer that is only a status.

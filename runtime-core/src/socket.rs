@@ -18,10 +18,11 @@ use socketio_proto::{Args, Encoded, FromArgs, Json, encode};
 use crate::conn::Conn;
 use crate::emit::{Broadcast, EmitError, EmitWithAck, Volatile};
 use crate::event::Event;
-use crate::handler::{self, Handlers, Outcome};
+use crate::handler::{self, Answer, HandlerError, Handlers, Outcome};
 use crate::handshake::Handshake;
 use crate::machine::Machine;
 use crate::namespace::{Namespace, NamespaceInner};
+use crate::runtime::BoxFuture;
 use crate::server::Overflow;
 
 /// One client's membership of one namespace: a cheap handle that may be kept and used from anywhere.
@@ -309,9 +310,18 @@ impl Socket {
         self
     }
 
-    /// Runs work in the background that must not hold up the socket's next event. A panic in it harms nobody.
+    /// Runs work in the background that must not hold up the socket's next event. A panic in it harms nobody and goes to the
+    /// namespace's `on_error`.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.inner.conn.shared.spawn(work);
+        let work = Box::pin(async move {
+            work.await;
+            Ok(None)
+        });
+        let mut work = handler::reported(self.clone(), work);
+        self.inner.conn.shared.runtime.spawn(Box::pin(async move {
+            // Nobody hears of an `on_error` that fails.
+            _ = poll_fn(|cx| handler::poll_guarded(&mut work, cx)).await;
+        }));
     }
 
     fn handle(&self, set: impl FnOnce(&mut Handlers)) {
@@ -327,6 +337,12 @@ impl Socket {
 
     pub(crate) fn conn(&self) -> &Arc<Conn> {
         &self.inner.conn
+    }
+
+    /// Tells the namespace's `on_error`, if there is one.
+    pub(crate) fn report(&self, error: HandlerError) -> Option<BoxFuture<'static, Answer>> {
+        let on_error = self.inner.namespace.handlers().error.clone()?;
+        handler::guarded(|| on_error(self.clone(), error)).ok()
     }
 
     pub(crate) fn next_ack_id(&self) -> u64 {

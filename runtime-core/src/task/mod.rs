@@ -319,10 +319,17 @@ impl Drop for SessionTask {
     /// A runtime that is shut down drops its tasks: nobody would ever end the session.
     fn drop(&mut self) {
         if !self.ended {
+            let mut events = Vec::new();
             let mut inner = self.conn.lock();
             inner.machine.discard(self.conn.now());
             inner.answer();
+            while let Some(event) = inner.machine.poll_event() {
+                events.extend(inner.settle_ack(event));
+            }
+            let paused = inner.paused.take();
             drop(inner);
+            paused.into_iter().flatten().for_each(Waker::wake);
+            events.into_iter().for_each(|event| self.runners.abandon(event));
             self.conn.shared.session_ended(&self.conn.sid);
         }
     }

@@ -12,7 +12,7 @@ use socketio_proto::{Args, Json};
 use crate::conn::Conn;
 use crate::engine::EngineSocket;
 use crate::event::Event;
-use crate::handler::{Answer, HandlerError, Handlers, guarded, poll_guarded};
+use crate::handler::{Answer, HandlerError, Handlers, guarded, poll_guarded, reported};
 use crate::machine::{self, Machine};
 use crate::namespace::{ConnectRequest, NamespaceInner, Refusal};
 use crate::runtime::BoxFuture;
@@ -21,6 +21,9 @@ use crate::socket::Socket;
 
 /// Handlers started in one turn for one socket, so that other tasks get their turn, too.
 const BUDGET: usize = 128;
+
+/// What a running handler that no event waits for counts in the inbox.
+const RUNNING_BYTES: usize = 4096;
 
 /// Whether a pass over the handlers changed anything that makes another pass worthwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,9 +99,11 @@ impl Runners {
         Self { conn, sockets: Vec::new(), messages: Messages::default(), beside: Vec::new() }
     }
 
-    /// Events that wait, and their bytes.
+    /// Events that wait, and their bytes. What runs although no event waits for it counts, too, so that a client can't make
+    /// more and more of it: handlers of sockets that have left, of disconnects and of errors.
     pub(super) fn inbox(&self) -> (usize, usize) {
-        let messages = (self.messages.queue.len(), self.messages.bytes);
+        let running = self.beside.len() + self.sockets.iter().filter(|runner| runner.left).count();
+        let messages = (self.messages.queue.len() + running, self.messages.bytes + running * RUNNING_BYTES);
         let sockets = self.sockets.iter().map(|runner| (runner.queue.len(), runner.bytes));
         sockets.fold(messages, |sum, runner| (sum.0 + runner.0, sum.1 + runner.1))
     }
@@ -167,6 +172,13 @@ impl Runners {
                 self.sockets.push(Runner::new(key, namespace, auth));
             }
             None => refuse(&self.conn, key, &Refusal::new("Invalid namespace")),
+        }
+    }
+
+    /// Takes an event of the machine although nobody will run handlers any more.
+    pub(super) fn abandon(&mut self, event: machine::Event) {
+        if let machine::Event::Socket(server::Event::Disconnected { socket, reason }) = event {
+            self.sockets.iter_mut().filter(|runner| runner.key == socket).for_each(|runner| runner.depart(reason));
         }
     }
 
@@ -393,36 +405,32 @@ impl Runner {
     }
 
     fn report(&mut self, error: HandlerError, beside: &mut Vec<BoxFuture<'static, Answer>>) {
-        let Some(socket) = self.socket.clone() else { return };
-        let handlers = self.namespace.handlers();
-        if let Some(on_error) = &handlers.error {
-            beside.extend(guarded(|| on_error(socket, error)).ok());
-        }
+        beside.extend(self.socket.as_ref().and_then(|socket| socket.report(error)));
     }
 
     /// The machine has let go of the socket.
     fn leave(&mut self, reason: DisconnectReason, beside: &mut Vec<BoxFuture<'static, Answer>>) {
-        self.left = true;
-        self.queue = VecDeque::new();
-        self.bytes = 0;
-        if let Current::Checking(..) = self.current {
-            // The check runs on; whatever it says comes too late.
-            return;
-        }
+        let own = self.socket.as_ref().and_then(|socket| socket.with_handlers(|own| own.disconnect.clone()));
+        self.depart(reason);
+        // Without a socket a check runs on; whatever it says comes too late.
         let Some(socket) = &self.socket else { return };
-        self.namespace.rooms().remove(socket.id());
-        let own = socket.with_handlers(|handlers| handlers.disconnect.clone());
-        socket.disconnected(reason);
         let handlers = self.namespace.handlers();
         for handler in handlers.disconnect.iter().chain(&own) {
             match guarded(|| handler(socket.clone(), reason)) {
-                Ok(handler) => beside.push(handler),
-                Err(error) => {
-                    if let Some(on_error) = &handlers.error {
-                        beside.extend(guarded(|| on_error(socket.clone(), error)).ok());
-                    }
-                }
+                Ok(handler) => beside.push(reported(socket.clone(), handler)),
+                Err(error) => beside.extend(socket.report(error)),
             }
+        }
+    }
+
+    /// Leaves the namespace; no handler hears of it.
+    fn depart(&mut self, reason: DisconnectReason) {
+        self.left = true;
+        self.queue = VecDeque::new();
+        self.bytes = 0;
+        if let Some(socket) = &self.socket {
+            self.namespace.rooms().remove(socket.id());
+            socket.disconnected(reason);
         }
     }
 }
