@@ -59,16 +59,7 @@ struct Fed {
 impl SessionTask {
     pub(crate) fn new(conn: Arc<Conn>) -> Self {
         let runners = Runners::new(conn.clone());
-        Self {
-            conn,
-            pumps: Vec::new(),
-            sleep: None,
-            armed: None,
-            deadline: None,
-            ended: false,
-            runners,
-            paused: false,
-        }
+        Self { conn, pumps: Vec::new(), sleep: None, armed: None, deadline: None, ended: false, runners, paused: false }
     }
 
     fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Turn {

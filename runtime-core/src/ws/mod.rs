@@ -6,9 +6,9 @@
 mod read;
 mod write;
 
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::mem;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -291,4 +291,25 @@ struct Outcome {
 #[allow(dead_code)]
 fn _assert_small() {
     const { assert!(mem::size_of::<Pump>() <= 256) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn an_upgrade_that_fails_under_a_write_is_reported_by_the_next_read() {
+        let none = hyper::upgrade::on(http::Request::new(()));
+        let mut pump = Pump::new(WebSocketId(1), none, 100);
+        let mut cx = Context::from_waker(Waker::noop());
+        let (mut buffer, mut incoming) = (Vec::new(), Vec::new());
+        pump.push(engineio_proto::Packet::Noop.into_frame(), &mut buffer);
+        assert_eq!(pump.poll_write(&mut cx, &mut buffer), Poll::Ready(false));
+        assert!(!pump.is_done() && pump.has_failed() && buffer.is_empty());
+        assert_eq!(pump.poll_read(&mut cx, &mut [], &mut incoming), Poll::Ready(false));
+        assert!(matches!(incoming[..], [(WebSocketId(1), Incoming::Closed { error: false })]));
+        assert!(pump.is_done());
+    }
 }
