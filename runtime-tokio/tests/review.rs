@@ -347,3 +347,26 @@ async fn a_client_that_a_handler_asks_something_can_not_fill_the_memory_with_sma
     let written = timeout(Duration::from_millis(700), client.write.write_all(&flood)).await;
     assert!(written.is_err(), "all is taken");
 }
+
+#[test]
+fn a_handler_that_is_replaced_may_set_another_one_as_it_is_dropped() {
+    struct Farewell(socketio_tokio::Namespace);
+    impl Drop for Farewell {
+        fn drop(&mut self) {
+            self.0.on("bye", async |_: Socket, ()| {});
+        }
+    }
+
+    let (done, finished) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let root = ServerBuilder::new().build().unwrap().namespace("/");
+        let farewell = Farewell(root.clone());
+        root.on("e", move |_: Socket, ()| {
+            let _held = &farewell;
+            async {}
+        });
+        root.on("e", async |_: Socket, ()| {});
+        done.send(()).unwrap();
+    });
+    finished.recv_timeout(LIMIT).expect("no deadlock");
+}
