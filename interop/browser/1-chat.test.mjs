@@ -169,6 +169,8 @@ describe('the chat page', needsBrowser, () => {
     await at(ann, 'name-submit').click()
     await shown(ben, 'notice', 'Ann is now Anna')
     await at(ben, 'person', '[data-name=Anna]').waitFor()
+    // Others may hear of it before the dialog closes; until then nothing behind it takes keys.
+    await at(ann, 'welcome').waitFor({ state: 'hidden' })
     await say(ann, 'still me')
     await heard(ben, 'Anna', 'still me')
   })
