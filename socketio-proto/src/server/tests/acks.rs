@@ -86,7 +86,7 @@ fn the_same_id_may_be_owed_in_two_namespaces() {
 fn an_id_that_is_owed_is_not_asked_again() {
     let mut script = joined();
     script.ask(A, 0, None);
-    assert_eq!(script.connection.emit_with_ack(A, &hello(), 0, None), Err(EmitError::AckIdInUse));
+    assert_eq!(script.connection.emit_with_ack(A, hello(), 0, None), Err(EmitError::AckIdInUse));
     nothing(script.out());
     script.text("430[]");
     script.ask(A, 0, None);

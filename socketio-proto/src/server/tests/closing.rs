@@ -38,8 +38,8 @@ fn nothing_is_emitted_while_the_connection_closes() {
     let mut script = polled();
     nothing(script.close());
     assert_eq!(script.emit(A, &hello()), Err(EmitError::Disconnected));
-    assert_eq!(script.connection.emit_with_ack(A, &hello(), 0, None), Err(EmitError::Disconnected));
-    assert!(!script.connection.emit_volatile(A, &hello()));
+    assert_eq!(script.connection.emit_with_ack(A, hello(), 0, None), Err(EmitError::Disconnected));
+    assert!(!script.connection.emit_volatile(A, hello()));
     assert_eq!(script.get(1)[0], "1 200 6|1");
 }
 
@@ -92,8 +92,8 @@ fn after_the_end_commands_are_refused_and_inputs_ignored() {
     assert_eq!(script.connection.pending_acks(), 0);
 
     assert_eq!(script.emit(A, &hello()), Err(EmitError::Disconnected));
-    assert_eq!(script.connection.emit_with_ack(A, &hello(), 1, None), Err(EmitError::Disconnected));
-    assert!(!script.connection.emit_volatile(A, &hello()));
+    assert_eq!(script.connection.emit_with_ack(A, hello(), 1, None), Err(EmitError::Disconnected));
+    assert!(!script.connection.emit_volatile(A, hello()));
     assert_eq!(script.connection.accept(A, [0; 15]), Err(EmitError::Disconnected));
     assert_eq!(script.connection.refuse(A, &Json::object([])), Err(EmitError::Disconnected));
     script.connection.forget_ack(A, 0);

@@ -29,8 +29,8 @@ fn the_answer_to_connect_comes_before_anything_else_of_the_socket() {
     let mut script = websocket();
     script.text("40");
     assert_eq!(script.emit(A, &hello()), Err(EmitError::Disconnected));
-    assert!(!script.connection.emit_volatile(A, &hello()));
-    assert_eq!(script.connection.emit_with_ack(A, &hello(), 0, None), Err(EmitError::Disconnected));
+    assert!(!script.connection.emit_volatile(A, hello()));
+    assert_eq!(script.connection.emit_with_ack(A, hello(), 0, None), Err(EmitError::Disconnected));
 
     script.connection.accept(A, [0; 15]).unwrap();
     script.emit(A, &hello()).unwrap();

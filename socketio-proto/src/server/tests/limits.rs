@@ -41,7 +41,7 @@ fn acks_owed_are_bounded() {
     let mut script = joined_with(Config::default().max_pending_acks(2), EngineConfig::builder());
     script.ask(A, 0, None);
     script.ask(B, 0, None);
-    assert_eq!(script.connection.emit_with_ack(A, &hello(), 1, None), Err(EmitError::TooManyAcks));
+    assert_eq!(script.connection.emit_with_ack(A, hello(), 1, None), Err(EmitError::TooManyAcks));
     assert_eq!(script.flushed(), [r#"ws 42/admin,0["ask"]"#]);
     script.flushed();
     script.text("430[]");

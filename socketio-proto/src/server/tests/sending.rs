@@ -27,35 +27,35 @@ fn a_packet_and_its_attachments_stay_together() {
 #[test]
 fn a_volatile_packet_leaves_only_if_nothing_waits_and_nothing_is_under_way() {
     let mut script = joined();
-    assert!(script.connection.emit_volatile(A, &hello()));
-    assert!(!script.connection.emit_volatile(A, &hello()), "one is queued");
+    assert!(script.connection.emit_volatile(A, hello()));
+    assert!(!script.connection.emit_volatile(A, hello()), "one is queued");
     assert_eq!(script.out(), [r#"ws 42["hello"]"#]);
-    assert!(!script.connection.emit_volatile(A, &hello()), "a batch is under way");
+    assert!(!script.connection.emit_volatile(A, hello()), "a batch is under way");
     nothing(script.flushed());
-    assert!(script.connection.emit_volatile(A, &hello()));
+    assert!(script.connection.emit_volatile(A, hello()));
     script.out();
     script.flushed();
 
     script.emit(A, &hello()).unwrap();
-    assert!(!script.connection.emit_volatile(B, &hello()), "another socket's packet is queued");
+    assert!(!script.connection.emit_volatile(B, hello()), "another socket's packet is queued");
 }
 
 #[test]
 fn a_volatile_packet_by_polling_needs_a_poll_that_waits() {
     let mut script = polled();
-    assert!(!script.connection.emit_volatile(A, &hello()));
+    assert!(!script.connection.emit_volatile(A, hello()));
     nothing(script.get(1));
-    assert!(script.connection.emit_volatile(A, &hello()));
-    assert!(!script.connection.emit_volatile(A, &hello()));
+    assert!(script.connection.emit_volatile(A, hello()));
+    assert!(!script.connection.emit_volatile(A, hello()));
     assert_eq!(script.out(), [r#"1 200 42["hello"]"#]);
-    assert!(!script.connection.emit_volatile(A, &hello()));
+    assert!(!script.connection.emit_volatile(A, hello()));
 }
 
 #[test]
 fn a_volatile_packet_is_not_for_a_socket_that_has_left() {
     let mut script = joined();
     script.text("41");
-    assert!(!script.connection.emit_volatile(A, &hello()));
+    assert!(!script.connection.emit_volatile(A, hello()));
     nothing(script.out());
 }
 
