@@ -1,0 +1,543 @@
+//! What servers send: to one socket, to many, with and without an ack, and what becomes of it when clients are slow.
+
+use socketio_tokio::{AckError, Bytes, EmitError, Event, Overflow, Pressure, Server, Socket};
+
+use crate::support::{
+    Frame, HasWorld, Polling, World, Ws, dial_buffered, secs, server, server_with, settle, soon, until,
+};
+
+/// A client and its socket.
+async fn pair(server: &Server) -> (Ws, Socket) {
+    let mut client = Ws::engine(server).await;
+    let id = client.join("/").await;
+    (client, server.namespace("/").socket(&id).unwrap())
+}
+
+/// The same over a stream that holds only so many bytes.
+async fn narrow_pair(server: &Server, bytes: usize) -> (Ws, Socket) {
+    let mut client = Ws::engine_on(dial_buffered(server, bytes)).await;
+    let id = client.join("/").await;
+    (client, server.namespace("/").socket(&id).unwrap())
+}
+
+fn kilobyte() -> String {
+    "x".repeat(1000)
+}
+
+// --- volatile ---------------------------------------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn a_volatile_event_leaves_only_if_nothing_is_queued_and_no_batch_is_under_way() {
+    let (server, _) = server();
+    let (mut client, socket) = narrow_pair(&server, 1024).await;
+    settle().await;
+    assert!(socket.volatile().emit("v", (1,)).unwrap());
+    // Queued: the session's task has had no turn yet.
+    assert!(!socket.volatile().emit("v", (2,)).unwrap());
+    settle().await;
+    assert!(socket.volatile().emit("v", (3,)).unwrap());
+    settle().await;
+    // Under way: the stream does not take all of it.
+    socket.emit("big", (kilobyte(),)).unwrap();
+    settle().await;
+    assert!(!socket.volatile().emit("v", (4,)).unwrap());
+    assert_eq!(server.to(&**socket.id()).volatile().emit("v", (5,)).unwrap(), 0);
+
+    for expected in ["42[\"v\",1]".to_owned(), "42[\"v\",3]".to_owned(), format!("42[\"big\",\"{}\"]", kilobyte())] {
+        client.expect(&expected).await;
+    }
+    settle().await;
+    assert_eq!(server.to(&**socket.id()).volatile().emit("v", (6,)).unwrap(), 1);
+    client.expect("42[\"v\",6]").await;
+    client.is_quiet_for(secs(60)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_polling_a_volatile_event_leaves_only_while_a_poll_waits() {
+    let (server, _) = server();
+    let mut client = Polling::engine(&server).await;
+    let id = client.join("/").await;
+    let socket = server.namespace("/").socket(&id).unwrap();
+    assert!(!socket.volatile().emit("v", (1,)).unwrap());
+    let poll = client.poll();
+    settle().await;
+    assert!(socket.volatile().emit("v", (2,)).unwrap());
+    poll.await.unwrap().unwrap().is(200, "42[\"v\",2]");
+    assert!(!socket.volatile().emit("v", (3,)).unwrap());
+    socket.emit("n", (4,)).unwrap();
+    client.expect("42[\"n\",4]").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volatile_broadcast_skips_who_cannot_take_it() {
+    let (server, _) = server();
+    let (mut fast, _) = pair(&server).await;
+    let (_slow, slow_socket) = narrow_pair(&server, 256).await;
+    slow_socket.emit("big", (kilobyte(),)).unwrap();
+    settle().await;
+    assert_eq!(server.namespace("/").broadcast().volatile().emit("v", ()).unwrap(), 1);
+    fast.expect("42[\"v\"]").await;
+    assert_eq!(server.overflows(), 0);
+}
+
+// --- pressure ---------------------------------------------------------------------------------------------------------
+
+fn small_outbox() -> (Server, World) {
+    server_with(|builder| builder.max_payload(2_000).engine(|engine| engine.outbox_limit(10_000)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn pressure_rises_from_low_to_high_and_a_full_outbox_refuses() {
+    let (server, world) = small_outbox();
+    let (mut client, socket) = narrow_pair(&server, 256).await;
+    let mut pressures = Vec::new();
+    let refused = loop {
+        match socket.emit("x", (kilobyte(),)) {
+            Ok(pressure) => pressures.push(pressure),
+            Err(error) => break error,
+        }
+        settle().await;
+    };
+    assert!(matches!(refused, EmitError::Full), "{refused}");
+    let high = pressures.iter().position(|pressure| *pressure == Pressure::High).unwrap();
+    assert!((4..=6).contains(&high) && (8..=10).contains(&pressures.len()), "{pressures:?}");
+    assert!(pressures[high..].iter().all(|pressure| *pressure == Pressure::High));
+
+    // Whoever waits is told when it has drained; nothing was lost but what was refused.
+    let waiting = {
+        let (socket, world) = (socket.clone(), world.clone());
+        tokio::spawn(async move { world.say(format!("ready: {}", socket.ready().await)) })
+    };
+    settle().await;
+    assert_eq!(world.all(), [""; 0]);
+    for _ in &pressures {
+        client.expect(&format!("42[\"x\",\"{}\"]", kilobyte())).await;
+    }
+    world.hears("ready: true").await;
+    waiting.await.unwrap();
+    assert_eq!(socket.emit("x", ()).unwrap(), Pressure::Low);
+    client.expect("42[\"x\"]").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_queued_behind_a_batch_follows_it_by_itself() {
+    let (server, _) = small_outbox();
+    let (mut client, socket) = narrow_pair(&server, 256).await;
+    for _ in 0..7 {
+        socket.emit("first", (kilobyte(),)).unwrap();
+    }
+    settle().await;
+    for n in 0..5 {
+        assert_eq!(socket.emit("then", (n,)).unwrap(), Pressure::High);
+    }
+    let (asked, first) = (tokio::time::Instant::now(), format!("42[\"first\",\"{}\"]", kilobyte()));
+    for _ in 0..7 {
+        client.expect(&first).await;
+    }
+    for n in 0..5 {
+        client.expect(&format!("42[\"then\",{n}]")).await;
+    }
+    assert_eq!(asked.elapsed().as_secs(), 0, "it waited for some other event");
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_room_ends_with_the_socket() {
+    let (server, world) = small_outbox();
+    let (client, socket) = narrow_pair(&server, 256).await;
+    while socket.emit("x", (kilobyte(),)).is_ok() {}
+    let waiting = tokio::spawn({
+        let socket = socket.clone();
+        async move { world.say(socket.ready().await) }
+    });
+    settle().await;
+    assert!(!waiting.is_finished());
+    drop(client);
+    soon("the end of the wait", waiting).await.unwrap();
+    server.state::<World>().unwrap().hears("false").await;
+    assert!(!socket.ready().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broadcast_that_overflows_disconnects_the_slow_client_alone() {
+    let (server, world) = small_outbox();
+    let root = server.namespace("/");
+    root.on_disconnect(async |socket: Socket, reason| socket.world().say(reason));
+    let (mut fast, _) = pair(&server).await;
+    let (_slow, slow_socket) = narrow_pair(&server, 256).await;
+    let mut sent = 0;
+    while server.overflows() == 0 {
+        assert!(root.emit("x", (kilobyte(),)).unwrap() > 0);
+        sent += 1;
+        settle().await;
+        fast.expect(&format!("42[\"x\",\"{}\"]", kilobyte())).await;
+    }
+    assert!((9..=11).contains(&sent), "{sent}");
+    world.hears("forced close").await;
+    assert!(!slow_socket.is_connected());
+    assert_eq!((root.len(), server.overflows()), (1, 1));
+    until("the session to end", || server.sessions() == 1).await;
+    assert_eq!(root.emit("x", ()).unwrap(), 1);
+    fast.expect("42[\"x\"]").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_policy_drop_a_slow_client_stays_and_misses_what_is_counted() {
+    let (server, _) = server_with(|builder| {
+        builder.max_payload(2_000).engine(|engine| engine.outbox_limit(10_000)).overflow(Overflow::Drop)
+    });
+    let (mut slow, _) = narrow_pair(&server, 256).await;
+    let mut taken = 0;
+    for n in 0..20 {
+        taken += server.emit("x", (n, kilobyte())).unwrap();
+        settle().await;
+    }
+    assert_eq!(server.overflows(), 20 - taken as u64);
+    assert!((8..=10).contains(&taken), "{taken}");
+    for n in 0..taken {
+        slow.expect(&format!("42[\"x\",{n},\"{}\"]", kilobyte())).await;
+    }
+    server.emit("after", ()).unwrap();
+    slow.expect("42[\"after\"]").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_and_its_attachments_are_taken_or_refused_as_one() {
+    let (server, _) = small_outbox();
+    let (mut client, socket) = narrow_pair(&server, 256).await;
+    let bytes = Bytes::from(vec![7; 900]);
+    let mut taken = 0;
+    while socket.emit("b", (&bytes, &bytes, &bytes)).is_ok() {
+        taken += 1;
+    }
+    assert!((2..=3).contains(&taken), "{taken}");
+    for _ in 0..taken {
+        assert!(client.recv().await.starts_with("453-[\"b\","));
+        for _ in 0..3 {
+            assert_eq!(client.next().await, Some(Frame::Binary(bytes.to_vec())));
+        }
+    }
+    client.is_quiet_for(secs(60)).await;
+}
+
+// --- broadcasts -------------------------------------------------------------------------------------------------------
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_receivers_see_broadcasts_of_several_threads_in_one_order() {
+    let (server, _) = server();
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(Ws::connect(&server).await);
+    }
+    let reading = clients.into_iter().map(|mut client| {
+        tokio::spawn(async move {
+            let mut events = Vec::new();
+            while events.len() < 800 {
+                events.push(client.recv().await);
+            }
+            events
+        })
+    });
+    let reading: Vec<_> = reading.collect();
+    let emitting = (0..4).map(|thread| {
+        let server = server.clone();
+        std::thread::spawn(move || {
+            for n in 0..200 {
+                assert_eq!(server.emit("n", (thread, n)).unwrap(), 3);
+            }
+        })
+    });
+    emitting.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
+    let mut seen = Vec::new();
+    for reading in reading {
+        seen.push(reading.await.unwrap());
+    }
+    assert!(seen[0] == seen[1] && seen[1] == seen[2]);
+    for thread in 0..4 {
+        let own = format!("42[\"n\",{thread},");
+        let of_thread: Vec<_> = seen[0].iter().filter(|event| event.starts_with(&own)).collect();
+        let expected: Vec<_> = (0..200).map(|n| format!("{own}{n}]")).collect();
+        assert_eq!(of_thread, expected.iter().collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_is_the_union_of_rooms_minus_others_and_serves_each_socket_once() {
+    let (server, _) = server();
+    let root = server.namespace("/");
+    let (mut ann, ann_socket) = pair(&server).await;
+    let (mut bob, bob_socket) = pair(&server).await;
+    let (mut cid, cid_socket) = pair(&server).await;
+    ann_socket.join("news");
+    for room in ["news", "sport"] {
+        bob_socket.join(room);
+    }
+    cid_socket.join("muted");
+    assert_eq!(bob_socket.rooms(), ["news", "sport"]);
+    let id = |socket: &Socket| socket.id().to_string();
+    let (a, b, c) = (id(&ann_socket), id(&bob_socket), id(&cid_socket));
+    let all = [
+        (root.broadcast(), "abc"),
+        (root.to("news"), "ab"),
+        (root.to("news").to("sport"), "ab"),
+        (root.to("sport").within("muted"), "bc"),
+        (root.except("muted"), "ab"),
+        (root.except("news"), "c"),
+        (root.to("news").except("sport"), "a"),
+        (root.to("news").except(b.clone()), "a"),
+        (root.to("news").to(a.clone()), "ab"),
+        (root.to(c.clone()), "c"),
+        (root.to("nowhere"), ""),
+        (server.to("news").except(a.clone()).local(), "b"),
+        (ann_socket.broadcast(), "bc"),
+        (ann_socket.to("news"), "b"),
+        (ann_socket.except("muted"), "b"),
+        (ann_socket.to(a.clone()), ""),
+    ];
+    for (number, (target, receivers)) in all.iter().enumerate() {
+        assert_eq!(target.emit("n", (number,)).unwrap(), receivers.len(), "{number}");
+        assert_eq!(target.sockets().len(), receivers.len(), "{number}");
+    }
+    for (client, name) in [(&mut ann, 'a'), (&mut bob, 'b'), (&mut cid, 'c')] {
+        for number in (0..all.len()).filter(|number| all[*number].1.contains(name)) {
+            client.expect(&format!("42[\"n\",{number}]")).await;
+        }
+        client.is_quiet_for(secs(3)).await;
+    }
+
+    root.to("news").join("more");
+    root.to("sport").leave("news");
+    assert_eq!(ann_socket.rooms(), ["more", "news"]);
+    assert_eq!(bob_socket.rooms(), ["more", "sport"]);
+    let rooms: Vec<_> = root.rooms().into_iter().map(|(name, count)| format!("{name} {count}")).collect();
+    assert_eq!(rooms, ["more 2", "muted 1", "news 1", "sport 1"]);
+    ann_socket.leave("more");
+    root.to("sport").disconnect(false);
+    bob.expect("41").await;
+    until("Bob to leave", || root.len() == 2).await;
+    let rooms: Vec<_> = root.rooms().into_iter().map(|(name, count)| format!("{name} {count}")).collect();
+    assert_eq!(rooms, ["muted 1", "news 1"]);
+    bob_socket.join("late");
+    assert_eq!(bob_socket.rooms(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broadcast_stays_in_its_namespace_and_carries_its_name() {
+    let (server, _) = server();
+    let admin = server.namespace("admin");
+    let mut client = Ws::connect(&server).await;
+    client.join("/admin").await;
+    assert_eq!(admin.emit("a", (1,)).unwrap(), 1);
+    client.expect("42/admin,[\"a\",1]").await;
+    assert_eq!(server.emit("b", (2,)).unwrap(), 1);
+    client.expect("42[\"b\",2]").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_broadcast_reaches_a_client_before_its_connect_packet() {
+    let (server, world) = server();
+    let root = server.namespace("/");
+    root.middleware(async |request: socketio_tokio::ConnectRequest| {
+        request.world().gate().await;
+        Ok(())
+    });
+    let mut client = Ws::engine(&server).await;
+    client.send("40").await;
+    settle().await;
+    assert_eq!(root.emit("early", ()).unwrap(), 0);
+    world.open(1);
+    until("the client to join", || root.len() == 1).await;
+    assert_eq!(root.emit("late", ()).unwrap(), 1);
+    assert!(client.recv().await.starts_with("40{"));
+    client.expect("42[\"late\"]").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn threads_outside_of_the_runtime_may_emit() {
+    let (server, _) = server();
+    let (mut client, socket) = pair(&server).await;
+    settle().await;
+    let emitting = server.clone();
+    std::thread::spawn(move || {
+        socket.emit("one", (1,)).unwrap();
+        emitting.emit("two", (2,)).unwrap();
+    })
+    .join()
+    .unwrap();
+    client.expect("42[\"one\",1]").await;
+    client.expect("42[\"two\",2]").await;
+}
+
+// --- the end ----------------------------------------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn nothing_can_be_emitted_after_the_end() {
+    let (server, _) = server();
+    let (mut client, socket) = pair(&server).await;
+    client.send("41").await;
+    until("the socket to leave", || !socket.is_connected()).await;
+    assert!(matches!(socket.emit("x", ()), Err(EmitError::Disconnected)));
+    assert!(!socket.volatile().emit("x", ()).unwrap());
+    let answer = socket.emit_with_ack::<_, ()>("x", ()).await;
+    assert!(matches!(answer, Err(AckError::Emit(EmitError::Disconnected))), "{answer:?}");
+    assert_eq!(server.emit("x", ()).unwrap(), 0);
+    // Twice is once, and the connection is as it was.
+    socket.disconnect();
+    client.is_quiet_for(secs(60)).await;
+    client.join("/").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn disconnect_says_so_to_the_client_and_keeps_its_other_namespaces() {
+    let (server, world) = server();
+    for name in ["/", "/admin"] {
+        let namespace = server.namespace(name);
+        namespace.on_disconnect(async |socket: Socket, reason| {
+            socket.world().say(format!("{} {reason}", socket.namespace_name()));
+        });
+        namespace.on_event(async |event: Event| event.socket().disconnect());
+    }
+    let mut client = Ws::connect(&server).await;
+    client.join("/admin").await;
+    client.send("42/admin,[\"bye\"]").await;
+    client.expect("41/admin,").await;
+    world.hears("/admin server namespace disconnect").await;
+    client.send("42[\"bye\"]").await;
+    client.expect("41").await;
+    world.hears("/ server namespace disconnect").await;
+    client.join("/").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn disconnect_all_leaves_every_namespace_and_closes() {
+    let (server, world) = server();
+    for name in ["/", "/admin"] {
+        server.namespace(name).on_disconnect(async |socket: Socket, reason| {
+            socket.world().say(format!("{} {reason}", socket.namespace_name()));
+        });
+    }
+    server.namespace("/").on("end", async |socket: Socket, ()| {
+        socket.emit("last words", ()).unwrap();
+        socket.disconnect_all();
+        assert!(socket.emit("too late", ()).is_err());
+    });
+
+    let mut client = Ws::connect(&server).await;
+    client.join("/admin").await;
+    client.send("42[\"end\"]").await;
+    for packet in ["42[\"last words\"]", "41", "41/admin,"] {
+        client.expect(packet).await;
+    }
+    client.closes_with(None).await;
+
+    let mut client = Polling::connect(&server).await;
+    client.join("/admin").await;
+    client.send("42[\"end\"]").await;
+    settle().await;
+    client.get().await.is(200, "42[\"last words\"]\u{1e}41\u{1e}41/admin,");
+    client.get().await.is(200, "6\u{1e}1");
+    client.get().await.is(400, "{\"code\":1,\"message\":\"Session ID unknown\"}");
+
+    for _ in 0..2 {
+        world.hears("/ server namespace disconnect").await;
+        world.hears("/admin server namespace disconnect").await;
+    }
+    assert_eq!((server.sessions(), world.all()), (0, vec![]));
+}
+
+// --- acks -------------------------------------------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn an_ack_comes_as_a_tuple_or_as_one_value_with_its_attachments() {
+    let (server, _) = server();
+    let (mut client, socket) = pair(&server).await;
+    let asking = tokio::spawn(async move {
+        let list: (u8, Option<String>) = socket.emit_with_ack("list", (Bytes::from_static(b"?"),)).await.unwrap();
+        let one: Bytes = socket.emit_with_ack("one", ()).await.unwrap();
+        let wrong = socket.emit_with_ack::<_, u8>("number", ()).await;
+        (list, one, wrong)
+    });
+    client.expect("451-0[\"list\",{\"_placeholder\":true,\"num\":0}]").await;
+    assert_eq!(client.next().await, Some(Frame::Binary(b"?".to_vec())));
+    client.send("430[7]").await;
+    client.expect("421[\"one\"]").await;
+    client.send("461-1[{\"_placeholder\":true,\"num\":0}]").await;
+    client.send_binary(b"bytes").await;
+    client.expect("422[\"number\"]").await;
+    client.send("432[\"none\"]").await;
+    let (list, one, wrong) = asking.await.unwrap();
+    assert_eq!((list, &one[..]), ((7, None), &b"bytes"[..]));
+    assert!(matches!(wrong, Err(AckError::Args(_))), "{wrong:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_an_ack_ends_by_its_own_timeout_or_the_servers() {
+    let (server, _) = server_with(|builder| builder.ack_timeout(secs(3)));
+    let (mut client, socket) = pair(&server).await;
+    let asked = tokio::time::Instant::now();
+    let answer = socket.emit_with_ack::<_, ()>("q", ()).timeout(secs(7)).await;
+    assert!(matches!(answer, Err(AckError::Timeout)), "{answer:?}");
+    assert_eq!(asked.elapsed().as_secs(), 7);
+    let answer = socket.emit_with_ack::<_, ()>("q", ()).await;
+    assert!(matches!(answer, Err(AckError::Timeout)), "{answer:?}");
+    assert_eq!(asked.elapsed().as_secs(), 10);
+    for question in ["420[\"q\"]", "421[\"q\"]"] {
+        client.expect(question).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_an_ack_ends_when_the_client_leaves() {
+    let (server, _) = server();
+    let (mut client, socket) = pair(&server).await;
+    let other = socket.clone();
+    let asking = tokio::spawn(async move { other.emit_with_ack::<_, ()>("q", ()).await });
+    client.expect("420[\"q\"]").await;
+    client.send("41").await;
+    assert!(matches!(asking.await.unwrap(), Err(AckError::Disconnected)));
+
+    let id = client.join("/").await;
+    let socket = server.namespace("/").socket(&id).unwrap();
+    let asking = tokio::spawn(async move { socket.emit_with_ack::<_, ()>("q", ()).await });
+    client.expect("421[\"q\"]").await;
+    drop(client);
+    assert!(matches!(asking.await.unwrap(), Err(AckError::Disconnected)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ack_that_nobody_waits_for_any_more_is_ignored_and_takes_no_place() {
+    let (server, world) = server_with(|builder| builder.connection(|connection| connection.max_pending_acks(1)));
+    server.namespace("/").on("echo", async |_, (n,): (u32,)| n);
+    let (mut client, socket) = pair(&server).await;
+    for id in 0..3 {
+        let socket = socket.clone();
+        let asking = tokio::spawn(async move { socket.emit_with_ack::<_, ()>("q", ()).await });
+        client.expect(&format!("42{id}[\"q\"]")).await;
+        asking.abort();
+        _ = asking.await;
+    }
+    client.send_all(["430[]", "431[]", "432[]", "427[\"echo\",1]"]).await;
+    client.expect("437[1]").await;
+    let first = socket.clone();
+    let asking = tokio::spawn(async move { first.emit_with_ack::<_, u8>("q", ()).await });
+    client.expect("423[\"q\"]").await;
+    let second = socket.emit_with_ack::<_, u8>("q", ()).await;
+    assert!(matches!(second, Err(AckError::Emit(EmitError::TooManyAcks))), "{second:?}");
+    client.send("433[9]").await;
+    assert_eq!(asking.await.unwrap().unwrap(), 9);
+    assert_eq!(world.all(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reserved_names_and_values_that_are_not_json_are_refused_to_the_emitter() {
+    let (server, _) = server();
+    let (mut client, socket) = pair(&server).await;
+    for name in ["connect", "disconnect", "newListener"] {
+        assert!(matches!(socket.emit(name, ()), Err(EmitError::Encode(_))), "{name}");
+        assert!(server.emit(name, ()).is_err());
+    }
+    let not_json = std::collections::BTreeMap::from([((1, 2), 3)]);
+    assert!(matches!(socket.emit("x", (&not_json,)), Err(EmitError::Encode(_))));
+    let answer = socket.emit_with_ack::<_, ()>("x", (&not_json,)).await;
+    assert!(matches!(answer, Err(AckError::Emit(EmitError::Encode(_)))));
+    client.is_quiet_for(secs(60)).await;
+}
