@@ -68,10 +68,13 @@ impl NamespaceInner {
         self.handlers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, set: impl FnOnce(&mut Handlers)) {
+    /// Changes the handlers. What `set` replaces is the application's, so it is dropped when the lock is free again.
+    fn set<T>(&self, set: impl FnOnce(&mut Handlers) -> T) {
         let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
-        set(Arc::make_mut(&mut handlers));
+        let former = set(Arc::make_mut(&mut handlers));
         self.version.fetch_add(1, Ordering::Release);
+        drop(handlers);
+        drop(former);
     }
 }
 
@@ -104,7 +107,7 @@ impl Namespace {
         Fut: Future<Output: Outcome<M>> + Send + 'static,
     {
         let event = event.into();
-        self.inner.set(|handlers| _ = handlers.events.insert(event.clone(), handler::on_event(event, handler)));
+        self.inner.set(|handlers| handlers.events.insert(event.clone(), handler::on_event(event, handler)));
         self
     }
 
@@ -125,7 +128,7 @@ impl Namespace {
         F: Fn(Event) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: Outcome<M>> + Send + 'static,
     {
-        self.inner.set(|handlers| handlers.any = Some(Arc::new(move |event| handler::settle(handler(event)))));
+        self.inner.set(|handlers| handlers.any.replace(Arc::new(move |event| handler::settle(handler(event)))));
         self
     }
 
@@ -135,7 +138,7 @@ impl Namespace {
         F: Fn(Socket) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: Outcome<M>> + Send + 'static,
     {
-        self.inner.set(|handlers| handlers.connect = Some(Arc::new(move |socket| handler::settle(handler(socket)))));
+        self.inner.set(|handlers| handlers.connect.replace(Arc::new(move |socket| handler::settle(handler(socket)))));
         self
     }
 
@@ -147,7 +150,7 @@ impl Namespace {
         Fut: Future<Output: Outcome<M>> + Send + 'static,
     {
         self.inner.set(|handlers| {
-            handlers.disconnect = Some(Arc::new(move |socket, reason| handler::settle(handler(socket, reason))));
+            handlers.disconnect.replace(Arc::new(move |socket, reason| handler::settle(handler(socket, reason))))
         });
         self
     }
@@ -161,7 +164,7 @@ impl Namespace {
         Fut: Future<Output: Outcome<M>> + Send + 'static,
     {
         self.inner.set(|handlers| {
-            handlers.error = Some(Arc::new(move |socket, error| handler::settle(handler(socket, error))));
+            handlers.error.replace(Arc::new(move |socket, error| handler::settle(handler(socket, error))))
         });
         self
     }

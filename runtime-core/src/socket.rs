@@ -294,7 +294,7 @@ impl Socket {
         Fut: Future<Output: Outcome<M>> + Send + 'static,
     {
         let event = event.into();
-        self.handle(|handlers| _ = handlers.events.insert(event.clone(), handler::on_event(event, handler)));
+        self.handle(|handlers| handlers.events.insert(event.clone(), handler::on_event(event, handler)));
         self
     }
 
@@ -305,7 +305,7 @@ impl Socket {
         Fut: Future<Output: Outcome<M>> + Send + 'static,
     {
         self.handle(|handlers| {
-            handlers.disconnect = Some(Arc::new(move |socket, reason| handler::settle(handler(socket, reason))));
+            handlers.disconnect.replace(Arc::new(move |socket, reason| handler::settle(handler(socket, reason))))
         });
         self
     }
@@ -324,12 +324,15 @@ impl Socket {
         }));
     }
 
-    fn handle(&self, set: impl FnOnce(&mut Handlers)) {
+    /// Changes the socket's own handlers. What `set` replaces is the application's, so it is dropped without the lock.
+    fn handle<T>(&self, set: impl FnOnce(&mut Handlers) -> T) {
         let mut own = self.own();
         // Closing has dropped the handlers for good.
         if self.is_connected() {
-            set(own.handlers.get_or_insert_with(Box::default));
+            let former = set(own.handlers.get_or_insert_with(Box::default));
             self.inner.attended.store(true, Ordering::Release);
+            drop(own);
+            drop(former);
         }
     }
 
