@@ -54,9 +54,14 @@ impl Reader {
             return Outcome::default();
         }
         let scan = self.scan(&self.rest);
-        let mut frames = std::mem::take(&mut self.rest);
-        let rest = frames.split_off(scan.complete);
-        self.rest = rest;
+        let frames = if scan.complete == self.rest.len() {
+            std::mem::take(&mut self.rest)
+        } else {
+            // Who keeps a message keeps the memory of its frames: without the room of all that came with them.
+            let mut lent = Vec::with_capacity(scan.complete + HEADER_RESERVE);
+            lent.extend(self.rest.drain(..scan.complete));
+            lent
+        };
         self.reserve(scan.wanted);
         self.parse(frames, scan.fragmented, &mut yield_message)
     }
@@ -245,6 +250,18 @@ mod tests {
             }
         }
         (messages, Outcome::default(), reader)
+    }
+
+    #[test]
+    fn a_message_that_is_kept_keeps_no_more_than_the_frames_of_its_turn() {
+        let bytes = frame(b"x", DataOp::Binary, true).repeat(20_000);
+        let mut reader = Reader::new(100);
+        reader.read(&bytes, drop);
+        let mut kept = None;
+        reader.read(&[], |message| kept = Some(message));
+        let Some(Data::Binary(kept)) = kept else { panic!("no message") };
+        let memory = kept.try_into_mut().unwrap();
+        assert!(reader.has_messages() && memory.capacity() < 1000, "{}", memory.capacity());
     }
 
     #[test]
