@@ -467,7 +467,6 @@ impl Shared {
             self.drained.set();
         }
     }
-
 }
 
 /// An answer that is only a status.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engineio_proto::{Data, Frame, Instant, WebSocketId};
-use hyper::rt::{Read, ReadBuf};
+use hyper::rt::{Read, ReadBuf, Write};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use tungstenite::protocol::frame::coding::CloseCode;
 
@@ -62,13 +62,17 @@ enum Stage {
 
 /// ```text
 /// No --close frame queued--> Sent --close frame of the peer, or the end of the stream--> Done
-///  '--close frame of the peer--> Echoed --written--------------------------------------^
+///  |--close frame of the peer--> Echoed --written--------------------------------------|
+///  '--broken frames--> Failed --the end of the stream----------------------------------^
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Closing {
     No,
     Sent,
     Echoed,
+    /// What still comes is dropped unread: a stream that is closed with unread bytes is reset, and the reset may overtake our
+    /// close frame, whose code is all that the peer learns.
+    Failed,
     Done,
 }
 
@@ -155,7 +159,7 @@ impl Pump {
         if self.has_failed() {
             return Poll::Ready(self.ended(incoming));
         }
-        if self.reader.has_messages() {
+        if self.closing != Closing::Failed && self.reader.has_messages() {
             return Poll::Ready(self.parse(&[], incoming));
         }
         let Stage::Open(stream) = &mut self.stream else { return Poll::Ready(false) };
@@ -174,8 +178,10 @@ impl Pump {
     }
 
     fn parse(&mut self, chunk: &[u8], incoming: &mut Vec<(WebSocketId, Incoming)>) -> bool {
-        if self.closing == Closing::Done {
-            return false;
+        match self.closing {
+            Closing::Done => return false,
+            Closing::Failed => return true,
+            Closing::No | Closing::Sent | Closing::Echoed => {}
         }
         let (id, closing) = (self.id, self.closing);
         let outcome = self.reader.read(chunk, |message| {
@@ -193,7 +199,7 @@ impl Pump {
                 if self.closing == Closing::No {
                     incoming.push((id, Incoming::Closed { error: end.error }));
                     self.writer.close(end.code);
-                    self.closing = Closing::Echoed;
+                    self.closing = if end.error { Closing::Failed } else { Closing::Echoed };
                 } else {
                     self.closing = Closing::Done;
                 }
@@ -247,8 +253,11 @@ impl Pump {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(())) if self.writer.has_controls() => self.poll_write(cx, buffer),
             Poll::Ready(Ok(())) => {
-                if self.closing == Closing::Echoed {
-                    self.closing = Closing::Done;
+                match self.closing {
+                    Closing::Echoed => self.closing = Closing::Done,
+                    // The peer sees the end behind the close frame; whether it has got there yet changes nothing here.
+                    Closing::Failed => _ = Pin::new(stream).poll_shutdown(cx),
+                    Closing::No | Closing::Sent | Closing::Done => {}
                 }
                 Poll::Ready(true)
             }
