@@ -221,6 +221,16 @@ async fn a_payload_above_the_limit_gets_413_and_the_session_goes_on() {
         )
     };
     request_on(dial(&server), &chunked(&chunk.repeat(3))).await.unwrap().is(413, "");
+    // And however long it goes on: nobody waits for its end.
+    let mut endless = dial(&server);
+    let head = format!("POST {} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", client.target());
+    endless.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..3 {
+        endless.write_all(chunk.as_bytes()).await.unwrap();
+    }
+    let mut answer = [0; 12];
+    soon("an answer", endless.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
     let fits = chunked("5\r\n420[\"\r\n9\r\necho\",\"x\"\r\n1\r\n]\r\n");
     request_on(dial(&server), &fits).await.unwrap().is(200, "ok");
     client.expect("430[\"x\"]").await;

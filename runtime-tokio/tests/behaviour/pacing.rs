@@ -1,10 +1,13 @@
 //! Slow handlers: whom they hold up, how far, and whom not.
 
 use socketio_tokio::{HandlerError, Server, Socket};
-use tokio::time::sleep;
+use tokio::io::AsyncWriteExt;
+use tokio::time::{sleep, timeout};
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::support::{Frame, HasWorld, Polling, World, Ws, frame_bytes, secs, server, server_with, until};
+use crate::support::{
+    Frame, HasWorld, Polling, World, Ws, dial_buffered, frame_bytes, secs, server, server_with, until,
+};
 
 /// An event `name` of so many bytes.
 fn event(name: &str, bytes: usize) -> Vec<u8> {
@@ -145,24 +148,46 @@ async fn an_awaited_ack_lifts_the_bound_to_four_payloads_and_the_wait_ends_by_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn over_polling_the_next_payload_waits_until_handlers_have_caught_up() {
+async fn over_polling_a_body_of_many_events_is_read_on_and_answered_as_handlers_catch_up() {
     let (server, world) = server();
     slow(&server);
     let mut client = Polling::connect(&server).await;
     let body = vec!["42[\"slow\"]"; 500].join("\u{1e}");
     let poster = client.clone();
-    let posting = tokio::spawn(async move {
-        poster.send(&body).await;
-        poster.send(&body).await;
-    });
+    let posting = tokio::spawn(async move { poster.send(&body).await });
     sleep(secs(20)).await;
     assert!(!posting.is_finished());
     let mut neighbour = Polling::connect(&server).await;
     neighbour.send("420[\"echo\",1]").await;
     neighbour.expect("430[1]").await;
-    world.open(1000);
+    world.open(300);
+    sleep(secs(1)).await;
+    assert!(!posting.is_finished());
+    world.open(200);
     posting.await.unwrap();
-    done(&world, 1000).await;
+    done(&world, 500).await;
     client.send("421[\"echo\",2]").await;
     client.expect("431[2]").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_polling_the_next_body_is_not_read_before_handlers_have_caught_up() {
+    let (server, world) = server();
+    slow(&server);
+    let client = Polling::connect(&server).await;
+    // All of it can be read, and then there is no room for more.
+    client.send(&vec!["42[\"slow\"]"; 66].join("\u{1e}")).await;
+    let mut stream = dial_buffered(&server, 4096);
+    let text = "x".repeat(100_000);
+    let body = format!("42[\"slow\",\"{text}\"]");
+    let head = format!("POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", client.target(), body.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut sent = 0;
+    while let Ok(written) = timeout(secs(10), stream.write(&body.as_bytes()[sent..])).await {
+        sent += written.unwrap();
+        assert!(sent < 30_000, "{sent} bytes");
+    }
+    world.open(100);
+    stream.write_all(&body.as_bytes()[sent..]).await.unwrap();
+    done(&world, 67).await;
 }
