@@ -126,21 +126,27 @@ for (const mode of Object.keys(MODES)) {
       })
 
       test('a client that does not answer: the server sees it', async () => {
-        const quick = await interopServer('--ping', '300/200')
-        try {
+        for (let attempt = 1; ; attempt++) {
+          const quick = await interopServer('--ping', '300/200')
           const watch = await observer(quick.port)
-          const socket = await connected(quick.port, mode)
-          const end = event(socket, 'disconnect')
-          const { engine } = socket.io
-          const send = engine._sendPacket
-          engine._sendPacket = function (type, ...rest) {
-            if (type !== 'pong') send.call(this, type, ...rest)
+          try {
+            const socket = await connected(quick.port, mode)
+            const end = event(socket, 'disconnect')
+            const { engine } = socket.io
+            const send = engine._sendPacket
+            engine._sendPacket = function (type, ...rest) {
+              if (type !== 'pong') send.call(this, type, ...rest)
+            }
+            assert.equal(await watch.reason(socket), 'ping timeout')
+            assert.match((await end)[0], /^transport (close|error)$/)
+            return
+          } catch (error) {
+            // On a busy machine the one who watches may be late with a pong itself, and then sees nothing any more.
+            if (watch.socket.connected || attempt === 4) throw error
+          } finally {
+            closeAll()
+            await quick.stop()
           }
-          assert.equal(await watch.reason(socket), 'ping timeout')
-          assert.match((await end)[0], /^transport (close|error)$/)
-        } finally {
-          closeAll()
-          await quick.stop()
         }
       })
 
