@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use atomic_waker::AtomicWaker;
 use engineio_proto::server::Transmit;
 use engineio_proto::{Instant, RequestId, Sid, WebSocketId};
 use futures_channel::oneshot;
@@ -17,6 +15,7 @@ use socketio_proto::server::{self, AckError, SocketKey};
 use crate::handshake::Handshake;
 use crate::machine::{Event, Machine};
 use crate::server::Shared;
+use crate::turns::Turns;
 
 /// What an HTTP request is told.
 #[derive(Debug)]
@@ -43,14 +42,9 @@ pub(crate) struct Conn {
     pub(crate) sid: Sid,
     pub(crate) handshake: Handshake,
     inner: Mutex<Inner>,
-    flags: AtomicU8,
-    waker: AtomicWaker,
+    /// The session task's.
+    pub(crate) turns: Turns,
 }
-
-/// The session task has something to do.
-const WORK: u8 = 1;
-/// The session task is in a turn and looks for work before it ends it.
-const RUNNING: u8 = 2;
 
 pub(crate) struct Inner {
     pub(crate) machine: Machine,
@@ -81,9 +75,7 @@ impl Conn {
             armed: None,
             last_id: FIRST_ID,
         };
-        // The session task starts with a turn of its own.
-        let flags = AtomicU8::new(WORK);
-        Self { shared, sid, handshake, inner: Mutex::new(inner), flags, waker: AtomicWaker::new() }
+        Self { shared, sid, handshake, inner: Mutex::new(inner), turns: Turns::new() }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -97,9 +89,7 @@ impl Conn {
 
     /// Tells the session task that there is something to do.
     pub(crate) fn notify(&self) {
-        if self.flags.fetch_or(WORK, Ordering::AcqRel) == 0 {
-            self.waker.wake();
-        }
+        self.turns.notify();
     }
 
     /// What follows an input from outside of the session task: requests are answered, and the task is woken if there is
@@ -115,30 +105,6 @@ impl Conn {
         if work {
             self.notify();
         }
-    }
-
-    pub(crate) fn register(&self, waker: &Waker) {
-        self.waker.register(waker);
-    }
-
-    /// The session task begins a turn: what is asked for from here on is looked at within it.
-    pub(crate) fn begin_turn(&self) {
-        self.flags.store(RUNNING, Ordering::SeqCst);
-    }
-
-    /// The session task has seen everything asked for so far.
-    pub(crate) fn seen(&self) {
-        self.flags.fetch_and(!WORK, Ordering::AcqRel);
-    }
-
-    /// The session task wants to sleep; `false` if something was asked for meanwhile.
-    pub(crate) fn end_turn(&self) -> bool {
-        self.flags.compare_exchange(RUNNING, 0, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-
-    /// The session task leaves the processor although there is more to do.
-    pub(crate) fn yield_turn(&self) {
-        self.flags.store(WORK, Ordering::Release);
     }
 }
 

@@ -14,6 +14,7 @@ use serde::Serialize;
 use socketio_proto::server::{self, Target};
 use socketio_proto::{Args, ArgsError, EncodeError, Encoded, FromArgs, encode};
 
+use crate::endpoint::Endpoint;
 use crate::namespace::NamespaceInner;
 use crate::socket::Socket;
 
@@ -75,69 +76,68 @@ impl From<server::AckError> for AckError {
 
 /// An event about to be emitted with an ack: `.await` it. Made by [`Socket::emit_with_ack`].
 #[must_use = "nothing is emitted before this is awaited"]
-pub struct EmitWithAck<T> {
-    socket: Socket,
+pub struct EmitWithAck<T, S: Endpoint = Socket> {
+    socket: S,
     packet: Result<Encoded, EncodeError>,
-    id: u64,
-    timeout: Duration,
+    id: Option<u64>,
+    timeout: Option<Duration>,
     answer: PhantomData<fn() -> T>,
 }
 
-impl<T> EmitWithAck<T> {
-    pub(crate) fn new<A: Serialize + ?Sized>(socket: Socket, event: &str, args: &A) -> Self {
+impl<T, S: Endpoint> EmitWithAck<T, S> {
+    pub(crate) fn new<A: Serialize + ?Sized>(socket: S, event: &str, args: &A) -> Self {
         let id = socket.next_ack_id();
-        let packet = encode::event(socket.namespace_name(), Some(id), event, args);
-        let timeout = socket.conn().shared.ack_timeout;
+        let packet = encode::event(socket.namespace(), id, event, args);
+        let timeout = socket.ack_timeout();
         Self { socket, packet, id, timeout, answer: PhantomData }
     }
 
     /// How long to wait for the answer. Default: the server's `ack_timeout`, 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = Some(timeout);
         self
     }
 }
 
-impl<T: FromArgs> IntoFuture for EmitWithAck<T> {
+impl<T: FromArgs, S: Endpoint> IntoFuture for EmitWithAck<T, S> {
     type Output = Result<T, AckError>;
-    type IntoFuture = AckFuture<T>;
+    type IntoFuture = AckFuture<T, S>;
 
-    fn into_future(self) -> AckFuture<T> {
+    fn into_future(self) -> AckFuture<T, S> {
         let state = match self.packet {
             Ok(packet) => match self.socket.send_with_ack(packet, self.id, self.timeout) {
-                Ok(receiver) => State::Waiting(receiver),
+                Ok((ticket, receiver)) => State::Waiting(ticket, receiver),
                 Err(error) => State::Failed(Some(error.into())),
             },
             Err(error) => State::Failed(Some(EmitError::from(error).into())),
         };
-        AckFuture { socket: self.socket, id: self.id, state, answer: PhantomData }
+        AckFuture { socket: self.socket, state, answer: PhantomData }
     }
 }
 
 /// An event on its way, waiting for its ack. Dropping it means that the answer is of no interest any more.
 #[must_use = "futures do nothing unless awaited"]
-pub struct AckFuture<T> {
-    socket: Socket,
-    id: u64,
-    state: State,
+pub struct AckFuture<T, S: Endpoint = Socket> {
+    socket: S,
+    state: State<S>,
     answer: PhantomData<fn() -> T>,
 }
 
-enum State {
-    Waiting(oneshot::Receiver<Result<Args, server::AckError>>),
+enum State<S: Endpoint> {
+    Waiting(S::Ticket, oneshot::Receiver<Result<Args, S::AckError>>),
     Failed(Option<AckError>),
 }
 
-impl<T: FromArgs> Future for AckFuture<T> {
+impl<T: FromArgs, S: Endpoint> Future for AckFuture<T, S> {
     type Output = Result<T, AckError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.state {
             State::Failed(error) => Poll::Ready(Err(error.take().unwrap_or(AckError::Disconnected))),
-            State::Waiting(receiver) => Pin::new(receiver).poll(cx).map(|answer| {
+            State::Waiting(_, receiver) => Pin::new(receiver).poll(cx).map(|answer| {
                 self.state = State::Failed(None);
                 match answer {
-                    Ok(args) => Ok(args?.get::<T>()?),
+                    Ok(args) => Ok(args.map_err(Into::into)?.get::<T>()?),
                     Err(_) => Err(AckError::Disconnected),
                 }
             }),
@@ -145,39 +145,39 @@ impl<T: FromArgs> Future for AckFuture<T> {
     }
 }
 
-impl<T> Drop for AckFuture<T> {
+impl<T, S: Endpoint> Drop for AckFuture<T, S> {
     fn drop(&mut self) {
-        if let State::Waiting(_) = self.state {
-            self.socket.forget_ack(self.id);
+        if let State::Waiting(ticket, _) = self.state {
+            self.socket.forget_ack(ticket);
         }
     }
 }
 
-impl<T> fmt::Debug for EmitWithAck<T> {
+impl<T, S: Endpoint> fmt::Debug for EmitWithAck<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmitWithAck").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("EmitWithAck").field("id", &self.id).field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 
-impl<T> fmt::Debug for AckFuture<T> {
+impl<T, S: Endpoint> fmt::Debug for AckFuture<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AckFuture").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("AckFuture").field("waiting", &matches!(self.state, State::Waiting(..))).finish_non_exhaustive()
     }
 }
 
 /// Emits to one socket only what can leave at once. Made by [`Socket::volatile`].
 #[derive(Debug)]
-pub struct Volatile<'a> {
-    pub(crate) socket: &'a Socket,
+pub struct Volatile<'a, S = Socket> {
+    pub(crate) socket: &'a S,
 }
 
-impl Volatile<'_> {
-    /// Emits if nothing waits for this client and its transport can take it now. Answers whether it left.
+impl<S: Endpoint> Volatile<'_, S> {
+    /// Emits if nothing waits for the other side and the transport can take it now. Answers whether it left.
     ///
     /// # Errors
     /// The event or its arguments can't be encoded.
     pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<bool, EncodeError> {
-        let packet = encode::event(self.socket.namespace_name(), None, event, &args)?;
+        let packet = encode::event(self.socket.namespace(), None, event, &args)?;
         Ok(self.socket.send_volatile(&packet))
     }
 }

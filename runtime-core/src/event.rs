@@ -5,19 +5,20 @@ use serde::Serialize;
 use socketio_proto::{Args, ArgsError, encode};
 
 use crate::emit::EmitError;
+use crate::endpoint::Endpoint;
 use crate::socket::Socket;
 
-/// An event that a client emitted, for [`on_event`](crate::Namespace::on_event) and [`Socket::next`].
+/// An event that the other side emitted, for [`on_event`](crate::Namespace::on_event) and [`Socket::next`].
 #[derive(Debug)]
-pub struct Event {
-    socket: Socket,
+pub struct Event<S = Socket> {
+    socket: S,
     name: Text,
     args: Args,
     id: Option<u64>,
 }
 
-impl Event {
-    pub(crate) fn new(socket: Socket, name: Text, args: Args, id: Option<u64>) -> Self {
+impl<S> Event<S> {
+    pub(crate) fn new(socket: S, name: Text, args: Args, id: Option<u64>) -> Self {
         Self { socket, name, args, id }
     }
 
@@ -26,7 +27,7 @@ impl Event {
     }
 
     /// The socket it came from.
-    pub fn socket(&self) -> &Socket {
+    pub fn socket(&self) -> &S {
         &self.socket
     }
 
@@ -48,8 +49,11 @@ impl Event {
         &self.args
     }
 
-    /// Takes the right to answer, if the client wants an ack. Dropping it means never to answer.
-    pub fn ack(&mut self) -> Option<Ack> {
+    /// Takes the right to answer, if the other side wants an ack. Dropping it means never to answer.
+    pub fn ack(&mut self) -> Option<Ack<S>>
+    where
+        S: Clone,
+    {
         self.id.take().map(|id| Ack { socket: self.socket.clone(), id })
     }
 }
@@ -57,18 +61,18 @@ impl Event {
 /// The right to answer one event, once, from anywhere and at any time.
 #[derive(Debug)]
 #[must_use = "an ack that is dropped is never answered"]
-pub struct Ack {
-    socket: Socket,
+pub struct Ack<S = Socket> {
+    socket: S,
     id: u64,
 }
 
-impl Ack {
+impl<S: Endpoint> Ack<S> {
     /// Answers. A tuple is the list of arguments, `()` none, anything else one argument.
     ///
     /// # Errors
-    /// The client is gone, its outbox is full, or the arguments can't be encoded.
+    /// The other side is gone, its outbox is full, or the arguments can't be encoded.
     pub fn send<A: Serialize + ?Sized>(self, args: &A) -> Result<(), EmitError> {
-        let packet = encode::ack(self.socket.namespace_name(), self.id, args)?;
-        self.socket.send(packet).map(|_| ()).map_err(EmitError::from)
+        let packet = encode::ack(self.socket.namespace(), self.id, args)?;
+        self.socket.answer(packet)
     }
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use socketio_proto::server::DisconnectReason;
 use socketio_proto::{Args, ArgsError, DecodeError, EncodeError, Encoded, FromArgs, encode};
 
+use crate::endpoint::Endpoint;
 use crate::event::Event;
 use crate::namespace::{ConnectRequest, Refusal};
 use crate::runtime::BoxFuture;
@@ -92,11 +93,11 @@ where
 /// What a started handler ends with: the ack to send.
 pub(crate) type Answer = Result<Option<Encoded>, HandlerError>;
 
-pub(crate) type OnEvent = Arc<dyn Fn(Socket, Args, Option<u64>) -> BoxFuture<'static, Answer> + Send + Sync>;
-pub(crate) type OnAny = Arc<dyn Fn(Event) -> BoxFuture<'static, Answer> + Send + Sync>;
-pub(crate) type OnConnect = Arc<dyn Fn(Socket) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(crate) type OnEvent<S = Socket> = Arc<dyn Fn(S, Args, Option<u64>) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(crate) type OnAny<S = Socket> = Arc<dyn Fn(Event<S>) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(crate) type OnConnect<S = Socket> = Arc<dyn Fn(S) -> BoxFuture<'static, Answer> + Send + Sync>;
 pub(crate) type OnDisconnect = Arc<dyn Fn(Socket, DisconnectReason) -> BoxFuture<'static, Answer> + Send + Sync>;
-pub(crate) type OnError = Arc<dyn Fn(Socket, HandlerError) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(crate) type OnError<S = Socket> = Arc<dyn Fn(S, HandlerError) -> BoxFuture<'static, Answer> + Send + Sync>;
 pub(crate) type Middleware = Arc<dyn Fn(ConnectRequest) -> BoxFuture<'static, Result<(), Refusal>> + Send + Sync>;
 
 /// The handlers of a namespace, or of one socket.
@@ -110,15 +111,16 @@ pub(crate) struct Handlers {
     pub(crate) middlewares: Vec<Middleware>,
 }
 
-pub(crate) fn on_event<A, F, Fut, M>(event: Text, handler: F) -> OnEvent
+pub(crate) fn on_event<S, A, F, Fut, M>(event: Text, handler: F) -> OnEvent<S>
 where
+    S: Endpoint,
     A: FromArgs + 'static,
-    F: Fn(Socket, A) -> Fut + Send + Sync + 'static,
+    F: Fn(S, A) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: Outcome<M>> + Send + 'static,
 {
     Arc::new(move |socket, args, id| match decode::<A>(args) {
         Ok(args) => {
-            let namespace = id.map(|_| socket.namespace_name().clone());
+            let namespace = id.map(|_| socket.namespace().clone());
             let outcome = handler(socket, args);
             Box::pin(async move { outcome.await.acknowledge(namespace.as_deref().unwrap_or_default(), id) })
         }
@@ -157,7 +159,7 @@ pub(crate) fn poll_guarded(future: &mut BoxFuture<'static, Answer>, cx: &mut Con
 }
 
 /// A handler that nobody waits for: `on_error` hears of it if it fails.
-pub(crate) fn reported(socket: Socket, mut handler: BoxFuture<'static, Answer>) -> BoxFuture<'static, Answer> {
+pub(crate) fn reported<S: Endpoint>(socket: S, mut handler: BoxFuture<'static, Answer>) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         match poll_fn(|cx| poll_guarded(&mut handler, cx)).await {
             Ok(answer) => Ok(answer),

@@ -7,12 +7,14 @@
 mod client_files;
 mod conn;
 mod emit;
+mod endpoint;
 mod engine;
 mod event;
 mod handler;
 mod handshake;
 mod layer;
 mod machine;
+mod mailbox;
 mod namespace;
 mod runtime;
 mod serve;
@@ -22,6 +24,7 @@ mod sessions;
 mod signal;
 mod socket;
 mod task;
+mod turns;
 mod ws;
 
 pub use client_files::ClientFilesError;

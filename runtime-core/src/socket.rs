@@ -13,14 +13,16 @@ use http::Extensions;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_proto::server::{self, DisconnectReason, SocketKey, Target};
-use socketio_proto::{Args, Encoded, FromArgs, Json, encode};
+use socketio_proto::{Encoded, FromArgs, Json, encode};
 
 use crate::conn::Conn;
 use crate::emit::{Broadcast, EmitError, EmitWithAck, Volatile};
+use crate::endpoint::{Awaited, Endpoint};
 use crate::event::Event;
 use crate::handler::{self, Answer, HandlerError, Handlers, Outcome};
 use crate::handshake::Handshake;
 use crate::machine::Machine;
+use crate::mailbox::Mailbox;
 use crate::namespace::{Namespace, NamespaceInner};
 use crate::runtime::BoxFuture;
 use crate::server::Overflow;
@@ -59,19 +61,10 @@ struct Inner {
 struct Own {
     data: Extensions,
     handlers: Option<Box<Handlers>>,
-    mailbox: Option<Box<Mailbox>>,
+    mailbox: Option<Box<Mailbox<Socket>>>,
     reason: Option<DisconnectReason>,
     /// Who waits for room in the outbox.
     ready: Vec<Waker>,
-}
-
-/// Where `next` waits.
-#[derive(Default)]
-struct Mailbox {
-    waiting: Option<Waker>,
-    event: Option<Event>,
-    /// Who waited for `event` went away without it.
-    returned: bool,
 }
 
 impl Socket {
@@ -267,14 +260,13 @@ impl Socket {
         poll_fn(|cx| {
             let mut own = self.own();
             let mailbox = own.mailbox.get_or_insert_with(Box::default);
-            if let Some(event) = mailbox.event.take() {
-                mailbox.returned = false;
+            if let Some(event) = mailbox.take() {
                 return Poll::Ready(Some(event));
             }
             if !self.is_connected() {
                 return Poll::Ready(None);
             }
-            let first = mailbox.waiting.replace(cx.waker().clone()).is_none();
+            let first = mailbox.wait(cx.waker());
             drop(own);
             self.inner.attended.store(true, Ordering::Release);
             if first {
@@ -338,20 +330,6 @@ impl Socket {
 
     // --- for the rest of the crate -------------------------------------------------------------------------------------
 
-    pub(crate) fn conn(&self) -> &Arc<Conn> {
-        &self.inner.conn
-    }
-
-    /// Tells the namespace's `on_error`, if there is one.
-    pub(crate) fn report(&self, error: HandlerError) -> Option<BoxFuture<'static, Answer>> {
-        let on_error = self.inner.namespace.handlers().error.clone()?;
-        handler::guarded(|| on_error(self.clone(), error)).ok()
-    }
-
-    pub(crate) fn next_ack_id(&self) -> u64 {
-        self.inner.namespace.next_ack_id()
-    }
-
     pub(crate) fn is_attended(&self) -> bool {
         self.inner.attended.load(Ordering::Acquire)
     }
@@ -374,10 +352,6 @@ impl Socket {
         sent.unwrap_or(Err(server::EmitError::Disconnected))
     }
 
-    pub(crate) fn send_volatile(&self, packet: &Encoded) -> bool {
-        self.with_machine(|machine| machine.emit_volatile(self.inner.key, packet)).unwrap_or(false)
-    }
-
     /// Sends a packet of a broadcast. Nobody is there to hear that the outbox is full, so the server's policy acts.
     pub(crate) fn send_broadcast(&self, packet: impl Into<Encoded>) -> bool {
         match self.send(packet) {
@@ -395,44 +369,16 @@ impl Socket {
         }
     }
 
-    pub(crate) fn send_with_ack(
-        &self,
-        packet: Encoded,
-        id: u64,
-        timeout: Duration,
-    ) -> Result<oneshot::Receiver<Result<Args, server::AckError>>, EmitError> {
-        let deadline = self.inner.conn.now().checked_add(timeout);
-        let mut inner = self.inner.conn.lock();
-        let Machine::Socket(machine) = &mut inner.machine else { return Err(EmitError::Disconnected) };
-        machine.emit_with_ack(self.inner.key, packet, id, deadline)?;
-        let (sender, receiver) = oneshot::channel();
-        inner.acks.insert((self.inner.key, id), sender);
-        drop(inner);
-        self.inner.conn.notify();
-        Ok(receiver)
-    }
-
-    pub(crate) fn forget_ack(&self, id: u64) {
-        let mut inner = self.inner.conn.lock();
-        inner.acks.remove(&(self.inner.key, id));
-        if let Machine::Socket(machine) = &mut inner.machine {
-            machine.forget_ack(self.inner.key, id);
-        }
-    }
-
     /// Hands an event to who waits in `next`, if somebody does.
     pub(crate) fn deliver(&self, event: Event) -> Result<(), Event> {
         let mut own = self.own();
-        match own.mailbox.as_mut().filter(|mailbox| mailbox.event.is_none()) {
-            Some(mailbox) => match mailbox.waiting.take() {
-                Some(waker) => {
-                    mailbox.event = Some(event);
-                    drop(own);
-                    waker.wake();
-                    Ok(())
-                }
-                None => Err(event),
-            },
+        match own.mailbox.as_mut() {
+            Some(mailbox) => {
+                let waker = mailbox.deliver(event)?;
+                drop(own);
+                waker.wake();
+                Ok(())
+            }
             None => Err(event),
         }
     }
@@ -442,21 +388,17 @@ impl Socket {
         if !self.is_attended() {
             return None;
         }
-        let mut own = self.own();
-        let mailbox = own.mailbox.as_mut().filter(|mailbox| mailbox.returned)?;
-        mailbox.returned = false;
-        mailbox.event.take()
+        self.own().mailbox.as_mut()?.take_back()
     }
 
     /// Whether there is an event for `take_back`.
     pub(crate) fn has_returned(&self) -> bool {
-        self.is_attended() && self.own().mailbox.as_ref().is_some_and(|mailbox| mailbox.returned)
+        self.is_attended() && self.own().mailbox.as_ref().is_some_and(|mailbox| mailbox.has_returned())
     }
 
     /// Whether somebody waits in `next`.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.is_attended()
-            && self.own().mailbox.as_ref().is_some_and(|mailbox| mailbox.waiting.is_some() && mailbox.event.is_none())
+        self.is_attended() && self.own().mailbox.as_ref().is_some_and(|mailbox| mailbox.is_awaited())
     }
 
     /// Reads the socket's own handlers.
@@ -478,8 +420,8 @@ impl Socket {
         self.inner.connected.store(false, Ordering::Release);
         own.reason = Some(reason);
         let handlers = own.handlers.take();
-        let waiting = own.mailbox.as_mut().and_then(|mailbox| mailbox.waiting.take());
-        let event = own.mailbox.as_mut().filter(|mailbox| mailbox.returned).and_then(|mailbox| mailbox.event.take());
+        let waiting = own.mailbox.as_mut().and_then(|mailbox| mailbox.dismiss());
+        let event = own.mailbox.as_mut().and_then(|mailbox| mailbox.take_back());
         let ready = std::mem::take(&mut own.ready);
         drop(own);
         drop((handlers, event));
@@ -499,17 +441,77 @@ impl Drop for LeaveMailbox<'_> {
     fn drop(&mut self) {
         let mut own = self.0.own();
         let Some(mailbox) = &mut own.mailbox else { return };
-        mailbox.waiting = None;
-        if mailbox.event.is_none() {
+        if !mailbox.leave() {
             return;
         }
         // It goes to whoever is next. Nobody is once the socket has left, and the event holds the socket.
-        mailbox.returned = self.0.is_connected();
-        let event = if mailbox.returned { None } else { mailbox.event.take() };
+        let event = match self.0.is_connected() {
+            true => {
+                mailbox.give_back();
+                None
+            }
+            false => mailbox.take(),
+        };
         drop(own);
         match event {
             Some(event) => drop(event),
             None => self.0.inner.conn.notify(),
+        }
+    }
+}
+
+impl Endpoint for Socket {
+    type AckError = server::AckError;
+    type Ticket = u64;
+
+    fn namespace(&self) -> &Text {
+        self.namespace_name()
+    }
+
+    fn report(&self, error: HandlerError) -> Option<BoxFuture<'static, Answer>> {
+        let on_error = self.inner.namespace.handlers().error.clone()?;
+        handler::guarded(|| on_error(self.clone(), error)).ok()
+    }
+
+    fn answer(&self, packet: Encoded) -> Result<(), EmitError> {
+        self.send(packet).map(|_| ()).map_err(EmitError::from)
+    }
+
+    fn send_volatile(&self, packet: &Encoded) -> bool {
+        self.with_machine(|machine| machine.emit_volatile(self.inner.key, packet)).unwrap_or(false)
+    }
+
+    fn next_ack_id(&self) -> Option<u64> {
+        Some(self.inner.namespace.next_ack_id())
+    }
+
+    fn ack_timeout(&self) -> Option<Duration> {
+        Some(self.inner.conn.shared.ack_timeout)
+    }
+
+    fn send_with_ack(
+        &self,
+        packet: Encoded,
+        id: Option<u64>,
+        timeout: Option<Duration>,
+    ) -> Result<Awaited<Self>, EmitError> {
+        let id = id.unwrap_or_else(|| self.inner.namespace.next_ack_id());
+        let deadline = timeout.and_then(|timeout| self.inner.conn.now().checked_add(timeout));
+        let mut inner = self.inner.conn.lock();
+        let Machine::Socket(machine) = &mut inner.machine else { return Err(EmitError::Disconnected) };
+        machine.emit_with_ack(self.inner.key, packet, id, deadline)?;
+        let (sender, receiver) = oneshot::channel();
+        inner.acks.insert((self.inner.key, id), sender);
+        drop(inner);
+        self.inner.conn.notify();
+        Ok((id, receiver))
+    }
+
+    fn forget_ack(&self, id: u64) {
+        let mut inner = self.inner.conn.lock();
+        inner.acks.remove(&(self.inner.key, id));
+        if let Machine::Socket(machine) = &mut inner.machine {
+            machine.forget_ack(self.inner.key, id);
         }
     }
 }

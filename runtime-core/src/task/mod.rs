@@ -63,7 +63,7 @@ impl SessionTask {
     }
 
     fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Turn {
-        self.conn.begin_turn();
+        self.conn.turns.begin();
         let mut again = self.read(cx, scratch);
         let fed = self.feed(scratch);
         again |= fed.again;
@@ -71,7 +71,7 @@ impl SessionTask {
             again |= self.runners.run(cx) == Step::Moved;
             again |= self.balance();
             // What handlers have asked for up to here is looked at right below.
-            self.conn.seen();
+            self.conn.turns.seen();
             again |= self.runners.is_called();
             self.collect(scratch);
         }
@@ -288,18 +288,18 @@ impl Future for SessionTask {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.conn.register(cx.waker());
+        self.conn.turns.register(cx.waker());
         self.pumps.iter_mut().for_each(Pump::refill);
         scratch::with(|scratch| {
             for _ in 0..TURNS {
                 match self.turn(cx, scratch) {
                     Turn::Again => {}
                     Turn::Done => return Poll::Ready(()),
-                    Turn::Idle if self.conn.end_turn() => return Poll::Pending,
+                    Turn::Idle if self.conn.turns.end() => return Poll::Pending,
                     Turn::Idle => {}
                 }
             }
-            self.conn.yield_turn();
+            self.conn.turns.yield_now();
             cx.waker().wake_by_ref();
             Poll::Pending
         })

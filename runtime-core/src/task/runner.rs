@@ -10,6 +10,7 @@ use socketio_proto::server::{self, DisconnectReason, SocketKey};
 use socketio_proto::{Args, Json};
 
 use crate::conn::Conn;
+use crate::endpoint::Endpoint;
 use crate::engine::EngineSocket;
 use crate::event::Event;
 use crate::handler::{Answer, HandlerError, Handlers, guarded, poll_guarded, reported};
