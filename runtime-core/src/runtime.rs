@@ -19,8 +19,8 @@ impl<T: Read + Write + Send + Unpin + 'static> Stream for T {}
 /// A [`Stream`] of some kind.
 pub type BoxStream = Box<dyn Stream>;
 
-/// An async runtime: it tells the time, sleeps (both by hyper's [`Timer`]), spawns and listens. Everything else of a server
-/// or client is written once, above it.
+/// An async runtime: it tells the time, sleeps (both by hyper's [`Timer`]), spawns, listens and connects. Everything else of a
+/// server or client is written once, above it.
 ///
 /// The adapter crates implement it; an application meets it only when it brings a runtime of its own.
 pub trait Runtime: Timer + Send + Sync + 'static {
@@ -32,6 +32,13 @@ pub trait Runtime: Timer + Send + Sync + 'static {
     /// # Errors
     /// What the operating system says: the address is in use, not available, or not allowed.
     fn bind(&self, addr: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Accept>>>;
+
+    /// Connects by TCP, without Nagle's delay. The host is a name or an IP address, an IPv6 one without brackets; of several
+    /// addresses of a name, each is tried in turn. Called from within the runtime; dropping the future gives up.
+    ///
+    /// # Errors
+    /// The name can't be resolved, or what the operating system says of the last address.
+    fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<BoxStream>>;
 }
 
 /// A bound listener.

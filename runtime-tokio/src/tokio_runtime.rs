@@ -10,7 +10,7 @@ use hyper::rt::{Sleep, Timer};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socketio_runtime::{Accept, BoxFuture, BoxStream, Runtime, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// The tokio runtime of the current context.
 ///
@@ -58,6 +58,16 @@ impl Runtime for Tokio {
         Box::pin(async move {
             let listener = TcpListener::bind(addr).await?;
             Ok(Box::new(Listener(listener)) as Box<dyn Accept>)
+        })
+    }
+
+    fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<BoxStream>> {
+        let host = host.to_owned();
+        Box::pin(async move {
+            let stream = TcpStream::connect((host, port)).await?;
+            // As for an accepted one.
+            _ = stream.set_nodelay(true);
+            Ok(Box::new(TokioIo::new(stream)) as BoxStream)
         })
     }
 }
