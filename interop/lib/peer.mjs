@@ -1,5 +1,5 @@
-// Starts and stops the programs under test. PEER=reference takes the official JavaScript server of reference/, anything else
-// the Rust example of the same name, from $EXAMPLES or from target/{release,debug}/examples, whichever was built last.
+// Starts and stops the programs under test. PEER=reference takes the official JavaScript server or client of reference/, anything
+// else the Rust example of the same name, from $EXAMPLES or from target/{release,debug}/examples, whichever was built last.
 import { spawn } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { createServer, connect } from 'node:net'
@@ -51,8 +51,8 @@ export async function freePort() {
   throw new Error('no free port found')
 }
 
-/// Starts a program and waits until `listeners` lines `listening on 127.0.0.1:PORT` came, or until `port` takes connections.
-export async function start(name, { args = [], env = {}, listeners = 1, port } = {}) {
+/// Starts a program, and doesn't wait for it.
+export function launch(name, { args = [], env = {} } = {}) {
   const [file, ...first] = command(name)
   const child = spawn(file, [...first, ...args.map(String)], {
     cwd: root,
@@ -60,7 +60,12 @@ export async function start(name, { args = [], env = {}, listeners = 1, port } =
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   running.add(child)
-  const peer = new Peer(name, child)
+  return new Peer(name, child)
+}
+
+/// Starts a program and waits until `listeners` lines `listening on 127.0.0.1:PORT` came, or until `port` takes connections.
+export async function start(name, { args = [], env = {}, listeners = 1, port } = {}) {
+  const peer = launch(name, { args, env })
   const ready = port
     ? until(() => peer.status || accepts(port), `${name} to accept connections on ${port}`)
     : until(() => peer.status || peer.ports.length >= listeners, `${name} to print its ${listeners} line(s) \`listening on ..\``)
