@@ -1,4 +1,4 @@
-//! What can be wrong with a packet.
+//! What can be wrong with a packet, and with a command.
 
 /// A rule of the packet grammar that a peer broke. In a session it ends in
 /// [`CloseReason::ParseError`](crate::CloseReason::ParseError).
@@ -19,4 +19,15 @@ pub enum DecodeError {
     /// A payload is not UTF-8.
     #[error("the payload is not valid UTF-8")]
     Utf8,
+}
+
+/// Why a session's `send` took nothing. Exhaustive: there is nothing else that can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum SendError {
+    /// The message does not fit into the outbox. The session's `Ready` event tells when there is room again.
+    #[error("the outbox is full: the peer does not take what is sent fast enough")]
+    Full,
+    /// The session is closed or closing.
+    #[error("the session is closed")]
+    Closed,
 }

@@ -146,14 +146,17 @@
 )]
 
 mod base64;
+mod clock;
 mod config;
 mod data;
 mod error;
 pub mod http;
 mod ids;
+mod outbox;
 mod packet;
 pub mod payload;
 mod pressure;
+mod queue;
 mod reason;
 pub mod server;
 mod sid;
@@ -161,7 +164,7 @@ mod transport;
 
 pub use config::{Config, ConfigBuilder, ConfigError};
 pub use data::{Data, Text};
-pub use error::DecodeError;
+pub use error::{DecodeError, SendError};
 pub use ids::{RequestId, WebSocketId};
 pub use packet::{Frame, Packet};
 pub use pressure::Pressure;

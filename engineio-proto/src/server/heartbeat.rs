@@ -5,7 +5,7 @@
 //!       ^--------- pong ----------|   ^-- first other packet: once more the ping timeout
 //! ```
 
-use crate::Instant;
+use crate::{Instant, clock::after};
 use std::time::Duration;
 
 /// The clock of the heartbeat.
@@ -82,9 +82,4 @@ impl Heartbeat {
             Beat::Awaiting { .. } => Due::Death,
         })
     }
-}
-
-/// A point in time which, beyond what the clock can express, is now: durations are bounded by the configuration.
-pub(super) fn after(now: Instant, duration: Duration) -> Instant {
-    now.checked_add(duration).unwrap_or(now)
 }

@@ -1,7 +1,6 @@
 //! The server's side of one session.
 
 mod heartbeat;
-mod outbox;
 mod polling;
 mod probe;
 mod session;
@@ -9,21 +8,10 @@ mod session;
 mod tests;
 mod transitions;
 
-pub use crate::{Pressure, RequestId, WebSocketId};
+pub use crate::{Pressure, RequestId, SendError, WebSocketId};
 pub use session::Session;
 
 use crate::{CloseReason, Data, Frame, http::Response};
-
-/// Why [`Session::send`] took nothing. Exhaustive: there is nothing else that can be wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum SendError {
-    /// The message does not fit into the outbox. [`Event::Ready`] tells when there is room again.
-    #[error("the outbox is full: the client does not take what is sent fast enough")]
-    Full,
-    /// The session is closed or closing.
-    #[error("the session is closed")]
-    Closed,
-}
 
 /// What the driver has to do, from [`Session::poll_transmit`].
 ///

@@ -5,6 +5,7 @@ use crate::{
     CloseReason, Packet, RequestId, TransportKind,
     http::{BadRequest, Reject, Response, empty},
     payload::{self, Packets},
+    queue::AHEAD,
 };
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
@@ -23,9 +24,6 @@ pub(super) struct Post {
     /// What has not been read yet of its body, once that has come.
     packets: Option<Packets>,
 }
-
-/// So many events are read ahead from a body, which can hold half a million: the rest waits as the bytes that it is.
-const AHEAD: usize = 32;
 
 /// A GET that waits for packets.
 #[derive(Debug)]

@@ -2,10 +2,9 @@
 
 use super::{
     Event, Session, Transmit,
-    heartbeat::after,
     session::{Socket, State},
 };
-use crate::{Data, Instant, Packet, Text, TransportKind};
+use crate::{Data, Instant, Packet, Text, TransportKind, clock::after};
 
 const PROBE: &str = "probe";
 

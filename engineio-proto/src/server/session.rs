@@ -2,14 +2,16 @@
 
 use super::{
     Event, SendError, Transmit,
-    heartbeat::{Due, Heartbeat, after},
-    outbox::Outbox,
+    heartbeat::{Due, Heartbeat},
     polling::{Get, Polling, answer_handshake},
     probe::Probe,
 };
 use crate::{
     CloseReason, Config, Data, Instant, Packet, Pressure, RequestId, Sid, Text, TransportKind, WebSocketId,
+    clock::after,
     http::{Query, SessionView, set_cookie},
+    outbox::Outbox,
+    queue::{KEPT, give_back},
 };
 use bytes::Bytes;
 use http::request::Parts;
@@ -101,9 +103,6 @@ impl Socket {
         Transmit::Frame { id: self.id, frame }
     }
 }
-
-/// Queues of transmits and events are given back beyond this many places.
-const KEPT: usize = 32;
 
 /// A handshake by polling and by WebSocket.
 impl Session {
@@ -357,7 +356,7 @@ impl Session {
             }
         }
         let transmit = self.transmits.pop_front();
-        give_back(&mut self.transmits);
+        give_back(&mut self.transmits, KEPT / 4);
         transmit
     }
 
@@ -371,7 +370,7 @@ impl Session {
             self.read_on();
         }
         let event = self.events.pop_front();
-        give_back(&mut self.events);
+        give_back(&mut self.events, KEPT / 4);
         event
     }
 
@@ -439,12 +438,5 @@ impl Session {
     /// Whether the session is over.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed(_))
-    }
-}
-
-/// Returns the memory of a queue that was large and is empty.
-fn give_back<T>(queue: &mut VecDeque<T>) {
-    if queue.is_empty() && queue.capacity() > KEPT {
-        queue.shrink_to(KEPT / 4);
     }
 }

@@ -1,15 +1,11 @@
-//! What waits for the client, bounded in bytes, and the one credit that lets it leave.
+//! What waits for the peer, bounded in bytes, and the one credit that lets it leave.
 
-use super::SendError;
-use crate::{Data, Packet, Pressure};
+use crate::{Data, Packet, Pressure, SendError, queue};
 use std::collections::VecDeque;
-
-/// The queue is given back beyond this many places, kept below: a steady flow does not allocate.
-const KEPT: usize = 32;
 
 /// Packets in order, from `send` until the driver has reported them flushed.
 #[derive(Debug)]
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     queue: VecDeque<Packet>,
     /// The cost of what is in the queue.
     queued: usize,
@@ -36,19 +32,19 @@ fn cost(packet: &Packet) -> usize {
 }
 
 impl Outbox {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Outbox { queue: VecDeque::new(), queued: 0, under_way: 0, credit: Credit::Free, awaited: false }
     }
 
     /// Queues a packet of the protocol's own, for which there is always room.
-    pub(super) fn push(&mut self, packet: Packet) {
+    pub(crate) fn push(&mut self, packet: Packet) {
         self.queued += cost(&packet);
         self.queue.push_back(packet);
     }
 
     /// Queues all or nothing.
     #[inline]
-    pub(super) fn send(&mut self, batch: impl IntoIterator<Item = Data>, limit: usize) -> Result<Pressure, SendError> {
+    pub(crate) fn send(&mut self, batch: impl IntoIterator<Item = Data>, limit: usize) -> Result<Pressure, SendError> {
         let (length, queued) = (self.queue.len(), self.queued);
         for data in batch {
             self.push(Packet::Message(data));
@@ -65,7 +61,7 @@ impl Outbox {
     }
 
     /// The next packet for the WebSocket, if it takes one.
-    pub(super) fn lend(&mut self) -> Option<Packet> {
+    pub(crate) fn lend(&mut self) -> Option<Packet> {
         if self.credit == Credit::Spent {
             return None;
         }
@@ -88,7 +84,7 @@ impl Outbox {
     }
 
     /// Everything, for the GET that waits.
-    pub(super) fn take(&mut self, write: impl FnOnce(&VecDeque<Packet>) -> bytes::Bytes) -> bytes::Bytes {
+    pub(crate) fn take(&mut self, write: impl FnOnce(&VecDeque<Packet>) -> bytes::Bytes) -> bytes::Bytes {
         let body = write(&self.queue);
         self.queue.clear();
         self.trim();
@@ -97,17 +93,17 @@ impl Outbox {
     }
 
     /// A batch that did not come from the queue left for the WebSocket.
-    pub(super) fn spend(&mut self) {
+    pub(crate) fn spend(&mut self) {
         self.credit = Credit::Spent;
     }
 
     /// The WebSocket takes the next batch.
-    pub(super) fn free(&mut self) {
+    pub(crate) fn free(&mut self) {
         self.credit = Credit::Free;
     }
 
     /// What was under way has arrived. Answers whether somebody waits for that and need not any longer.
-    pub(super) fn arrived(&mut self, limit: usize) -> bool {
+    pub(crate) fn arrived(&mut self, limit: usize) -> bool {
         self.under_way = 0;
         let relieved = self.awaited && self.pressure(limit) == Pressure::Low;
         self.awaited &= !relieved;
@@ -115,35 +111,33 @@ impl Outbox {
     }
 
     /// Drops all, memory included.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Outbox::new();
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
     /// Whether the WebSocket would take a batch.
-    pub(super) fn is_free(&self) -> bool {
+    pub(crate) fn is_free(&self) -> bool {
         self.credit == Credit::Free
     }
 
-    pub(super) fn buffered(&self) -> usize {
+    pub(crate) fn buffered(&self) -> usize {
         self.queued + self.under_way
     }
 
-    pub(super) fn pressure(&self, limit: usize) -> Pressure {
+    pub(crate) fn pressure(&self, limit: usize) -> Pressure {
         if self.buffered() > limit / 2 { Pressure::High } else { Pressure::Low }
     }
 
     #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.queue.capacity()
     }
 
     fn trim(&mut self) {
-        if self.queue.capacity() > KEPT {
-            self.queue.shrink_to(KEPT / 2);
-        }
+        queue::give_back(&mut self.queue, queue::KEPT / 2);
     }
 }
