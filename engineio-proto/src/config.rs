@@ -7,7 +7,7 @@ use crate::{
 use std::time::Duration;
 
 /// The longest duration accepted: what fits the reference's timers, about 24 days.
-const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+pub(crate) const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// The settings of a server; shared by its sessions in an `Arc`.
 ///
@@ -279,7 +279,7 @@ impl ConfigBuilder {
     }
 }
 
-/// A setting that cannot be; from [`ConfigBuilder::build`].
+/// A setting that cannot be; from [`ConfigBuilder::build`] and [`client::ConfigBuilder::build`](crate::client::ConfigBuilder::build).
 ///
 /// May grow with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -304,6 +304,15 @@ pub enum ConfigError {
     Zero {
         /// The setting.
         name: &'static str,
+    },
+    /// A WebSocket's subprotocol is not a token.
+    #[error("the subprotocol {0:?} must be a token: letters, digits and some signs, no blanks")]
+    Protocol(String),
+    /// A client's path and query are too long.
+    #[error("path and query have {length} bytes; at most 8000 are allowed")]
+    TooLong {
+        /// Their length in bytes.
+        length: usize,
     },
     /// A part of the cookie holds a character that would end it.
     #[error("the cookie's {part} {value:?} holds a character that is not allowed there")]

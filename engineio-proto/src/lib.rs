@@ -9,6 +9,7 @@
 //! | [`Packet`], [`Data`], [`payload`] | the codec |
 //! | [`http`] | requests judged and answered, as plain data of the `http` crate |
 //! | [`server::Session`] | one client's session: polling, upgrade, heartbeat, back-pressure, closing |
+//! | [`client::Session`] | the same from the client's side |
 //! | [`Config`] | the reference's options with its defaults |
 //!
 //! # How to drive a session
@@ -108,6 +109,8 @@
 //! assert_eq!(drain(&mut session), [r#"4 b"1""#, "closed: forced close"]);
 //! ```
 //!
+//! # How to drive a client's session
+//!
 //! # Where we differ from the reference
 //!
 //! The reference is engine.io 6.6.11. Each row is a test, named in the last column.
@@ -146,6 +149,7 @@
 )]
 
 mod base64;
+pub mod client;
 mod clock;
 mod config;
 mod data;

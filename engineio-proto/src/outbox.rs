@@ -92,6 +92,22 @@ impl Outbox {
         body
     }
 
+    /// The first packets, for a POST; `write` says how many and what they are written as.
+    pub(crate) fn take_some(&mut self, write: impl FnOnce(&VecDeque<Packet>) -> (usize, bytes::Bytes)) -> bytes::Bytes {
+        let (count, body) = write(&self.queue);
+        let taken: usize = self.queue.drain(..count.min(self.queue.len())).map(|packet| cost(&packet)).sum();
+        self.queued -= taken;
+        self.under_way += taken;
+        self.trim();
+        body
+    }
+
+    /// Queues a packet of the protocol's own in front of all.
+    pub(crate) fn push_front(&mut self, packet: Packet) {
+        self.queued += cost(&packet);
+        self.queue.push_front(packet);
+    }
+
     /// A batch that did not come from the queue left for the WebSocket.
     pub(crate) fn spend(&mut self) {
         self.credit = Credit::Spent;

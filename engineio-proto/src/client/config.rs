@@ -1,0 +1,347 @@
+//! What a client can be told, with the reference's names and defaults.
+
+use super::request::escape;
+use crate::{ConfigError, TransportKind, config::LONGEST};
+use http::{HeaderMap, uri::PathAndQuery};
+use std::time::Duration;
+
+/// The longest path and query that a configuration may make, in bytes, before the session's own are added.
+const LONGEST_TARGET: usize = 8000;
+
+/// The settings of a client's session; shared in an `Arc`, as each reconnection is a session of its own.
+///
+/// The reference's options that are about connections (host, agent, TLS) are the driver's; `perMessageDeflate`, `autoUnref`,
+/// `closeOnBeforeunload` and the transport `webtransport` do not exist here.
+///
+/// ```
+/// use engineio_proto::{TransportKind, client::Config};
+///
+/// let config = Config::builder()
+///     .path("/socket.io")
+///     .transports([TransportKind::WebSocket])
+///     .query([("token", "a b")])
+///     .build()?;
+/// assert_eq!(config.outbox_limit(), 16_000_000);
+/// # Ok::<(), engineio_proto::ConfigError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Config {
+    path: String,
+    add_trailing_slash: bool,
+    transports: Vec<TransportKind>,
+    upgrade: bool,
+    remember_upgrade: bool,
+    try_all_transports: bool,
+    query: Vec<(String, String)>,
+    timestamp_requests: Option<bool>,
+    timestamp_param: String,
+    force_base64: bool,
+    cookies: bool,
+    headers: HeaderMap,
+    protocols: Vec<String>,
+    request_timeout: Option<Duration>,
+    close_timeout: Duration,
+    outbox_limit: usize,
+    max_body: usize,
+    /// The path and the application's part of the query, escaped, up to where the protocol's begins.
+    target: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            path: "/engine.io".into(),
+            add_trailing_slash: true,
+            transports: vec![TransportKind::Polling, TransportKind::WebSocket],
+            upgrade: true,
+            remember_upgrade: false,
+            try_all_transports: false,
+            query: Vec::new(),
+            timestamp_requests: None,
+            timestamp_param: "t".into(),
+            force_base64: false,
+            cookies: false,
+            headers: HeaderMap::new(),
+            protocols: Vec::new(),
+            request_timeout: None,
+            close_timeout: Duration::from_secs(30),
+            outbox_limit: 16_000_000,
+            max_body: 64 * 1024 * 1024,
+            target: "/engine.io/?".into(),
+        }
+    }
+}
+
+impl Config {
+    /// Starts from the defaults.
+    pub fn builder() -> ConfigBuilder {
+        ConfigBuilder { config: Config::default() }
+    }
+
+    /// Starts from these settings, to change some for the next session.
+    pub fn to_builder(&self) -> ConfigBuilder {
+        ConfigBuilder { config: self.clone() }
+    }
+
+    /// The path asked for, without a trailing slash.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether a slash is added to the path.
+    pub fn add_trailing_slash(&self) -> bool {
+        self.add_trailing_slash
+    }
+
+    /// The transports, the first to begin with.
+    pub fn transports(&self) -> &[TransportKind] {
+        &self.transports
+    }
+
+    /// Whether to move from polling to WebSocket, where the server offers it.
+    pub fn upgrade(&self) -> bool {
+        self.upgrade
+    }
+
+    /// Whether to begin with WebSocket, if the session before had one.
+    pub fn remember_upgrade(&self) -> bool {
+        self.remember_upgrade
+    }
+
+    /// Whether to open a session by the next transport, if the first fails.
+    pub fn try_all_transports(&self) -> bool {
+        self.try_all_transports
+    }
+
+    /// The application's part of the query.
+    pub fn query(&self) -> &[(String, String)] {
+        &self.query
+    }
+
+    /// Whether a timestamp is added to URLs; None: to those of polling.
+    pub fn timestamp_requests(&self) -> Option<bool> {
+        self.timestamp_requests
+    }
+
+    /// The name of the timestamp in the query.
+    pub fn timestamp_param(&self) -> &str {
+        &self.timestamp_param
+    }
+
+    /// Whether binary travels as base64 on a WebSocket, too.
+    pub fn force_base64(&self) -> bool {
+        self.force_base64
+    }
+
+    /// Whether the cookies that the server sets are sent back to it.
+    pub fn cookies(&self) -> bool {
+        self.cookies
+    }
+
+    /// The application's headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The WebSocket's subprotocols.
+    pub fn protocols(&self) -> &[String] {
+        &self.protocols
+    }
+
+    /// How long a request may take. None: for ever.
+    pub fn request_timeout(&self) -> Option<Duration> {
+        self.request_timeout
+    }
+
+    /// How long a graceful close waits for what is buffered and for an upgrade.
+    pub fn close_timeout(&self) -> Duration {
+        self.close_timeout
+    }
+
+    /// The most bytes that wait for the server.
+    pub fn outbox_limit(&self) -> usize {
+        self.outbox_limit
+    }
+
+    /// The most bytes of a response's body or a WebSocket message.
+    pub fn max_body(&self) -> usize {
+        self.max_body
+    }
+
+    pub(super) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The names in the query that are the protocol's.
+    fn reserved(&self, name: &str) -> bool {
+        let stamped = self.timestamp_requests != Some(false) && name == self.timestamp_param;
+        stamped || ["EIO", "transport", "sid", "b64"].contains(&name)
+    }
+
+    fn write_target(&self) -> String {
+        let mut target = self.path.clone();
+        if self.add_trailing_slash || target.is_empty() {
+            target.push('/');
+        }
+        target.push('?');
+        for (name, value) in self.query.iter().filter(|(name, _)| !self.reserved(name)) {
+            escape(name, &mut target);
+            target.push('=');
+            escape(value, &mut target);
+            target.push('&');
+        }
+        target
+    }
+}
+
+/// Sets up a [`Config`]; from [`Config::builder`].
+#[derive(Debug, Clone)]
+pub struct ConfigBuilder {
+    config: Config,
+}
+
+impl ConfigBuilder {
+    /// The path to ask for, beginning with `/` and escaped where it must be; a trailing slash is dropped. Default `/engine.io`.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.config.path = path.into();
+        self
+    }
+
+    /// Whether a slash is added to the path. Default true.
+    pub fn add_trailing_slash(mut self, add: bool) -> Self {
+        self.config.add_trailing_slash = add;
+        self
+    }
+
+    /// The transports, the first to begin with. None at all is a session that closes at once. Default polling, WebSocket.
+    pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
+        self.config.transports = transports.into_iter().collect();
+        self
+    }
+
+    /// Whether to move from polling to WebSocket, where the server offers it. Default true.
+    pub fn upgrade(mut self, upgrade: bool) -> Self {
+        self.config.upgrade = upgrade;
+        self
+    }
+
+    /// Whether to begin with WebSocket, if the session before had one ([`Start::prior_websocket`](super::Start)). Default false.
+    pub fn remember_upgrade(mut self, remember: bool) -> Self {
+        self.config.remember_upgrade = remember;
+        self
+    }
+
+    /// Whether to open a session by the next transport, if the one before fails. Default false.
+    pub fn try_all_transports(mut self, all: bool) -> Self {
+        self.config.try_all_transports = all;
+        self
+    }
+
+    /// Pairs that go in front of the protocol's own in each URL's query, escaped here. Names that are the protocol's (`EIO`, `transport`,
+    /// `sid`, `b64`, the timestamp's) are dropped. With the path at most 8000 bytes. Default none.
+    pub fn query<K: Into<String>, V: Into<String>>(mut self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        self.config.query = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        self
+    }
+
+    /// Whether a timestamp is added to URLs, against caches. Default `None`: to those of polling.
+    pub fn timestamp_requests(mut self, add: Option<bool>) -> Self {
+        self.config.timestamp_requests = add;
+        self
+    }
+
+    /// The name of the timestamp in the query. Default `t`.
+    pub fn timestamp_param(mut self, name: impl Into<String>) -> Self {
+        self.config.timestamp_param = name.into();
+        self
+    }
+
+    /// Whether binary travels as base64 on a WebSocket, too, in both directions (`b64=1`). Default false.
+    pub fn force_base64(mut self, force: bool) -> Self {
+        self.config.force_base64 = force;
+        self
+    }
+
+    /// Whether the cookies that the server sets are sent back to it, the reference's `withCredentials`: at most 64, for as long as the
+    /// session. Default false.
+    pub fn cookies(mut self, keep: bool) -> Self {
+        self.config.cookies = keep;
+        self
+    }
+
+    /// The application's headers, for requests and WebSockets, the reference's `extraHeaders`. Default none.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.config.headers = headers;
+        self
+    }
+
+    /// The WebSocket's subprotocols to offer. Default none.
+    pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.config.protocols = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How long a request may take. A GET takes up to the server's ping interval, so less than that ends an idle session.
+    /// 1 ms to 2^31-1 ms, default `None`: for ever.
+    pub fn request_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.config.request_timeout = timeout;
+        self
+    }
+
+    /// How long a graceful close waits for what is buffered and for an upgrade. 1 ms to 2^31-1 ms, default 30 s.
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.config.close_timeout = timeout;
+        self
+    }
+
+    /// The most bytes that wait for the server, queued and under way; see [`Session::buffered`](super::Session::buffered). At least 1,
+    /// default 16,000,000.
+    pub fn outbox_limit(mut self, bytes: usize) -> Self {
+        self.config.outbox_limit = bytes;
+        self
+    }
+
+    /// The most bytes of a response's body or a WebSocket message. At least 1, default 64 MiB.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.config.max_body = bytes;
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] says which setting cannot be.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let mut config = self.config;
+        if let Some(path) = config.path.strip_suffix('/') {
+            config.path = path.to_owned();
+        }
+        let path = PathAndQuery::try_from(config.path.as_str());
+        let sound = path.is_ok_and(|path| path.path() == config.path && config.path.starts_with('/'));
+        if !config.path.is_empty() && !sound {
+            return Err(ConfigError::Path(config.path));
+        }
+        let durations = [("request_timeout", config.request_timeout), ("close_timeout", Some(config.close_timeout))];
+        for (name, duration) in durations {
+            if let Some(duration) = duration.filter(|time| *time < Duration::from_millis(1) || *time > LONGEST) {
+                return Err(ConfigError::Duration { name, duration });
+            }
+        }
+        for (name, bytes) in [("max_body", config.max_body), ("outbox_limit", config.outbox_limit)] {
+            if bytes == 0 {
+                return Err(ConfigError::Zero { name });
+            }
+        }
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if let Some(bad) = config.protocols.iter().find(|name| name.is_empty() || !name.bytes().all(token)) {
+            return Err(ConfigError::Protocol(bad.clone()));
+        }
+        config.target = config.write_target();
+        let length = config.target.len() + config.timestamp_param.len();
+        if length > LONGEST_TARGET {
+            return Err(ConfigError::TooLong { length });
+        }
+        Ok(config)
+    }
+}
