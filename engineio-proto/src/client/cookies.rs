@@ -51,7 +51,9 @@ impl Jar {
         let own = headers.get(header::COOKIE).and_then(|own| own.to_str().ok()).map(str::to_owned);
         let jar = self.0.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
         let text = own.into_iter().chain(jar).collect::<Vec<_>>().join("; ");
-        headers.extend(HeaderValue::try_from(text).ok().map(|value| (header::COOKIE, value)));
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert(header::COOKIE, value);
+        }
     }
 }
 

@@ -39,8 +39,10 @@ impl Requests {
     pub(super) fn websocket(&mut self, config: &Config, sid: Option<&Sid>, now: Instant) -> Request<()> {
         let mut request = self.request(config, TransportKind::WebSocket, sid, (), now);
         // Checked when the configuration was built.
-        let protocols = HeaderValue::try_from(config.protocols().join(", ")).ok().filter(|value| !value.is_empty());
-        request.headers_mut().extend(protocols.map(|value| (header::SEC_WEBSOCKET_PROTOCOL, value)));
+        if let Some(value) = HeaderValue::try_from(config.protocols().join(", ")).ok().filter(|value| !value.is_empty())
+        {
+            request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, value);
+        }
         request
     }
 

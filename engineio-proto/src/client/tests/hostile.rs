@@ -1,0 +1,75 @@
+//! Servers that break the rules: each breach has a clear end.
+
+use super::*;
+
+#[test]
+fn packets_that_are_not_the_servers_end_the_session() {
+    for (packet, text) in [
+        (OPEN, r#"a packet of type "open" is not expected here"#),
+        ("3", r#"a packet of type "pong" is not expected here"#),
+        ("3probe", r#"a packet of type "pong" is not expected here"#),
+        ("5", r#"a packet of type "upgrade" is not expected here"#),
+    ] {
+        let closed = format!("closed transport error: {text}");
+        assert_eq!(polling().answer(1, &format!("{packet}|4a")), [&*closed]);
+        assert_eq!(websocket().text(0, packet), ["ws0 close", &closed]);
+    }
+}
+
+#[test]
+fn a_malformed_packet_ends_the_session() {
+    for body in ["", "x", "4a|", "4a||4b", "b!", "\u{e4}"] {
+        let out = polling().answer(1, body);
+        assert!(out.last().unwrap().starts_with("closed transport error: malformed packet: "), "{body} {out:?}");
+    }
+    let mut script = polling();
+    script.session.handle_response(RequestId(1), http::Response::new(Bytes::from_static(b"4\xff")), script.now);
+    assert_eq!(script.out(), ["closed transport error: malformed packet: the payload is not valid UTF-8"]);
+    for text in ["", "7", "b="] {
+        let out = websocket().text(0, text);
+        assert!(out[1].starts_with("closed transport error: malformed packet: "), "{out:?}");
+    }
+}
+
+#[test]
+fn a_noop_is_harmless() {
+    assert_eq!(websocket().text(0, "6"), [""; 0]);
+}
+
+#[test]
+fn a_message_beyond_the_limit_ends_the_session() {
+    let mut script = websocket_with(config().max_body(200));
+    assert_eq!(script.text(0, &"4".repeat(200)).len(), 1);
+    assert_eq!(
+        script.text(0, &"4".repeat(201)),
+        ["ws0 close", "closed transport error: what the server sent is longer than 200 bytes"]
+    );
+}
+
+#[test]
+fn binary_before_the_handshake_is_none() {
+    let mut script = open(config().transports([TransportKind::WebSocket]));
+    script.out();
+    script.connected(0);
+    assert_eq!(
+        script.binary(0, b"0{}"),
+        ["ws0 close", "closed transport error: bad handshake: the first packet must be an open packet"]
+    );
+}
+
+#[test]
+fn names_that_are_not_under_way_are_ignored() {
+    for mut script in [polling(), websocket(), probing(), pausing(), upgraded()] {
+        assert_eq!((script.answer(99, "4a"), script.lost(99), script.respond(99, 500, "")), (vec![], vec![], vec![]));
+        assert_eq!((script.text(99, "4a"), script.flushed(99), script.gone(99, true)), (vec![], vec![], vec![]));
+        assert_eq!((script.connected(99), script.refused(99, None)), (vec![], vec![]));
+        assert!(!script.session.is_closed());
+    }
+}
+
+#[test]
+fn a_refusal_that_is_a_page_is_not_read() {
+    let mut script = polling();
+    let page = format!(r#"{{"code":1,"message":"{}"}}"#, "x".repeat(5000));
+    assert_eq!(script.respond(1, 503, &page), ["closed transport error: the GET request failed with status 503"]);
+}

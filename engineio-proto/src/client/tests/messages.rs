@@ -1,0 +1,66 @@
+//! Sending, and how much of it.
+
+use super::*;
+
+#[test]
+fn one_batch_is_under_way_at_a_time() {
+    let mut script = websocket();
+    script.session.send("a".into()).unwrap();
+    script.session.send_batch(["b".into(), vec![1].into()]).unwrap();
+    assert!(!script.session.writable());
+    assert_eq!(script.out(), ["ws0 4a", "ws0 4b", "ws0 binary \u{1}"]);
+    assert_eq!(script.send("c"), [""; 0]);
+    assert_eq!(script.flushed(0), ["ws0 4c"]);
+    assert_eq!(script.flushed(0), [""; 0]);
+    assert!(script.session.writable());
+}
+
+#[test]
+fn base64_can_be_forced() {
+    let mut script = websocket_with(config().force_base64(true));
+    assert_eq!(script.send(vec![1, 2, 3, 4]), ["ws0 bAQIDBA=="]);
+    assert_eq!(script.text(0, "bAQI="), [r#"binary b"\x01\x02""#]);
+}
+
+#[test]
+fn the_outbox_is_bounded_and_tells_when_there_is_room() {
+    let place = size_of::<Packet>();
+    for websocket in [true, false] {
+        let config = config().outbox_limit(2 * (place + 10));
+        let mut script = if websocket { websocket_with(config) } else { polling_with(config) };
+        let id = if websocket { 0 } else { 2 };
+        assert_eq!(script.session.send(Text::from("x".repeat(10)).into()), Ok(Pressure::Low));
+        assert_eq!(script.out().len(), 1);
+        assert_eq!(script.session.send(Text::from("y".repeat(10)).into()), Ok(Pressure::High));
+        assert_eq!(script.session.send("z".into()), Err(SendError::Full));
+        assert_eq!(script.session.buffered(), 2 * (place + 10));
+        let out = if websocket { script.flushed(id) } else { script.answer(id, "ok") };
+        assert_eq!(out.len(), 2);
+        assert!(out.contains(&"ready".to_string()));
+        assert_eq!(script.session.pressure(), Pressure::Low);
+    }
+}
+
+#[test]
+fn a_batch_stays_together_or_is_not_taken() {
+    let mut script = websocket_with(config().outbox_limit(3 * (size_of::<Packet>() + 1)));
+    let batch = || ["a".into(), "b".into()];
+    script.session.send_batch(batch()).unwrap();
+    assert_eq!(script.session.send_batch(batch()), Err(SendError::Full));
+    assert_eq!(script.out(), ["ws0 4a", "ws0 4b"]);
+}
+
+#[test]
+fn memory_of_a_burst_is_given_back() {
+    let mut script = websocket();
+    for _ in 0..10_000 {
+        script.session.send("a".into()).unwrap();
+    }
+    script.out();
+    assert!(script.session.outbox.capacity() <= 32);
+    for _ in 0..10_000 {
+        script.session.handle_message(WebSocketId(0), Data::from("4a"), script.now);
+    }
+    assert_eq!(script.out().len(), 10_000);
+    assert!(script.session.events.capacity() <= 32);
+}
