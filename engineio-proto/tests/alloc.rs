@@ -3,7 +3,7 @@
 
 use allocation_counter::measure;
 use engineio_proto::{
-    Config, Data, Instant, Packet, RequestId, Sid, Text, WebSocketId, payload,
+    Config, Data, Instant, Packet, RequestId, Sid, Text, TransportKind, WebSocketId, client, payload,
     server::{Event, Session, Transmit},
 };
 use http::request::Parts;
@@ -150,4 +150,83 @@ fn a_body_is_cut_without_copies() {
 fn a_payload_is_written_in_one_allocation() {
     let packets = [Packet::Message(Data::from("hello")), Packet::Message(Data::from(vec![7; 1000])), Packet::Noop];
     assert_eq!(steady(|| drop(payload::encode(&packets))), 1);
+}
+
+/// A client's session by WebSocket.
+fn client(now: Instant) -> client::Session {
+    let config = client::Config::builder().transports([TransportKind::WebSocket]).build().unwrap();
+    let mut session = client::Session::open(config.into(), client::Start { first_id: WS.0, ..Default::default() }, now);
+    while session.poll_transmit().is_some() {}
+    let (parts, ()) = http::Response::builder().status(101).body(()).unwrap().into_parts();
+    session.handle_websocket(WS, &parts, now);
+    let open = r#"0{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+    session.handle_message(WS, Data::from(open), now);
+    assert!(matches!(session.poll_event(), Some(client::Event::Opened(_))));
+    session
+}
+
+#[test]
+fn a_client_receives_sends_and_answers_pings() {
+    let now = now();
+    let mut session = client(now);
+    let (text, ping) = (Text::from("4hello".to_owned()), Text::from_static("2"));
+    let data = [Data::from(Text::from_static("hello")), Data::from(bytes::Bytes::from_static(b"\x01"))];
+    // The first handle on bytes that have but one makes a count of handles.
+    let shared = text.clone();
+    let allocations = steady(|| {
+        for _ in 0..20 {
+            session.handle_message(WS, Data::Text(text.clone()), now);
+            session.handle_message(WS, Data::Text(ping.clone()), now);
+            assert!(matches!(session.poll_event(), Some(client::Event::Message(Data::Text(text))) if text == "hello"));
+            assert_eq!(session.poll_event(), None);
+            for data in &data {
+                session.send(data.clone()).unwrap();
+            }
+            let mut frames = 0;
+            while let Some(transmit) = session.poll_transmit() {
+                assert!(matches!(transmit, client::Transmit::Frame { .. }));
+                frames += 1;
+            }
+            assert_eq!(frames, 3);
+            session.handle_flushed(WS, now);
+        }
+    });
+    assert_eq!(allocations, 0);
+    drop(shared);
+}
+
+/// Each message of a body is a slice of it; the next GET costs the same, whatever there was to read.
+#[test]
+fn a_clients_body_is_cut_without_copies() {
+    let now = now();
+    let mut session = client::Session::open(
+        client::Config::builder().upgrade(false).build().unwrap().into(),
+        client::Start::default(),
+        now,
+    );
+    let next = |session: &mut client::Session| match session.poll_transmit() {
+        Some(client::Transmit::Request { id, .. }) => id,
+        other => panic!("{other:?}"),
+    };
+    let mut id = next(&mut session);
+    let open = r#"0{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+    session.handle_response(id, http::Response::new(open.into()), now);
+    while session.poll_event().is_some() {}
+    id = next(&mut session);
+    let mut count = |messages: usize| {
+        let body = bytes::Bytes::from(vec!["4hello"; messages].join("\u{1e}"));
+        let shared = body.clone();
+        let allocations = steady(|| {
+            session.handle_response(id, http::Response::new(body.clone()), now);
+            let mut events = 0;
+            while session.poll_event().is_some() {
+                events += 1;
+            }
+            assert_eq!(events, messages);
+            id = next(&mut session);
+        });
+        drop(shared);
+        allocations
+    };
+    assert_eq!(count(1000), count(1));
 }

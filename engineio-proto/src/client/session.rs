@@ -319,6 +319,8 @@ impl Session {
     pub fn resume_reading(&mut self, now: Instant) {
         let now = self.clock(now);
         self.heartbeat.resume(now);
+        // What has no event, such as the next GET, would go unnoticed until there is one.
+        self.read_on();
     }
 }
 
