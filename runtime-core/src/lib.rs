@@ -6,6 +6,9 @@
 
 mod client_files;
 mod conn;
+// Only tests use all of it, until the client's task does.
+#[allow(dead_code, unused_imports)]
+mod dial;
 mod emit;
 mod endpoint;
 mod engine;
@@ -28,6 +31,9 @@ mod turns;
 mod ws;
 
 pub use client_files::ClientFilesError;
+pub use dial::{Connector, DialError, Proxy, UrlError};
+#[cfg(feature = "rustls")]
+pub use dial::{Tls, TlsError};
 pub use emit::{AckError, AckFuture, Broadcast, EmitError, EmitWithAck, Volatile};
 pub use engine::EngineSocket;
 pub use event::{Ack, Event};
@@ -45,6 +51,8 @@ pub use bytes::Bytes;
 pub use engineio_proto::http::{Cookie, Cors, CorsOrigin, Reject, SameSite};
 pub use engineio_proto::server::SendError;
 pub use engineio_proto::{CloseReason, Config, ConfigBuilder, ConfigError, Data, Pressure, Sid, Text, TransportKind};
+#[cfg(feature = "rustls")]
+pub use rustls;
 pub use socketio_proto::server::DisconnectReason;
 pub use socketio_proto::{Args, ArgsError, DecodeError, EncodeError, FromArgs, Json, Limits, Value};
 pub use {engineio_proto, socketio_proto};

@@ -133,7 +133,7 @@ impl std::fmt::Debug for Listener {
 
 /// The runtime's timer for hyper.
 #[derive(Clone)]
-struct RuntimeTimer(Arc<dyn Runtime>);
+pub(crate) struct RuntimeTimer(pub(crate) Arc<dyn Runtime>);
 
 impl Timer for RuntimeTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {

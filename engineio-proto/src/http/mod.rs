@@ -14,7 +14,7 @@ pub use path::matches_path;
 pub use query::Query;
 pub use reject::{BadRequest, Reject, forbidden};
 pub use verify::{Handshake, SessionView, Verdict, verify};
-pub use websocket::accept_websocket;
+pub use websocket::{accept_websocket, is_websocket_granted, request_websocket};
 
 pub(crate) use cookie::set_cookie;
 pub(crate) use reject::empty;

@@ -1,18 +1,18 @@
-//! The opening handshake of a WebSocket (RFC 6455, section 4.2).
+//! The opening handshake of a WebSocket (RFC 6455, section 4).
 
 use super::{
     Response,
     reject::{empty, refuse_upgrade},
 };
 use ::base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use sha1::{Digest, Sha1};
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Whether the request asks to become a WebSocket.
 pub(super) fn is_upgrade(parts: &Parts) -> bool {
-    has_token(parts, header::CONNECTION, "upgrade") && has_token(parts, header::UPGRADE, "websocket")
+    has_upgrade(&parts.headers)
 }
 
 /// Answers an upgrade request: `101` with `Sec-WebSocket-Accept`, or the refusal of a bad one.
@@ -38,14 +38,14 @@ pub fn accept_websocket(parts: &Parts) -> Result<Response, Response> {
         return Err(refusal);
     }
 
-    let accept = BASE64.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize());
+    let accept = accept(key);
     let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     // Base64 is a valid value, and so is a token of one.
     headers.extend(HeaderValue::try_from(accept).ok().map(|accept| (header::SEC_WEBSOCKET_ACCEPT, accept)));
-    let protocol = tokens(parts, header::SEC_WEBSOCKET_PROTOCOL).next();
+    let protocol = tokens(&parts.headers, header::SEC_WEBSOCKET_PROTOCOL).next();
     headers.extend(
         protocol
             .and_then(|protocol| HeaderValue::try_from(protocol).ok())
@@ -54,14 +54,48 @@ pub fn accept_websocket(parts: &Parts) -> Result<Response, Response> {
     Ok(response)
 }
 
-fn has_token(parts: &Parts, name: HeaderName, token: &str) -> bool {
-    tokens(parts, name).any(|found| found.eq_ignore_ascii_case(token))
+/// Adds the headers that ask a server for a WebSocket. No extension is offered.
+///
+/// The nonce has to be random, and another for each request.
+pub fn request_websocket(headers: &mut HeaderMap, nonce: [u8; 16]) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+    // Base64 is a valid value.
+    let key = HeaderValue::try_from(BASE64.encode(nonce)).ok();
+    headers.extend(key.map(|key| (header::SEC_WEBSOCKET_KEY, key)));
+}
+
+/// Whether a server granted the WebSocket that a request asked for: `101`, the right `Sec-WebSocket-Accept`, no extension, and
+/// no subprotocol that the request doesn't name.
+pub fn is_websocket_granted(request: &HeaderMap, response: &::http::response::Parts) -> bool {
+    let headers = &response.headers;
+    let expected = request.get(header::SEC_WEBSOCKET_KEY).map(|key| accept(key.as_bytes()));
+    let granted = headers.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+    response.status == StatusCode::SWITCHING_PROTOCOLS
+        && has_upgrade(headers)
+        && expected.is_some_and(|expected| granted == Some(expected.as_bytes()))
+        && tokens(headers, header::SEC_WEBSOCKET_EXTENSIONS).next().is_none()
+        && tokens(headers, header::SEC_WEBSOCKET_PROTOCOL)
+            .all(|granted| tokens(request, header::SEC_WEBSOCKET_PROTOCOL).any(|asked| asked == granted))
+}
+
+fn accept(key: &[u8]) -> String {
+    BASE64.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
+}
+
+fn has_upgrade(headers: &HeaderMap) -> bool {
+    has_token(headers, header::CONNECTION, "upgrade") && has_token(headers, header::UPGRADE, "websocket")
+}
+
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
 }
 
 /// The comma-separated items of all headers of that name.
-fn tokens(parts: &Parts, name: HeaderName) -> impl Iterator<Item = &str> {
-    parts
-        .headers
+fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    headers
         .get_all(name)
         .into_iter()
         .filter_map(|value| value.to_str().ok())

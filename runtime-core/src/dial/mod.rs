@@ -1,0 +1,22 @@
+//! How a client reaches its server: HTTP requests over kept-alive connections, and WebSockets over connections of their own.
+//!
+//! ```text
+//! Dialer --request----> pool of hyper-util --miss--> Route --> Connector or Runtime::connect, to the server or its proxy
+//!   '----websocket--> connection of its own ---------^  '--> through the proxy --> TLS
+//! ```
+
+mod base;
+mod dialer;
+mod route;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "rustls")]
+mod tls;
+
+pub(crate) use base::BaseUrl;
+pub use base::UrlError;
+pub use dialer::DialError;
+pub(crate) use dialer::{DialOptions, Dialer};
+pub use route::{Connector, Proxy};
+#[cfg(feature = "rustls")]
+pub use tls::{Tls, TlsError};

@@ -1,0 +1,209 @@
+//! Byte streams to the server: directly, through a proxy, with TLS on top.
+
+use std::future::{Ready, ready};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use tower_service::Service;
+
+use super::DialError;
+use super::base::{BaseUrl, Credentials, UrlError};
+use crate::runtime::{BoxFuture, BoxStream, Runtime};
+
+/// Opens the byte streams of a client, in place of the runtime's TCP: a Unix socket, a tunnel, a network of a test.
+///
+/// It is asked for a stream to the server, or to the proxy if there is one. TLS of an `https` or `wss` URL is spoken over the
+/// stream; a connector that encrypts by itself goes with an `http` URL.
+///
+/// ```
+/// use std::io;
+/// use socketio_runtime::{BoxFuture, BoxStream, Connector};
+///
+/// struct Nowhere;
+///
+/// impl Connector for Nowhere {
+///     fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<BoxStream>> {
+///         let error = format!("no way to {host}:{port}");
+///         Box::pin(async move { Err(io::Error::other(error)) })
+///     }
+/// }
+/// ```
+pub trait Connector: Send + Sync + 'static {
+    /// Opens a stream. The host is a name or an IP address, an IPv6 one without brackets. Called within the runtime; dropping
+    /// the future gives up.
+    ///
+    /// # Errors
+    /// No stream can be had. A client tries again, as its reconnection is set.
+    fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<BoxStream>>;
+}
+
+/// TCP of a runtime.
+pub(super) struct Tcp(pub(super) Arc<dyn Runtime>);
+
+impl Connector for Tcp {
+    fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<BoxStream>> {
+        self.0.connect(host, port)
+    }
+}
+
+/// A proxy between a client and its server.
+///
+/// All of a client's connections go through it: by `CONNECT` (an HTTP proxy, which has to allow it for the server's port,
+/// also without TLS), or by SOCKS version 5. The server's name is looked up by the proxy.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    socks: bool,
+    base: BaseUrl,
+}
+
+impl Proxy {
+    /// A proxy by its URL: `http://host:port`, `socks5://host:port` or `socks5h://host:port`, with `user:password@` if it asks
+    /// for them. Without a port it is 80, for SOCKS 1080.
+    ///
+    /// ```
+    /// use socketio_runtime::Proxy;
+    ///
+    /// let proxy = Proxy::new("socks5://jane:secret@localhost:1080")?;
+    /// # Ok::<(), socketio_runtime::UrlError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The URL can't be used, or is of another scheme. Proxies that are spoken to by TLS (`https`) are not supported.
+    pub fn new(url: &str) -> Result<Self, UrlError> {
+        let schemes = [("http", 80), ("socks5", 1080), ("socks5h", 1080)];
+        let (scheme, base) = BaseUrl::parse_as(url, &schemes, "http, socks5 and socks5h")?;
+        Ok(Self { socks: scheme != "http", base })
+    }
+}
+
+/// The way to one server.
+#[derive(Clone)]
+pub(super) struct Route {
+    pub(super) base: Arc<BaseUrl>,
+    pub(super) connector: Arc<dyn Connector>,
+    pub(super) proxy: Option<Proxy>,
+    #[cfg(feature = "rustls")]
+    pub(super) tls: Option<super::Tls>,
+}
+
+impl Route {
+    pub(super) async fn open(self) -> Result<BoxStream, DialError> {
+        let stream = self.reach().await?;
+        #[cfg(feature = "rustls")]
+        if let Some(tls) = &self.tls {
+            return tls.connect(&self.base.host, stream).await.map_err(|error| DialError::Tls(Arc::new(error)));
+        }
+        Ok(stream)
+    }
+
+    async fn reach(&self) -> Result<BoxStream, DialError> {
+        let target = self.proxy.as_ref().map_or(&*self.base, |proxy| &proxy.base);
+        let stream = self.connector.connect(&target.host, target.port).await;
+        let stream =
+            stream.map_err(|error| DialError::Connect { address: target.host_and_port(), error: Arc::new(error) })?;
+        let Some(proxy) = &self.proxy else { return Ok(stream) };
+        let destination = Uri::builder().scheme("http").authority(self.base.host_and_port()).path_and_query("/");
+        let destination = destination.build().map_err(DialError::proxy)?;
+        let opened = Opened(Some(stream));
+        let credentials = target.credentials.as_ref();
+        if proxy.socks {
+            let mut socks = SocksV5::new(Uri::default(), opened);
+            if let Some(Credentials { user, password }) = credentials.cloned() {
+                socks = socks.with_auth(user, password);
+            }
+            socks.call(destination).await.map_err(DialError::proxy)
+        } else {
+            let mut tunnel = Tunnel::new(Uri::default(), opened);
+            if let Some(basic) = credentials.and_then(Credentials::basic) {
+                tunnel = tunnel.with_auth(basic);
+            }
+            tunnel.call(destination).await.map_err(DialError::proxy)
+        }
+    }
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Route").field("base", &self.base).field("proxy", &self.proxy).finish_non_exhaustive()
+    }
+}
+
+/// What the pool calls for a new connection. There is one server, whatever it asks for.
+impl Service<Uri> for Route {
+    type Response = Wire;
+    type Error = DialError;
+    type Future = BoxFuture<'static, Result<Wire, DialError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let route = self.clone();
+        Box::pin(async move { route.open().await.map(Wire) })
+    }
+}
+
+/// The stream to a proxy, opened before the proxy's protocol is asked to, whose errors would hide why there is none.
+struct Opened(Option<BoxStream>);
+
+impl Service<Uri> for Opened {
+    type Response = BoxStream;
+    type Error = io::Error;
+    type Future = Ready<io::Result<BoxStream>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        ready(self.0.take().ok_or_else(|| io::ErrorKind::NotConnected.into()))
+    }
+}
+
+/// A stream in the pool.
+pub(super) struct Wire(BoxStream);
+
+impl Connection for Wire {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl Read for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl Write for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+}
