@@ -1,7 +1,8 @@
 //! What can be wrong with a packet, and with a command.
 
 /// A rule of the packet grammar that a peer broke. In a session it ends in
-/// [`CloseReason::ParseError`](crate::CloseReason::ParseError).
+/// [`CloseReason::ParseError`](crate::CloseReason::ParseError) at the server, in [`client::Fault::Decode`](crate::client::Fault::Decode)
+/// at the client.
 ///
 /// May grow: later protocol revisions have rules of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Engine.IO v4 as pure state machines: packets, payloads, the HTTP surface, the server's session. No I/O, no clock, no async.
+//! Engine.IO v4 as pure state machines: packets, payloads, the HTTP surface, both sides of a session. No I/O, no clock, no async.
 //!
 //! Engine.IO carries messages between a server and clients behind whatever proxies there are: it begins with HTTP
 //! long-polling, moves to a WebSocket where one can be had, and keeps a heartbeat. This crate makes all of the protocol's decisions and does
@@ -10,7 +10,7 @@
 //! | [`http`] | requests judged and answered, as plain data of the `http` crate |
 //! | [`server::Session`] | one client's session: polling, upgrade, heartbeat, back-pressure, closing |
 //! | [`client::Session`] | the same from the client's side |
-//! | [`Config`] | the reference's options with its defaults |
+//! | [`Config`], [`client::Config`] | the reference's options with its defaults |
 //!
 //! # How to drive a session
 //!
@@ -111,6 +111,78 @@
 //!
 //! # How to drive a client's session
 //!
+//! The mirror: [`client::Session::open`] asks for requests and WebSockets as plain data and names them, as it is the one that begins. The
+//! driver dials, adds what belongs to a connection (`host`, `content-length`, the key of a WebSocket), and says what came of it:
+//!
+//! | input | when |
+//! |---|---|
+//! | [`handle_response`](client::Session::handle_response), [`handle_request_failed`](client::Session::handle_request_failed) | a request has its whole response, or never will |
+//! | [`handle_websocket`](client::Session::handle_websocket), [`handle_websocket_failed`](client::Session::handle_websocket_failed) | a WebSocket is open, or never will be |
+//! | [`handle_message`](client::Session::handle_message), [`handle_flushed`](client::Session::handle_flushed), [`handle_websocket_closed`](client::Session::handle_websocket_closed) | as on the server |
+//! | [`handle_timeout`](client::Session::handle_timeout) | the time of `poll_timeout` has come |
+//!
+//! Commands and outputs are those of the server, with a [`Transmit`](client::Transmit) and an [`Event`](client::Event) of its own. Drain
+//! [`poll_transmit`](client::Session::poll_transmit) and [`poll_event`](client::Session::poll_event) in turn until neither has anything:
+//! reading the end of a body makes room for the next GET.
+//!
+//! Every way to fail ends in [`Event::Closed`](client::Event::Closed) with a [`Fault`](client::Fault); to try again is to open another
+//! session ([`Start`](client::Start) carries over what it should know). There is no deadline for opening it: a driver that has one calls
+//! [`discard`](client::Session::discard). After the end requests that were transmitted and not cancelled are still to be finished, as
+//! are frames: a session closed by polling says farewell with a POST, upon which the server answers its GET. A driver bounds the time of
+//! that itself and need not tell the session.
+//!
+//! A polling session from its handshake to a message each way:
+//!
+//! ```
+//! use engineio_proto::{Data, Instant, RequestId, client::{Config, Event, Session, Start, Transmit}};
+//!
+//! /// Does what the session wants; here it tells. A real driver sends its requests.
+//! fn drain(session: &mut Session) -> Vec<String> {
+//!     let mut done = Vec::new();
+//!     loop {
+//!         let before = done.len();
+//!         while let Some(transmit) = session.poll_transmit() {
+//!             done.push(match transmit {
+//!                 Transmit::Request { id, request } => {
+//!                     format!("{} {} {} {:?}", id.0, request.method(), request.uri(), request.body())
+//!                 }
+//!                 other => format!("{other:?}"),
+//!             });
+//!         }
+//!         while let Some(event) = session.poll_event() {
+//!             done.push(match event {
+//!                 Event::Opened(handshake) => format!("opened {}", handshake.sid),
+//!                 Event::Message(data) => format!("{data:?}"),
+//!                 Event::Closed { reason, fault } => format!("closed: {reason} {fault:?}"),
+//!                 other => format!("{other:?}"),
+//!             });
+//!         }
+//!         if done.len() == before {
+//!             return done;
+//!         }
+//!     }
+//! }
+//!
+//! # #[allow(clippy::disallowed_methods)]
+//! let now = Instant::now();
+//! let config = Config::builder().timestamp_requests(Some(false)).upgrade(false).build()?;
+//! let mut session = Session::open(config.into(), Start::default(), now);
+//! assert_eq!(drain(&mut session), [r#"0 GET /engine.io/?EIO=4&transport=polling b"""#]);
+//!
+//! let open = r#"0{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+//! session.handle_response(RequestId(0), http::Response::new(open.into()), now);
+//! assert_eq!(drain(&mut session), [r#"1 GET /engine.io/?EIO=4&transport=polling&sid=S b"""#, "opened S"]);
+//!
+//! session.send(Data::from("hello"))?;
+//! assert_eq!(drain(&mut session), [r#"2 POST /engine.io/?EIO=4&transport=polling&sid=S b"4hello""#]);
+//! session.handle_response(RequestId(2), http::Response::new("ok".into()), now);
+//!
+//! // The server closes behind a last message.
+//! session.handle_response(RequestId(1), http::Response::new("4bye\u{1e}1".into()), now);
+//! assert_eq!(drain(&mut session), [r#"Text("bye")"#, "closed: transport close None"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Where we differ from the reference
 //!
 //! The reference is engine.io 6.6.11. Each row is a test, named in the last column.
@@ -135,6 +207,24 @@
 //! | the path `/engine.io` | not ours with the trailing slash | taken | `path::the_path_matches_with_and_without_the_trailing_slash` |
 //! | an origin that a predicate refuses | no CORS answer at all | as any origin not in a list | `cors::an_origin_that_is_not_allowed_gets_no_leave_but_the_same_status` |
 //! | what waits for one client | unbounded | bounded, `send` says so | `pressure::the_outbox_is_bounded_and_tells_when_there_is_room` |
+//!
+//! The client's, against engine.io-client 6.6:
+//!
+//! | what | reference | here | test |
+//! |---|---|---|---|
+//! | a close packet by WebSocket | ignored, until the ping timeout | `transport close` | `closing::the_server_closes` |
+//! | an open packet without its fields, or with intervals that are none | an exception, or a timer of 1 ms | a clear fault | `handshake::every_field_of_the_handshake_is_checked` |
+//! | a ping interval beyond what a timer holds | a timer of 1 ms | cut to 24 days | `handshake::absurd_intervals_are_cut` |
+//! | another packet in front of the open packet | handled | a clear fault | `hostile::binary_before_the_handshake_is_none` |
+//! | a second open packet, a pong, `5` from the server | obeyed or ignored | `transport error` with a clear fault | `hostile::packets_that_are_not_the_servers_end_the_session` |
+//! | pings without end | a pong each | one pong waits at a time | `heartbeat::pings_without_end_are_one_pong` |
+//! | the heartbeat at the move to a WebSocket | its timer goes on | begins anew | `heartbeat::the_move_to_a_websocket_begins_the_time_anew` |
+//! | binary in a POST body | counted as 1.33 bytes for one: now and then too long for the server | counted as base64 | `polling::binary_counts_as_base64` |
+//! | a remembered WebSocket that fails, with `try_all_transports` | the first of the list is given up instead | it is given up | `handshake::a_remembered_websocket_that_fails_gives_way` |
+//! | closing before the handshake came | waits for it by polling, to say `1` | breaks it off, unless something is buffered | `closing::a_session_that_is_not_open_is_given_up` |
+//! | messages that come while closing | delivered | dropped, as on the server | `closing::messages_are_not_delivered_any_more_but_pings_are_answered` |
+//! | when a cookie expires | by the client's clock | by the `Date` of the response that set it | `cookies::an_expiry_is_compared_with_the_servers_clock` |
+//! | what waits for the server, what it may send at once, cookies | unbounded | bounded | `messages::the_outbox_is_bounded_and_tells_when_there_is_room`, `polling::a_body_beyond_the_limit_is_refused`, `cookies::the_jar_is_bounded` |
 //!
 //! As the reference does it, though one might not: a refused upgrade is always 400, a forbidden one included; a POST that is too large
 //! leaves the session alone; a malformed POST is answered `ok`.

@@ -8,14 +8,14 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// The client did not answer a ping in time.
+    /// The client did not answer a ping in time; at the client: the server's ping did not come in time.
     PingTimeout,
-    /// The transport broke, or the client broke a rule of the transport: overlapping polls, a body of the wrong type,
-    /// a heartbeat in the wrong direction, a message too large.
+    /// The transport broke, or the peer broke a rule of the transport: overlapping polls, a body of the wrong type,
+    /// a heartbeat in the wrong direction, a message too large; at the client also something that is no packet.
     TransportError,
-    /// The client closed: a close packet, or the end of the WebSocket.
+    /// The peer closed: a close packet, or the end of the WebSocket.
     TransportClose,
-    /// The client sent something that is no packet.
+    /// The client sent something that is no packet. Only at the server.
     ParseError,
     /// The application closed.
     ForcedClose,

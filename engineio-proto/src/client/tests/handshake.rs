@@ -113,6 +113,16 @@ fn a_websocket_that_worked_is_remembered() {
 }
 
 #[test]
+fn a_remembered_websocket_that_fails_gives_way() {
+    let begin = Start { prior_websocket: true, ..Start::default() };
+    let config = config().remember_upgrade(true).try_all_transports(true);
+    let mut script = open_with(config, begin);
+    assert_eq!(script.out(), ["ws0 connect"]);
+    assert_eq!(script.refused(0, None), ["1 GET"]);
+    assert!(!script.session.prior_websocket());
+}
+
+#[test]
 fn every_field_of_the_handshake_is_checked() {
     let bad = |open: &str| {
         let mut script = open_with(config(), Start::default());
