@@ -1,0 +1,1 @@
+//! Deterministic simulation of Socket.IO servers and clients.
