@@ -32,7 +32,8 @@ export class Proxy {
       from.on('end', () => to.end())
       from.on('error', () => {})
       from.on('close', () => {
-        to.destroy()
+        // Node never closes a socket that is destroyed in the midst of its reset.
+        if (!pair.cut) to.destroy()
         this.#pairs.delete(pair)
       })
       if (this.#stalled) from.pause()
@@ -42,9 +43,9 @@ export class Proxy {
 
   /// Ends every connection at once, by a reset to both sides.
   cut() {
-    for (const { client, server } of this.#pairs) {
-      client.resetAndDestroy()
-      server.resetAndDestroy()
+    for (const pair of this.#pairs) {
+      pair.cut = true
+      for (const side of [pair.client, pair.server]) side.connecting || !side.writable ? side.destroy() : side.resetAndDestroy()
     }
   }
 

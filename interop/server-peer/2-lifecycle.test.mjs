@@ -227,7 +227,7 @@ for (const [mode, options] of Object.entries(MODES)) {
       })
 
       test('the server stops its pings: ping timeout, and back', async () => {
-        const quick = await World.start({ pingInterval: 150, pingTimeout: 100 })
+        const quick = await World.start({ pingInterval: 300, pingTimeout: 300 })
         try {
           const { client, socket } = await pair({}, quick)
           const { conn } = socket
@@ -247,7 +247,7 @@ for (const [mode, options] of Object.entries(MODES)) {
       })
 
       test('a network that stalls: ping timeout, and back when it flows', async () => {
-        const quick = await World.start({ pingInterval: 150, pingTimeout: 100 })
+        const quick = await World.start({ pingInterval: 300, pingTimeout: 300 })
         const proxy = await Proxy.start(quick.port)
         try {
           const client = await driver.open(`http://127.0.0.1:${proxy.port}/`, { ...options, timeout: 400 })
@@ -287,7 +287,7 @@ for (const [mode, options] of Object.entries(MODES)) {
           seen.push(i)
           if (answer(i, seen)) ack(`ok ${i}`)
         }))
-        const client = await driver.connected(other.url(), { ...options, retries: 2, ackTimeout: 150, ...more })
+        const client = await driver.connected(other.url(), { ...options, retries: 2, ackTimeout: 60_000, ...more })
         await client.settled(mode)
         return { seen, other, client }
       }
@@ -308,13 +308,15 @@ for (const [mode, options] of Object.entries(MODES)) {
       })
 
       test('an event that is never answered is tried again, then given up; the next one follows', async () => {
-        const { seen, other, client } = await setup((i) => i !== 'bad')
+        const { seen, other, client } = await setup((i) => i !== 'bad', { ackTimeout: 150 })
         try {
           const bad = await client.call('n', ['bad'])
           const good = await client.call('n', ['good'])
           assert.deepEqual(await client.result(bad), { err: 'timeout' })
           assert.deepEqual(await client.result(good), { args: ['ok good'] })
-          assert.deepEqual(seen, ['bad', 'bad', 'bad', 'good'])
+          // On a busy machine the answer to the good one may be late as well.
+          assert.deepEqual(seen.slice(0, 4), ['bad', 'bad', 'bad', 'good'])
+          assert(seen.slice(4).every((value) => value === 'good'))
           await driver.release()
         } finally {
           await other.stop()
@@ -322,7 +324,7 @@ for (const [mode, options] of Object.entries(MODES)) {
       })
 
       test('what waits for its answer is sent again after a reconnection', async () => {
-        const { seen, other, client } = await setup((i, seen) => seen.length > 1, { ackTimeout: 60_000 })
+        const { seen, other, client } = await setup((i, seen) => seen.length > 1)
         try {
           const tag = await client.call('n', [Buffer.from('x')])
           await until(() => seen.length === 1, 'the first try')
@@ -515,7 +517,7 @@ describe('emitting while away', () => {
   test('ackTimeout is the default of every ack', async () => {
     const client = await driver.connected(world.url(), { ackTimeout: 50 })
     assert.deepEqual(await client.result(await client.call('silent')), { err: 'timeout' })
-    assert.deepEqual(await client.result(await client.call('echo', [1])), { args: [1] })
+    assert.deepEqual(await client.result(await client.call('echo', [1], { timeout: 60_000 })), { args: [1] })
   })
 })
 
