@@ -319,8 +319,8 @@ describe('WebSocket', () => {
     ['a length beyond every bound', [0x82, 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]],
     ['a frame that never ends', [0x81, 127, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, ...Buffer.alloc(1000, 'x')], 'end'],
     ['the end in the midst of a frame', [0x81, 100, 0x34, 0x32], 'end'],
-    ['a close frame', [0x88, 2, 0x03, 0xe8]],
-    ['a close frame without code', [0x88, 0]],
+    ['a close frame', [0x88, 2, 0x03, 0xe8], 'end'],
+    ['a close frame without code', [0x88, 0], 'end'],
     ['the end without a close frame', 'end'],
     ['a reset', 'destroy'],
   ]
