@@ -243,9 +243,11 @@ impl Session {
     /// The time of [`Session::poll_timeout`] has come. Too early or too late does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock(now);
-        let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         if self.is_closed() {
-        } else if due(self.closing) {
+            return;
+        }
+        let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        if due(self.closing) {
             self.finish(CloseReason::ForcedClose, None);
         } else if due(self.heartbeat.deadline()) {
             self.finish(CloseReason::PingTimeout, None);
