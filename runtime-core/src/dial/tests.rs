@@ -1,1 +1,286 @@
+//! Against small servers and proxies on the loopback interface.
 
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use hyper::rt::{Sleep, Timer};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::runtime::{Accept, BoxFuture, BoxStream, Runtime};
+
+struct TestRuntime(TokioTimer);
+
+impl Timer for TestRuntime {
+    fn sleep(&self, duration: std::time::Duration) -> Pin<Box<dyn Sleep>> {
+        self.0.sleep(duration)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        self.0.sleep_until(deadline)
+    }
+}
+
+impl Runtime for TestRuntime {
+    fn spawn(&self, future: BoxFuture<'static, ()>) {
+        tokio::spawn(future);
+    }
+
+    fn bind(&self, _: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Accept>>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
+
+    fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<BoxStream>> {
+        let host = host.to_owned();
+        Box::pin(async move { Ok(Box::new(TokioIo::new(TcpStream::connect((host, port)).await?)) as BoxStream) })
+    }
+}
+
+fn dialer(url: &str, options: &DialOptions) -> Result<Dialer, DialError> {
+    Dialer::new(Arc::new(TestRuntime(TokioTimer::new())), BaseUrl::parse(url).unwrap(), options)
+}
+
+fn get(path: &str) -> Request<Bytes> {
+    Request::get(path).body(Bytes::new()).unwrap()
+}
+
+/// Serves each connection by a script: what it reads up to a blank line, it answers with the next of `answers`, then closes.
+/// Counts connections, and keeps what was asked.
+async fn server(answers: &'static [&'static [&'static str]]) -> (u16, Arc<AtomicUsize>, Asked) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (count, asked) = (Arc::new(AtomicUsize::new(0)), Asked::default());
+    let (counted, heard) = (count.clone(), asked.clone());
+    tokio::spawn(async move {
+        for answers in answers {
+            let (stream, _) = listener.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(script(stream, answers, heard.clone()));
+        }
+    });
+    (port, count, asked)
+}
+
+type Asked = Arc<std::sync::Mutex<Vec<String>>>;
+
+async fn head(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
+
+async fn script(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, answers: &[&str], asked: Asked) {
+    for answer in answers {
+        let head = head(&mut stream).await;
+        let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).map(str::to_owned);
+        asked.lock().unwrap().push(head);
+        let accept = key.map(|key| {
+            let request = Request::get("/").header("connection", "upgrade").header("upgrade", "websocket");
+            let request = request.header("sec-websocket-version", "13").header("sec-websocket-key", key);
+            let response = engineio_proto::http::accept_websocket(&request.body(()).unwrap().into_parts().0).unwrap();
+            response.headers()["sec-websocket-accept"].to_str().unwrap().to_owned()
+        });
+        let answer = answer.replace("ACCEPT", &accept.unwrap_or_default());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+const GRANTED: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ACCEPT\r\n\r\n";
+
+#[tokio::test]
+async fn requests_share_a_kept_alive_connection() {
+    let (port, connections, asked) =
+        server(&[&[OK, "HTTP/1.1 302 Found\r\nlocation: /x\r\ncontent-length: 0\r\n\r\n"]]).await;
+    let dialer = dialer(&format!("http://jo:x@127.0.0.1:{port}"), &DialOptions::default()).unwrap();
+    let response = dialer.request(get("/engine.io/?a=b"), 2).await.unwrap();
+    assert_eq!(response.body(), "ok");
+    let response = dialer.request(get("/redirected"), 2).await.unwrap();
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    let asked = asked.lock().unwrap();
+    assert!(asked[0].starts_with("GET /engine.io/?a=b HTTP/1.1\r\n"), "{asked:?}");
+    assert!(asked[0].contains(&format!("host: 127.0.0.1:{port}\r\n")), "{asked:?}");
+    assert!(asked[0].contains("authorization: Basic am86eA==\r\n"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_kept_alive_connection_that_has_ended_is_replaced() {
+    let (port, connections, _) = server(&[&[OK], &[OK]]).await;
+    let dialer = dialer(&format!("http://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
+    dialer.request(get("/"), 2).await.unwrap();
+    let post = Request::post("/").body(Bytes::new()).unwrap();
+    dialer.request(post, 2).await.unwrap();
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn what_is_no_whole_response_is_an_error() {
+    let (port, connections, _) = server(&[
+        &[OK],
+        &["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n1\r\n!\r\n0\r\n\r\n"],
+        &["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok"],
+        &[""],
+    ])
+    .await;
+    let url = format!("http://127.0.0.1:{port}");
+    let fetch = async |limit| dialer(&url, &DialOptions::default()).unwrap().request(get("/"), limit).await;
+    assert!(matches!(fetch(1).await, Err(DialError::TooLarge { limit: 1 })));
+    assert!(matches!(fetch(2).await, Err(DialError::TooLarge { limit: 2 })));
+    assert!(matches!(fetch(9).await, Err(DialError::Http(_))));
+    assert!(matches!(fetch(9).await, Err(DialError::Http(_))), "closed without an answer, and not asked again");
+    assert_eq!(connections.load(Ordering::SeqCst), 4);
+    // The script has ended, and with it the listener.
+    assert!(matches!(fetch(9).await, Err(DialError::Connect { .. })));
+}
+
+#[tokio::test]
+async fn a_websocket_is_opened_or_refused() {
+    const REFUSED: &str = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+    const WRONG: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: x\r\n\r\n";
+    let (port, _, asked) = server(&[&[GRANTED], &[REFUSED], &[WRONG]]).await;
+    let dialer = dialer(&format!("ws://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
+    let open = || dialer.websocket(Request::get("/engine.io/?transport=websocket").body(()).unwrap());
+    let (parts, _upgraded) = open().await.unwrap();
+    assert_eq!(parts.status, 101);
+    assert_eq!(open().await.unwrap_err().status(), Some(400));
+    assert!(matches!(open().await, Err(DialError::Handshake)));
+    let asked = asked.lock().unwrap();
+    assert!(asked[0].contains(&format!("host: 127.0.0.1:{port}\r\n")) && !asked[0].contains("extensions"), "{asked:?}");
+}
+
+/// A proxy for one connection: `negotiate` is its protocol, and answers where to connect.
+async fn proxy<F>(negotiate: impl FnOnce(TcpStream) -> F + Send + 'static) -> u16
+where
+    F: Future<Output = (TcpStream, u16)> + Send,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut near, target) = negotiate(listener.accept().await.unwrap().0).await;
+        let mut far = TcpStream::connect(("127.0.0.1", target)).await.unwrap();
+        _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+    });
+    port
+}
+
+fn through(proxy: &str) -> DialOptions {
+    DialOptions { proxy: Some(Proxy::new(proxy).unwrap()), ..DialOptions::default() }
+}
+
+#[tokio::test]
+async fn an_http_proxy_is_asked_for_a_tunnel() {
+    let (target, _, _) = server(&[&[OK]]).await;
+    let port = proxy(move |mut stream| async move {
+        let head = head(&mut stream).await;
+        assert!(head.starts_with("CONNECT example.invalid:80 HTTP/1.1\r\n"), "{head}");
+        assert!(head.contains("Proxy-Authorization: Basic am86c2VjcmV0\r\n"), "{head}");
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        (stream, target)
+    })
+    .await;
+    let dialer = dialer("http://example.invalid", &through(&format!("http://jo:secret@127.0.0.1:{port}"))).unwrap();
+    assert_eq!(dialer.request(get("/"), 2).await.unwrap().body(), "ok");
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_named() {
+    let (port, _, _) = server(&[&["HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"]]).await;
+    let dialer = dialer("http://example.invalid", &through(&format!("http://127.0.0.1:{port}"))).unwrap();
+    let error = dialer.request(get("/"), 2).await.unwrap_err();
+    assert!(matches!(&error, DialError::Proxy(_)) && error.to_string().contains("authorization"), "{error}");
+}
+
+#[tokio::test]
+async fn a_socks_proxy_is_asked_for_a_connection() {
+    let (target, _, _) = server(&[&[GRANTED]]).await;
+    let port = proxy(move |mut stream| async move {
+        let mut expect = async |bytes: &[u8], answer: &[u8]| {
+            let mut read = vec![0; bytes.len()];
+            stream.read_exact(&mut read).await.unwrap();
+            assert_eq!(read, bytes);
+            stream.write_all(answer).await.unwrap();
+        };
+        expect(&[5, 1, 2], &[5, 2]).await;
+        expect(b"\x01\x02jo\x06secret", &[1, 0]).await;
+        expect(b"\x05\x01\x00\x03\x0fexample.invalid\x00\x50", &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await;
+        (stream, target)
+    })
+    .await;
+    let dialer = dialer("http://example.invalid", &through(&format!("socks5://jo:secret@127.0.0.1:{port}"))).unwrap();
+    assert!(dialer.websocket(Request::get("/").body(()).unwrap()).await.is_ok());
+}
+
+struct Fixed(u16);
+
+impl Connector for Fixed {
+    fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<BoxStream>> {
+        assert_eq!((host, port), ("::1", 7));
+        TestRuntime(TokioTimer::new()).connect("127.0.0.1", self.0)
+    }
+}
+
+#[tokio::test]
+async fn an_own_connector_opens_the_streams() {
+    let (port, _, asked) = server(&[&[OK]]).await;
+    let options = DialOptions { connector: Some(Arc::new(Fixed(port))), ..DialOptions::default() };
+    dialer("http://[::1]:7", &options).unwrap().request(get("/"), 2).await.unwrap();
+    assert!(asked.lock().unwrap()[0].contains("host: [::1]:7\r\n"));
+}
+
+#[cfg(not(feature = "rustls"))]
+#[tokio::test]
+async fn a_secure_url_without_tls_is_a_clear_error() {
+    assert!(matches!(dialer("wss://localhost", &DialOptions::default()), Err(DialError::TlsMissing)));
+}
+
+#[cfg(feature = "rustls")]
+#[tokio::test]
+async fn tls_takes_the_own_root_and_no_other() {
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use rustls::{RootCertStore, ServerConfig, crypto::ring};
+
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = signed.cert.der().clone();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signed.signing_key.serialize_der()));
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        for answers in [&[OK][..], &[GRANTED], &[]] {
+            let stream = acceptor.accept(listener.accept().await.unwrap().0).await;
+            if let Ok(stream) = stream {
+                assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+                script(stream, answers, Asked::default()).await;
+            }
+        }
+    });
+
+    let url = format!("https://localhost:{port}");
+    let mut roots = RootCertStore::empty();
+    let none = Tls::roots(roots.clone()).unwrap();
+    roots.add(certificate).unwrap();
+    let options = DialOptions { tls: Some(Tls::roots(roots).unwrap()), ..DialOptions::default() };
+    let trusting = dialer(&url, &options).unwrap();
+    assert_eq!(trusting.request(get("/"), 2).await.unwrap().body(), "ok");
+    assert!(trusting.websocket(Request::get("/").body(()).unwrap()).await.is_ok());
+    let distrusting = dialer(&url, &DialOptions { tls: Some(none), ..DialOptions::default() }).unwrap();
+    assert!(matches!(distrusting.request(get("/"), 2).await, Err(DialError::Tls(_))));
+}

@@ -3,6 +3,7 @@
 //! tungstenite parses, in memory. Its context is *lent*: made over the frames that are complete in what was just read, and
 //! dropped with them, so that an idle WebSocket holds no buffer. It is kept only between the fragments of one message.
 
+mod mask;
 mod read;
 mod write;
 
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use engineio_proto::{Data, Frame, Instant, WebSocketId};
 use hyper::rt::{Read, ReadBuf, Write};
 use hyper::upgrade::{OnUpgrade, Upgraded};
+use tungstenite::protocol::Role;
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use read::Reader;
@@ -81,8 +83,25 @@ impl Pump {
         Self {
             id,
             stream: Stage::Upgrading(upgrade),
-            reader: Reader::new(max_message),
+            reader: Reader::new(max_message, Role::Server),
             writer: Writer::default(),
+            unflushed: false,
+            flushed: false,
+            drained: false,
+            closing: Closing::No,
+            goodbye: None,
+        }
+    }
+
+    /// A client's, whose upgrade is done.
+    // The client's task is its user.
+    #[allow(dead_code)]
+    pub(crate) fn client(id: WebSocketId, upgraded: Upgraded, max_message: usize) -> Self {
+        Self {
+            id,
+            stream: Stage::Open(upgraded),
+            reader: Reader::new(max_message, Role::Client),
+            writer: Writer::masked(),
             unflushed: false,
             flushed: false,
             drained: false,
@@ -246,7 +265,7 @@ impl Pump {
         }
         let Stage::Open(stream) = &mut self.stream else {
             buffer.clear();
-            self.writer = Writer::default();
+            self.writer.clear();
             return Poll::Ready(false);
         };
         match self.writer.poll_write(cx, stream, buffer) {
@@ -264,7 +283,7 @@ impl Pump {
             // The read side reports the end of the stream.
             Poll::Ready(Err(_)) => {
                 buffer.clear();
-                self.writer = Writer::default();
+                self.writer.clear();
                 Poll::Ready(true)
             }
         }

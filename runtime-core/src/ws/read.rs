@@ -21,6 +21,7 @@ const HEADER_RESERVE: usize = 16;
 #[derive(Debug)]
 pub(super) struct Reader {
     max_message: usize,
+    role: Role,
     /// Read, and not yet complete (or beyond the limit of a turn).
     rest: Vec<u8>,
     /// Bytes of `rest` that the frame under way needs before it is worth a look.
@@ -30,8 +31,8 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(max_message: usize) -> Self {
-        Self { max_message, rest: Vec::new(), wanted: 0, fragments: None }
+    pub(super) fn new(max_message: usize, role: Role) -> Self {
+        Self { max_message, role, rest: Vec::new(), wanted: 0, fragments: None }
     }
 
     /// Whether complete frames wait that an earlier turn had no room for.
@@ -134,7 +135,7 @@ impl Reader {
                 }
             }
             None => {
-                let mut context = WebSocketContext::from_partially_read(frames, Role::Server, Some(self.config()));
+                let mut context = WebSocketContext::from_partially_read(frames, self.role, Some(self.config()));
                 outcome = drain(&mut context, &mut Memory(&[]), yield_message);
                 if fragmented && outcome.end.is_none() {
                     self.fragments = Some(Box::new(context));
@@ -235,7 +236,7 @@ mod tests {
     }
 
     fn read_in_chunks(bytes: &[u8], chunk: usize, max: usize) -> (Vec<Data>, Outcome, Reader) {
-        let mut reader = Reader::new(max);
+        let mut reader = Reader::new(max, Role::Server);
         let mut messages = Vec::new();
         for chunk in bytes.chunks(chunk) {
             let outcome = reader.read(chunk, |message| messages.push(message));
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn a_message_that_is_kept_keeps_no_more_than_the_frames_of_its_turn() {
         let bytes = frame(b"x", DataOp::Binary, true).repeat(20_000);
-        let mut reader = Reader::new(100);
+        let mut reader = Reader::new(100, Role::Server);
         reader.read(&bytes, drop);
         let mut kept = None;
         reader.read(&[], |message| kept = Some(message));
@@ -289,7 +290,7 @@ mod tests {
     #[test]
     fn a_turn_takes_a_bounded_number_of_frames() {
         let bytes: Vec<u8> = (0..READ_LIMIT + 5).flat_map(|_| frame(b"4x", DataOp::Text, true)).collect();
-        let mut reader = Reader::new(100);
+        let mut reader = Reader::new(100, Role::Server);
         let mut count = 0;
         reader.read(&bytes, |_| count += 1);
         assert_eq!((count, reader.has_messages()), (READ_LIMIT, true));
@@ -335,5 +336,16 @@ mod tests {
         let bytes = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
         let end = read_in_chunks(&bytes, 100, 100).1.end;
         assert_eq!(end, Some(End { error: false, code: Some(CloseCode::Normal) }));
+    }
+
+    #[test]
+    fn a_client_takes_frames_without_a_mask_and_no_others() {
+        let mut messages = Vec::new();
+        let outcome = Reader::new(100, Role::Client).read(&[0x81, 2, b'4', b'x'], |message| messages.push(message));
+        assert_eq!((&messages[..], outcome.end), (&[Data::Text(Text::from("4x"))][..], None));
+        let outcome = Reader::new(100, Role::Client).read(&frame(b"4x", DataOp::Text, true), drop);
+        assert_eq!(outcome.end, close(CloseCode::Protocol));
+        let outcome = Reader::new(100, Role::Client).read(&[0x82, 101], drop);
+        assert_eq!(outcome.end, close(CloseCode::Size));
     }
 }

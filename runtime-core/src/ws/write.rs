@@ -11,6 +11,8 @@ use hyper::rt::Write;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
+use super::mask;
+
 /// Payloads up to this size are copied behind their header; larger ones are shared.
 const COPY_LIMIT: usize = 4096;
 
@@ -29,9 +31,21 @@ pub(super) struct Writer {
     pong: Option<Bytes>,
     close: Option<Option<CloseCode>>,
     unflushed: bool,
+    /// A client masks what it sends.
+    masked: bool,
 }
 
 impl Writer {
+    /// A client's.
+    pub(super) fn masked() -> Self {
+        Self { masked: true, ..Self::default() }
+    }
+
+    /// Forgets what is queued.
+    pub(super) fn clear(&mut self) {
+        *self = Self { masked: self.masked, ..Self::default() };
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.pong.is_none() && self.close.is_none() && !self.unflushed
     }
@@ -39,14 +53,21 @@ impl Writer {
     /// Queues a data frame behind what is in `buffer`.
     pub(super) fn push(&mut self, frame: Frame, buffer: &mut Vec<u8>) {
         let Frame { binary, prefix, body } = frame;
-        let opcode = if binary { Data::Binary } else { Data::Text };
-        header(OpCode::Data(opcode), body.len() + usize::from(prefix.is_some()), buffer);
+        let opcode = OpCode::Data(if binary { Data::Binary } else { Data::Text });
+        let key = self.masked.then(mask::key);
+        header(opcode, body.len() + usize::from(prefix.is_some()), key, buffer);
+        let payload = buffer.len();
         buffer.extend(prefix);
         if body.len() <= COPY_LIMIT {
             buffer.extend_from_slice(&body);
+            mask::apply(buffer, payload, key);
         } else {
+            mask::apply(buffer, payload, key);
             self.take_inline(buffer);
-            self.queue.push_back(body);
+            self.queue.push_back(match key {
+                Some(key) => mask::masked(body, key, usize::from(prefix.is_some())),
+                None => body,
+            });
         }
     }
 
@@ -75,15 +96,21 @@ impl Writer {
     /// Puts pong and close behind everything else.
     pub(super) fn take_controls(&mut self, buffer: &mut Vec<u8>) {
         if let Some(payload) = self.pong.take_if(|_| self.queue.is_empty()) {
-            header(OpCode::Control(Control::Pong), payload.len(), buffer);
-            buffer.extend_from_slice(&payload);
+            self.control(Control::Pong, &payload, buffer);
         }
         if let Some(code) = self.close.take_if(|_| self.pong.is_none()) {
             let code = code.map(|code| u16::from(code).to_be_bytes());
             let code = code.as_ref().map_or(&[][..], |code| &code[..]);
-            header(OpCode::Control(Control::Close), code.len(), buffer);
-            buffer.extend_from_slice(code);
+            self.control(Control::Close, code, buffer);
         }
+    }
+
+    fn control(&self, control: Control, payload: &[u8], buffer: &mut Vec<u8>) {
+        let key = self.masked.then(mask::key);
+        header(OpCode::Control(control), payload.len(), key, buffer);
+        let start = buffer.len();
+        buffer.extend_from_slice(payload);
+        mask::apply(buffer, start, key);
     }
 
     /// Keeps the bytes of `buffer` from `from` on for later.
@@ -154,8 +181,80 @@ impl Writer {
     }
 }
 
-fn header(opcode: OpCode, length: usize, buffer: &mut Vec<u8>) {
-    let header = FrameHeader { opcode, ..FrameHeader::default() };
+fn header(opcode: OpCode, length: usize, mask: Option<[u8; 4]>, buffer: &mut Vec<u8>) {
+    let header = FrameHeader { opcode, mask, ..FrameHeader::default() };
     // Writing to a vector does not fail.
     _ = header.format(length as u64, buffer);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::io::Cursor;
+
+    use tungstenite::Message;
+    use tungstenite::protocol::{Role, WebSocket};
+
+    use super::*;
+
+    fn frame(binary: bool, prefix: Option<u8>, body: Bytes) -> Frame {
+        Frame { binary, prefix, body }
+    }
+
+    /// All that is queued, in the order in which it leaves.
+    fn written(mut writer: Writer, mut buffer: Vec<u8>) -> Vec<u8> {
+        writer.take_inline(&mut buffer);
+        let mut bytes = writer.queue.drain(..).flatten().collect::<Vec<u8>>();
+        writer.take_controls(&mut buffer);
+        bytes.append(&mut buffer);
+        bytes
+    }
+
+    #[test]
+    fn a_server_understands_what_a_client_masks() {
+        let shared = Bytes::from(vec![7; COPY_LIMIT + 1]);
+        let long = "ü".repeat(COPY_LIMIT);
+        let mut writer = Writer::masked();
+        let mut buffer = Vec::new();
+        writer.push(frame(false, Some(b'4'), Bytes::from_static(b"hello")), &mut buffer);
+        writer.push(frame(true, None, shared.clone()), &mut buffer);
+        writer.push(frame(false, Some(b'4'), Bytes::from(long.clone())), &mut buffer);
+        writer.push(frame(true, None, Bytes::new()), &mut buffer);
+        writer.pong(Bytes::from_static(b"ping"));
+        writer.close(Some(CloseCode::Normal));
+        let bytes = written(writer, buffer);
+        assert!(shared.iter().all(|&byte| byte == 7), "what others hold is not masked");
+
+        let mut server = WebSocket::from_raw_socket(Cursor::new(bytes), Role::Server, None);
+        assert_eq!(server.read().unwrap(), Message::text("4hello"));
+        assert_eq!(server.read().unwrap(), Message::binary(shared));
+        assert_eq!(server.read().unwrap(), Message::text(format!("4{long}")));
+        assert_eq!(server.read().unwrap(), Message::binary(Bytes::new()));
+        assert_eq!(server.read().unwrap(), Message::Pong(Bytes::from_static(b"ping")));
+        let Message::Close(Some(close)) = server.read().unwrap() else { panic!("no close frame") };
+        assert_eq!(close.code, CloseCode::Normal);
+    }
+
+    #[test]
+    fn every_frame_of_a_client_has_a_key_of_its_own() {
+        let mut keys = HashSet::new();
+        for _ in 0..2000 {
+            let (mut writer, mut buffer) = (Writer::masked(), Vec::new());
+            writer.push(frame(false, Some(b'4'), Bytes::from_static(b"x")), &mut buffer);
+            assert_eq!(buffer[..2], [0x81, 0x80 | 2]);
+            keys.insert([buffer[2], buffer[3], buffer[4], buffer[5]]);
+        }
+        // Two of 2000 are the same once in two thousand runs; ten are not.
+        assert!(keys.len() > 1990);
+    }
+
+    #[test]
+    fn a_server_masks_nothing_and_shares_what_is_large() {
+        let large = Bytes::from(vec![7; COPY_LIMIT + 1]);
+        let (mut writer, mut buffer) = (Writer::default(), Vec::new());
+        writer.push(frame(false, Some(b'4'), Bytes::from_static(b"x")), &mut buffer);
+        assert_eq!(buffer, [0x81, 2, b'4', b'x']);
+        writer.push(frame(true, None, large.clone()), &mut buffer);
+        assert_eq!(writer.queue.back().map(|bytes| bytes.as_ptr()), Some(large.as_ptr()));
+    }
 }
