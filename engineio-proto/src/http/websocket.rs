@@ -154,4 +154,30 @@ mod tests {
         post.method = Method::POST;
         assert_eq!(accept_websocket(&post).unwrap_err().body(), "Invalid HTTP method");
     }
+
+    #[test]
+    fn what_a_client_asks_for_is_granted_and_nothing_else_is_taken_for_it() {
+        let mut request =
+            http::Request::get("/").header("sec-websocket-protocol", "a, b").body(()).unwrap().into_parts().0;
+        request_websocket(&mut request.headers, *b"the sample nonce");
+        assert_eq!(request.headers["sec-websocket-key"], "dGhlIHNhbXBsZSBub25jZQ==");
+        let granted = || accept_websocket(&request).unwrap().into_parts().0;
+        assert_eq!(granted().headers["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert!(is_websocket_granted(&request.headers, &granted()));
+
+        for (name, value) in [
+            ("sec-websocket-accept", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("sec-websocket-extensions", "permessage-deflate"),
+            ("sec-websocket-protocol", "c"),
+            ("upgrade", "h2c"),
+            ("connection", "keep-alive"),
+        ] {
+            let mut response = granted();
+            response.headers.insert(name, HeaderValue::from_static(value));
+            assert!(!is_websocket_granted(&request.headers, &response), "{name}");
+        }
+        let mut refused = granted();
+        refused.status = StatusCode::OK;
+        assert!(!is_websocket_granted(&request.headers, &refused));
+    }
 }
