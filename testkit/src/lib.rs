@@ -1,1 +1,27 @@
-//! Deterministic simulation of Socket.IO servers and clients.
+//! Deterministic simulation of Socket.IO servers and clients: a seeded network, virtual time, reference models.
+//!
+//! [`World`] joins the machines of clients and of a server in one thread. A script of [`Step`]s says what the applications do and
+//! what the network breaks; a seed decides everything else. After each step the promises of the machines are checked: events
+//! arrive in order, at most once, without a gap unless the session ends; bounds are kept; nothing follows the end; no timeout lies in the past;
+//! in the end every counter is back where it was.
+//!
+//! ```
+//! use socketio_testkit::{Settings, World, script};
+//!
+//! let script = script::parse("0 c0 open 0; 500 c0 emit 10; 510 c0 push 100; 700 c0 reset 0; 900 c0 open 0")?;
+//! let outcome = World::check("example", &Settings::default(), 7, &script);
+//! assert_eq!((outcome.sessions, outcome.up, outcome.down), (2, 1, 1));
+//! # Ok::<(), socketio_testkit::BadStep>(())
+//! ```
+
+mod client;
+mod network;
+mod random;
+pub mod script;
+mod world;
+
+pub use client::{Happened, RawClient};
+pub use network::Network;
+pub use random::Random;
+pub use script::{Action, BadStep, Step};
+pub use world::{Outcome, Settings, World};

@@ -1,0 +1,243 @@
+//! Scenarios, each with as many seeds as `SEEDS` says (in total; 10,000 if it says nothing). `SEED` runs only that one, `SCRIPT` replays
+//! a shortened script in the place of the scenario's own.
+#![allow(missing_docs)]
+
+use std::time::Duration;
+
+use socketio_testkit::{Action, Network, Outcome, Random, Settings, Step, World, script};
+
+/// Runs a scenario with its share of the seeds.
+fn explore(name: &str, share: u64, scenario: impl Fn(&mut Random) -> (Settings, Vec<Step>)) -> Vec<Outcome> {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let seeds = match number("SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..(number("SEEDS").unwrap_or(10_000) * share / 100).max(1),
+    };
+    let replayed = std::env::var("SCRIPT").ok().map(|text| script::parse(&text).expect("a script"));
+    let run = |seed| {
+        let (settings, script) = scenario(&mut Random::new(seed));
+        World::check(name, &settings, seed, replayed.as_ref().unwrap_or(&script))
+    };
+    seeds.map(run).collect()
+}
+
+fn step(at: u64, client: usize, action: Action) -> Step {
+    Step { at: Duration::from_millis(at), client, action }
+}
+
+fn sum(outcomes: &[Outcome], of: impl Fn(&Outcome) -> u64) -> u64 {
+    outcomes.iter().map(of).sum()
+}
+
+fn replaying() -> bool {
+    std::env::var_os("SEED").is_some()
+}
+
+/// A network that loses nothing.
+fn sound(random: &mut Random) -> Network {
+    let mut network = Network::any(random);
+    (network.lost, network.duplicated) = (0, 0);
+    network.bandwidth = if network.bandwidth > 0 { network.bandwidth.max(50_000) } else { 0 };
+    network
+}
+
+/// Everything at once.
+#[test]
+fn anything() {
+    let outcomes = explore("anything", 30, |random| {
+        let mut settings = Settings::default();
+        settings.network = Network::any(random);
+        settings.engine = quick(random);
+        let clients = random.between(1, 3) as usize;
+        let mut script: Vec<Step> =
+            (0..clients).map(|client| step(random.below(200), client, Action::Open(0))).collect();
+        for _ in 0..random.between(5, 60) {
+            let (at, client) = (random.below(12_000), random.below(clients as u64) as usize);
+            script.push(step(at, client, any_action(random)));
+        }
+        (settings, script)
+    });
+    assert!(replaying() || sum(&outcomes, |outcome| outcome.up.min(outcome.down).min(outcome.upgrades)) > 0);
+}
+
+fn any_action(random: &mut Random) -> Action {
+    match random.below(100) {
+        0..=19 => Action::Emit(random.below(2000)),
+        20..=39 => Action::Push(random.below(2000)),
+        40..=46 => Action::Broadcast(random.below(200)),
+        47..=51 => Action::Volatile(random.below(200)),
+        52..=57 => Action::Ask(random.below(2000)),
+        58..=62 => Action::AskServer(random.below(2000)),
+        63..=80 => Action::Open(0),
+        81..=84 => Action::Stall(random.below(6000)),
+        85..=88 => Action::Reset(0),
+        89..=90 => Action::HalfClose(0),
+        91 => Action::Vanish(0),
+        92..=94 => Action::Pause(random.below(6000)),
+        95..=96 => Action::Close(0),
+        97..=98 => Action::Kick(0),
+        _ => Action::Shutdown(0),
+    }
+}
+
+/// Short timeouts and small bounds, so that all of them matter.
+fn quick(random: &mut Random) -> engineio_proto::Config {
+    let mut millis = |low, high| Duration::from_millis(random.between(low, high));
+    let (interval, timeout) = (millis(300, 5000), millis(1000, 3000));
+    let config = engineio_proto::Config::builder()
+        .ping_interval(interval)
+        .ping_timeout(timeout)
+        .close_timeout(millis(500, 3000));
+    config.upgrade_timeout(millis(200, 3000)).max_payload(3000).outbox_limit(20_000).build().expect("sound")
+}
+
+/// Nothing is lost, doubled or out of order while the transport changes under both senders.
+#[test]
+fn upgrade_while_both_sides_send() {
+    let outcomes = explore("upgrade_while_both_sides_send", 20, |random| {
+        let mut settings = Settings::default();
+        (settings.network, settings.lossless) = (sound(random), true);
+        settings.settle = Duration::from_secs(20);
+        let mut script = vec![step(0, 0, Action::Open(0))];
+        for _ in 0..random.between(10, 80) {
+            let action =
+                if random.chance(500) { Action::Emit(random.below(500)) } else { Action::Push(random.below(500)) };
+            script.push(step(random.below(1500), 0, action));
+        }
+        (settings, script)
+    });
+    assert!(replaying() || sum(&outcomes, |outcome| outcome.upgrades) > 0);
+}
+
+/// Clients that are gone without a word leave nothing behind, wherever they were.
+#[test]
+fn abandoned_polling_sessions() {
+    let outcomes = explore("abandoned_polling_sessions", 5, |random| {
+        let mut settings = Settings::default();
+        settings.network = Network::any(random);
+        settings.settle = Duration::from_secs(60);
+        let client = engineio_proto::client::Config::builder().upgrade(random.chance(200));
+        settings.client = client.build().expect("sound");
+        let script = (0..20).flat_map(|client| {
+            let opened = random.below(1000);
+            let gone = opened + random.below(600);
+            [step(opened, client, Action::Open(0)), step(gone, client, Action::Vanish(0))]
+        });
+        (settings, script.collect())
+    });
+    assert!(replaying() || sum(&outcomes, |outcome| outcome.sessions) > 0);
+}
+
+/// Heartbeats keep a session for a day, on either transport.
+#[test]
+fn a_day_of_heartbeats() {
+    let outcomes = explore("a_day_of_heartbeats", 1, |random| {
+        let mut settings = Settings::default();
+        (settings.network, settings.lossless) = (sound(random), true);
+        let client = engineio_proto::client::Config::builder().upgrade(random.chance(500));
+        settings.client = client.build().expect("sound");
+        let day = 24 * 3600 * 1000;
+        (settings, vec![step(0, 0, Action::Open(0)), step(day, 0, Action::Emit(10)), step(day, 0, Action::Push(10))])
+    });
+    for outcome in outcomes.iter().filter(|_| !replaying()) {
+        assert_eq!((outcome.sessions, outcome.ping_timeouts, outcome.up, outcome.down), (1, 0, 1, 1), "{outcome:?}");
+        assert!(outcome.elapsed > Duration::from_secs(24 * 3600) && outcome.inputs > 3456 * 2);
+    }
+}
+
+/// An ack settles exactly once, whichever comes first: it, its deadline, or the end.
+#[test]
+fn ack_timeout_against_late_ack() {
+    let outcomes = explore("ack_timeout_against_late_ack", 12, |random| {
+        let mut settings = Settings::default();
+        settings.network = sound(random);
+        let mut script = vec![step(0, 0, Action::Open(0))];
+        for _ in 0..random.between(5, 30) {
+            // Around the second that the server waits.
+            script.push(step(random.between(500, 4000), 0, Action::Ask(random.between(700, 1050))));
+        }
+        if random.chance(300) {
+            let end = [Action::Reset(0), Action::Kick(0), Action::Close(0), Action::Stall(2000)];
+            script.push(step(random.between(500, 5000), 0, end[random.below(4) as usize]));
+        }
+        (settings, script)
+    });
+    assert!(replaying() || sum(&outcomes, |outcome| outcome.acks) > 0 && sum(&outcomes, |outcome| outcome.late) > 0);
+}
+
+/// Volatile events leave only if nothing waits, so a stall makes them skip and never queue.
+#[test]
+fn volatile_under_stall() {
+    let outcomes = explore("volatile_under_stall", 10, |random| {
+        let mut settings = Settings::default();
+        settings.network = sound(random);
+        let mut script = vec![step(0, 0, Action::Open(0)), step(2000, 0, Action::Stall(3000))];
+        for _ in 0..60 {
+            let at = random.between(500, 7000);
+            let action =
+                if random.chance(800) { Action::Volatile(random.below(300)) } else { Action::Push(random.below(300)) };
+            script.push(step(at, 0, action));
+        }
+        (settings, script)
+    });
+    assert!(replaying() || sum(&outcomes, |outcome| outcome.skipped) > 0);
+}
+
+/// A client that takes little costs no more than its bound, and others nothing.
+#[test]
+fn slow_consumer() {
+    let outcomes = explore("slow_consumer", 7, |random| {
+        let mut settings = Settings::default();
+        settings.network = sound(random);
+        settings.network.bandwidth = random.between(2000, 20_000);
+        settings.engine = engineio_proto::Config::builder().outbox_limit(20_000).build().expect("sound");
+        settings.settle = Duration::from_secs(30);
+        let mut script: Vec<Step> = (0..2).map(|client| step(0, client, Action::Open(0))).collect();
+        script.push(step(1500, 0, Action::Stall(random.below(5000))));
+        for _ in 0..100 {
+            script.push(step(random.between(1500, 4000), 0, Action::Broadcast(random.between(100, 3000))));
+        }
+        (settings, script)
+    });
+    assert!(replaying() || sum(&outcomes, |outcome| outcome.full) > 0);
+}
+
+/// While the server does not read, a client is not blamed for pongs that can't be seen.
+#[test]
+fn paused_reading_against_the_pong_deadline() {
+    let outcomes = explore("paused_reading_against_the_pong_deadline", 7, |random| {
+        let mut settings = Settings::default();
+        settings.network = sound(random);
+        settings.network.latency = settings.network.latency.min(Duration::from_millis(40));
+        let engine = engineio_proto::Config::builder().ping_interval(Duration::from_secs(1));
+        settings.engine = engine.ping_timeout(Duration::from_secs(2)).build().expect("sound");
+        let mut script = vec![step(0, 0, Action::Open(0))];
+        for at in 0..4 {
+            script.push(step(1500 + at * 7000 + random.below(2000), 0, Action::Pause(random.between(500, 5000))));
+            script.push(step(random.between(1000, 20_000), 0, Action::Emit(100)));
+        }
+        (settings, script)
+    });
+    assert!(replaying() || sum(&outcomes, |outcome| outcome.sessions) > 0);
+    // One that gave up itself meanwhile may not say so.
+    assert!(outcomes.iter().all(|outcome| outcome.ping_timeouts <= outcome.missed_pings), "{outcomes:?}");
+}
+
+/// What was queued when the server shuts down is there before the end.
+#[test]
+fn shutdown_drain() {
+    let outcomes = explore("shutdown_drain", 7, |random| {
+        let mut settings = Settings::default();
+        (settings.network, settings.lossless) = (sound(random), true);
+        settings.settle = Duration::from_secs(40);
+        let mut script: Vec<Step> = (0..3).map(|client| step(random.below(300), client, Action::Open(0))).collect();
+        for _ in 0..random.between(5, 40) {
+            let (at, client) = (random.between(300, 3000), random.below(3) as usize);
+            let action = if random.chance(300) { Action::Broadcast(200) } else { Action::Push(random.below(1000)) };
+            script.push(step(at, client, action));
+        }
+        script.push(step(random.between(1000, 3000), 0, Action::Shutdown(0)));
+        (settings, script)
+    });
+    assert!(replaying() || sum(&outcomes, |outcome| outcome.down) > 0);
+}
