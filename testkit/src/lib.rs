@@ -13,15 +13,20 @@
 //! assert_eq!((outcome.sessions, outcome.up, outcome.down), (2, 1, 1));
 //! # Ok::<(), socketio_testkit::BadStep>(())
 //! ```
+//!
+//! [`SimRuntime`] is for applications: handlers run against clients without a socket or a sleep, over a network that cuts streams into
+//! pieces, stalls and breaks.
 
 mod client;
 mod network;
 mod random;
 pub mod script;
+mod sim;
 mod world;
 
 pub use client::{Happened, RawClient};
 pub use network::Network;
 pub use random::Random;
 pub use script::{Action, BadStep, Step};
+pub use sim::SimRuntime;
 pub use world::{Outcome, Settings, World};
