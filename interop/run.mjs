@@ -14,7 +14,7 @@ const files = (given.length ? given : ['conformance', 'client', 'browser']).flat
   return readdirSync(path).filter((file) => file.endsWith('.test.mjs')).sort().map((file) => join(path, file))
 })
 
-console.log(`peer: ${process.env.PEER === 'reference' ? 'the official JavaScript server' : 'the Rust programs'}`)
+console.log(`peer: ${process.env.PEER === 'reference' ? 'the official JavaScript packages' : 'the Rust programs'}`)
 run({
   files,
   concurrency: Number(process.env.JOBS ?? 1),
