@@ -241,3 +241,25 @@ fn shutdown_drain() {
     });
     assert!(replaying() || sum(&outcomes, |outcome| outcome.down) > 0);
 }
+
+/// A thousand clients lose their connection at once and come back, each after a time of its own.
+#[test]
+fn reconnect_storm() {
+    let outcomes = explore("reconnect_storm", 0, |random| {
+        let mut settings = Settings::default();
+        settings.network = sound(random);
+        settings.settle = Duration::from_secs(10);
+        let mut script = Vec::new();
+        for client in 0..1000 {
+            script.push(step(random.below(1000), client, Action::Open(0)));
+            script.push(step(5000, client, Action::Reset(0)));
+            // The delay of the first attempt: a second, give or take half of it.
+            script.push(step(5200 + random.between(500, 1500), client, Action::Open(0)));
+        }
+        script.push(step(15_000, 0, Action::Broadcast(100)));
+        (settings, script)
+    });
+    for outcome in outcomes.iter().filter(|_| !replaying()) {
+        assert_eq!((outcome.sessions, outcome.down), (2000, 1000), "{outcome:?}");
+    }
+}

@@ -220,6 +220,11 @@ impl World {
             return;
         }
         for client in 0..self.clients.len() {
+            let peer = &mut self.clients[client];
+            if peer.machine.session().is_some_and(|session| !session.is_closed()) && !peer.machine.is_connected() {
+                self.fail(format!("c{client}: its CONNECT was never answered"));
+                continue;
+            }
             let peer = &self.clients[client];
             let Some(conn) = peer.conn.filter(|_| peer.machine.is_connected()).map(|conn| &self.conns[conn]) else {
                 continue;

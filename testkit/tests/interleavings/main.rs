@@ -70,7 +70,7 @@ fn check(mut pair: Pair, path: &[usize]) {
     let transports = (pair.client.transport(), pair.server().transport());
     assert_eq!(transports, (TransportKind::WebSocket, TransportKind::WebSocket), "{path:?}");
     assert_eq!((pair.client.buffered(), pair.server().buffered()), (0, 0), "{path:?}");
-    for _ in 0..3 {
+    for _ in 0..6 {
         pair.beat();
         pair.settle();
         assert_eq!(pair.closed, None, "{path:?}: the heart stopped");

@@ -54,7 +54,11 @@ impl Pair {
     pub(crate) fn open() -> Self {
         let now = Instant::now();
         let client = client::Session::open(Arc::default(), client::Start::default(), now);
-        let config = Config::builder().ping_interval(Duration::from_secs(1)).build().expect("sound");
+        let config = Config::builder()
+            .ping_interval(Duration::from_secs(1))
+            .ping_timeout(Duration::from_secs(1))
+            .build()
+            .expect("sound");
         let mut pair = Self {
             now,
             config: Arc::new(config),
