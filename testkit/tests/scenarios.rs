@@ -44,7 +44,7 @@ fn sound(random: &mut Random) -> Network {
 /// Everything at once.
 #[test]
 fn anything() {
-    let outcomes = explore("anything", 30, |random| {
+    let outcomes = explore("anything", 31, |random| {
         let mut settings = Settings::default();
         settings.network = Network::any(random);
         settings.engine = quick(random);
