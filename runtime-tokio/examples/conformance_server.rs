@@ -2,94 +2,12 @@
 //!
 //! `conformance_server [--eio-port P] [--sio-port P] [--ping I/T] [--connect-timeout MS] [--max-payload BYTES] [--cors]`
 
+#[path = "apps/conformance_server.rs"]
+mod app;
 mod support;
 
-use std::time::Duration;
+use socketio_tokio as socketio;
 
-use socketio_tokio::{Cors, CorsOrigin, EngineSocket, Event, Namespace, Server, ServerBuilder, Socket};
-use support::{bind, pair, stopped, usage, value};
-
-struct Options {
-    eio_port: Option<u16>,
-    sio_port: Option<u16>,
-    ping: (u64, u64),
-    connect_timeout: u64,
-    max_payload: usize,
-    cors: bool,
-}
-
-fn options() -> Options {
-    let mut options = Options {
-        eio_port: None,
-        sio_port: None,
-        ping: (300, 200),
-        connect_timeout: 1000,
-        max_payload: 1_000_000,
-        cors: false,
-    };
-    let mut args = std::env::args().skip(1);
-    while let Some(option) = args.next() {
-        match option.as_str() {
-            "--eio-port" => options.eio_port = Some(value(&option, args.next())).filter(|port| *port != 0),
-            "--sio-port" => options.sio_port = Some(value(&option, args.next())).filter(|port| *port != 0),
-            "--ping" => options.ping = pair(&option, args.next()),
-            "--connect-timeout" => options.connect_timeout = value(&option, args.next()),
-            "--max-payload" => options.max_payload = value(&option, args.next()),
-            "--cors" => options.cors = true,
-            "--eio3" | "--recovery" => usage(&format!("{option} is not supported yet")),
-            _ => usage(&format!("unknown option {option:?}")),
-        }
-    }
-    options
-}
-
-fn builder(options: &Options, path: &str) -> ServerBuilder {
-    let builder = ServerBuilder::new()
-        .path(path)
-        .ping_interval(Duration::from_millis(options.ping.0))
-        .ping_timeout(Duration::from_millis(options.ping.1))
-        .connect_timeout(Duration::from_millis(options.connect_timeout))
-        .max_payload(options.max_payload);
-    if options.cors { builder.cors(Cors::new(CorsOrigin::Reflect).credentials(true)) } else { builder }
-}
-
-/// The behaviour of both namespaces.
-fn behave(namespace: &Namespace) {
-    namespace.on_connect(async |socket: Socket| match socket.auth() {
-        Some(auth) => socket.emit("auth", auth).map(|_| ()),
-        None => socket.emit("auth", serde_json::json!({})).map(|_| ()),
-    });
-    namespace.on_event(async |mut event: Event| match event.name() {
-        "message" => _ = event.socket().emit("message-back", event.raw_args()),
-        "message-with-ack" => {
-            if let Some(ack) = event.ack() {
-                ack.send(event.raw_args()).ok();
-            }
-        }
-        _ => {}
-    });
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let options = options();
-    let mut servers: Vec<Server> = Vec::new();
-    if let Some(port) = options.eio_port {
-        let server = builder(&options, "/engine.io")
-            .build_engine(async |socket: EngineSocket, data| socket.send(data).map(|_| ()))?;
-        tokio::spawn(bind(&server, port, "engine.io").await.serve());
-        servers.push(server);
-    }
-    if let Some(port) = options.sio_port {
-        let server = builder(&options, "/socket.io").build()?;
-        behave(&server.namespace("/"));
-        behave(&server.namespace("/custom"));
-        tokio::spawn(bind(&server, port, "socket.io").await.serve());
-        servers.push(server);
-    }
-    stopped().await;
-    for server in servers {
-        tokio::time::timeout(Duration::from_secs(1), server.close()).await.ok();
-    }
-    Ok(())
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    support::run(1, app::main())
 }

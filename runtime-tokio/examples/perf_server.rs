@@ -1,45 +1,11 @@
 //! The server that load generators measure: `perf_server PORT [--threads N]`.
 
+#[path = "apps/perf_server.rs"]
+mod app;
 mod support;
 
-use std::time::Duration;
-
-use socketio_tokio::{Args, Bytes, Json, ServerBuilder, Socket};
-use support::{bind, stopped, usage, value};
+use socketio_tokio as socketio;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (mut port, mut threads) = (None, 1);
-    let mut args = std::env::args().skip(1);
-    while let Some(option) = args.next() {
-        match option.as_str() {
-            "--threads" => threads = value(&option, args.next()),
-            _ if option.starts_with("--") => usage(&format!("unknown option {option:?}")),
-            _ => port = Some(value("PORT", Some(option))),
-        }
-    }
-    let Some(port) = port else { usage("usage: perf_server PORT [--threads N]") };
-    let mut runtime = match threads {
-        0 | 1 => tokio::runtime::Builder::new_current_thread(),
-        threads => {
-            let mut runtime = tokio::runtime::Builder::new_multi_thread();
-            runtime.worker_threads(threads);
-            runtime
-        }
-    };
-    runtime.enable_all().build()?.block_on(serve(port))
-}
-
-async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
-    let server = ServerBuilder::new().build()?;
-    let root = server.namespace("/");
-    root.on("echo", async |_, args: Args| args);
-    root.on("join", async |socket: Socket, (room,): (String,)| socket.join(room));
-    root.on("bcast", async |socket: Socket, (room, message): (String, Json)| {
-        socket.namespace().to(room).emit("msg", (message,)).map(|_| ())
-    });
-    root.on("bin", async |socket: Socket, (buffer,): (Bytes,)| socket.emit("bin", (buffer,)).map(|_| ()));
-    tokio::spawn(bind(&server, port, "").await.serve());
-    stopped().await;
-    tokio::time::timeout(Duration::from_secs(1), server.close()).await.ok();
-    Ok(())
+    app::main()
 }

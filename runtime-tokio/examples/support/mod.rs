@@ -1,43 +1,42 @@
-//! What the example programs share: options, the line that says where they listen, a clean end.
+//! What the example programs need of tokio, beside the options that they share.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "these are programs")]
-#![allow(dead_code, unreachable_pub, reason = "not every program takes every kind of option")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "not every program uses everything")]
 
-use std::net::SocketAddr;
-use std::str::FromStr;
+#[path = "../apps/cli.rs"]
+mod cli;
 
-use socketio_tokio::{Listener, Server};
+use std::future::Future;
+use std::time::Duration;
 
-/// Ends the program with an error about its options.
-pub fn usage(message: &str) -> ! {
-    eprintln!("{message}");
-    std::process::exit(2);
+pub use cli::{bind, pair, usage, value};
+use socketio_tokio::ServerBuilder;
+pub use tokio::spawn;
+pub use tokio::time::sleep;
+
+/// A server's builder on the runtime that [`run`] starts.
+pub fn builder() -> ServerBuilder {
+    ServerBuilder::new()
 }
 
-/// The value of an option.
-pub fn value<T: FromStr>(option: &str, value: Option<String>) -> T {
-    let value = value.unwrap_or_else(|| usage(&format!("{option} needs a value")));
-    value.parse().unwrap_or_else(|_| usage(&format!("{option} can't be {value:?}")))
-}
-
-/// A pair of milliseconds, as `300/200`.
-pub fn pair(option: &str, text: Option<String>) -> (u64, u64) {
-    let text: String = value(option, text);
-    let parsed = text.split_once('/').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-    parsed.unwrap_or_else(|| usage(&format!("{option} takes two numbers of milliseconds, as 300/200, not {text:?}")))
-}
-
-/// Binds a loopback port and says so.
-pub async fn bind(server: &Server, port: u16, what: &str) -> Listener {
-    let listener = match server.bind(SocketAddr::from(([127, 0, 0, 1], port))).await {
-        Ok(listener) => listener,
-        Err(error) => {
-            eprintln!("can't listen on port {port}: {error}");
-            std::process::exit(1)
+/// Runs the program on that many threads.
+pub fn run<T>(
+    threads: usize,
+    program: impl Future<Output = Result<T, Box<dyn std::error::Error>>>,
+) -> Result<T, Box<dyn std::error::Error>> {
+    let mut runtime = match threads {
+        0 | 1 => tokio::runtime::Builder::new_current_thread(),
+        threads => {
+            let mut runtime = tokio::runtime::Builder::new_multi_thread();
+            runtime.worker_threads(threads);
+            runtime
         }
     };
-    println!("listening on {} {what}", listener.local_addr());
-    listener
+    runtime.enable_all().build()?.block_on(program)
+}
+
+/// Gives a future up after a time.
+pub async fn timeout<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+    tokio::time::timeout(time, future).await.ok()
 }
 
 /// Waits for SIGTERM or SIGINT.
