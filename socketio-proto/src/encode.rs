@@ -68,6 +68,17 @@ impl Encoded {
         }
     }
 
+    /// The same event of the same namespace with another ack id, in place of one that it may have.
+    pub(crate) fn with_id(&self, namespace: &str, id: u64) -> Self {
+        let text = &*self.text;
+        // Type, count of attachments, namespace; what follows is the id, or the list.
+        let count = if self.is_binary() { text.find('-').unwrap_or(0) } else { 0 };
+        let name = if matches!(namespace, "" | "/") { 0 } else { namespace.len() + 1 };
+        let (head, rest) = text.split_at_checked(count + 1 + name).unwrap_or((text, ""));
+        let list = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        Self { text: Text::from(format!("{head}{id}{list}")), attachments: self.attachments.clone() }
+    }
+
     /// The engine messages, in the order in which they must be sent and with nothing in between.
     pub fn messages(&self) -> Messages<'_> {
         Messages { text: Some(&self.text), attachments: self.attachments().iter() }

@@ -1,4 +1,4 @@
-//! Socket.IO v5 as pure state machines: packets, binary attachments, acks, server connection, hub. No I/O, no clock, no async.
+//! Socket.IO v5 as pure state machines: packets, binary attachments, acks, server connection, hub, client manager. No I/O, no clock, no async.
 //!
 //! The codec alone is three things. [`encode`] makes the engine messages of a packet from typed arguments; a [`Decoder`]
 //! puts the messages of a peer together again; [`Args`] are the arguments of an event or an ack, still JSON, and read
@@ -32,7 +32,9 @@
     clippy::unwrap_used
 )]
 
+mod acks;
 mod args;
+pub mod client;
 mod de;
 mod decoder;
 pub mod encode;

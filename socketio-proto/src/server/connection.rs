@@ -8,9 +8,9 @@ use engineio_proto::server::{Session, Transmit};
 use engineio_proto::{Data, Instant, RequestId, Text, WebSocketId};
 use http::request::Parts;
 
-use super::acks::AckTable;
 use super::{AckError, Config, Event, SocketKey};
 use crate::Decoder;
+use crate::acks::AckTable;
 
 /// One client of a server: its engine session, its sockets in their namespaces, the acks it owes.
 ///
@@ -57,7 +57,7 @@ pub struct Connection {
     pub(super) reassembly_grace: Option<Instant>,
     /// In the order of their CONNECTs; at most [`Config::max_namespaces`], those that left included.
     pub(super) members: Vec<Member>,
-    pub(super) acks: AckTable,
+    pub(super) acks: AckTable<SocketKey>,
     /// When the connection ends unless a socket has joined; none once one has.
     pub(super) connect_deadline: Option<Instant>,
     pub(super) events: VecDeque<Event>,
@@ -115,7 +115,7 @@ impl Connection {
             paused: false,
             reassembly_grace: None,
             members: Vec::new(),
-            acks: AckTable::default(),
+            acks: AckTable::new(),
             connect_deadline,
             events: VecDeque::new(),
             next_key: 0,

@@ -4,7 +4,6 @@
 //! one namespace) knows which sockets a [`Target`] selects. Neither does I/O; neither knows the other: the driver encodes a
 //! broadcast once and hands the same [`Encoded`](crate::Encoded) to the connection of every selected socket.
 
-mod acks;
 mod commands;
 mod config;
 mod connection;

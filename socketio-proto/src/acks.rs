@@ -1,0 +1,70 @@
+//! The acks that the other side owes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engineio_proto::Instant;
+
+/// The acks that the other side of one connection owes, over all its sockets, which `K` names.
+#[derive(Debug)]
+pub(crate) struct AckTable<K> {
+    pending: BTreeMap<(K, u64), Option<Instant>>,
+    deadlines: BTreeSet<(Instant, K, u64)>,
+}
+
+impl<K: Copy + Ord> AckTable<K> {
+    pub(crate) fn new() -> Self {
+        Self { pending: BTreeMap::new(), deadlines: BTreeSet::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(crate) fn contains(&self, socket: K, id: u64) -> bool {
+        self.pending.contains_key(&(socket, id))
+    }
+
+    pub(crate) fn insert(&mut self, socket: K, id: u64, deadline: Option<Instant>) {
+        self.pending.insert((socket, id), deadline);
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, socket, id));
+        }
+    }
+
+    /// Whether the ack was owed; it no longer is.
+    pub(crate) fn settle(&mut self, socket: K, id: u64) -> bool {
+        match self.pending.remove(&(socket, id)) {
+            Some(deadline) => {
+                if let Some(deadline) = deadline {
+                    self.deadlines.remove(&(deadline, socket, id));
+                }
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes out what is owed to one socket, in order of id, if it is not to be kept.
+    pub(crate) fn settle_all(&mut self, socket: K, keep: impl Fn(u64) -> bool) -> Vec<u64> {
+        let ids = self.pending.range((socket, 0)..=(socket, u64::MAX)).map(|(&(_, id), _)| id);
+        let ids: Vec<u64> = ids.filter(|id| !keep(*id)).collect();
+        for &id in &ids {
+            self.settle(socket, id);
+        }
+        ids
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(deadline, ..)| deadline)
+    }
+
+    /// Takes out the next ack whose deadline has come.
+    pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<(K, u64)> {
+        let &(deadline, socket, id) = self.deadlines.first()?;
+        if deadline > now {
+            return None;
+        }
+        self.settle(socket, id);
+        Some((socket, id))
+    }
+}

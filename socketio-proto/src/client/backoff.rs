@@ -1,0 +1,42 @@
+//! How long to wait before the next attempt.
+
+use std::time::Duration;
+
+use super::Backoff;
+
+/// Pauses are bounded as a browser's: by what its timers can do.
+const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+
+/// The pause before reconnection attempt `attempt`, counted from 1. `random` decides where in its range it lies.
+///
+/// The range is `randomization` around a value that doubles from attempt to attempt. The value is cut to `delay_max` first, and the
+/// range then: so the longest pauses differ as the others do, and no number of attempts leads beyond the numbers there are.
+pub(super) fn pause(backoff: &Backoff, attempt: u32, random: u64) -> Duration {
+    let max = backoff.delay_max.min(LONGEST);
+    let doublings = attempt.saturating_sub(1).min(31);
+    let middle = backoff.delay.min(LONGEST).saturating_mul(2u32.saturating_pow(doublings)).min(max);
+    // As the reference: what is no share is none. (NaN is in no range.)
+    let share = if (0.0..=1.0).contains(&backoff.randomization) { backoff.randomization } else { 0.0 };
+    let low = middle.mul_f64(1.0 - share);
+    let high = middle.mul_f64(1.0 + share).min(max);
+    let spread = high.saturating_sub(low);
+    // 53 bits: below 1, however the division rounds.
+    low + spread.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64)
+}
+
+/// Numbers that follow from a seed: SplitMix64. They spread clients and URLs apart and keep no secret.
+#[derive(Debug)]
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,264 @@
+//! The connection: how it comes about, how it is lost, and how it comes about again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engineio_proto::client::{self as engine, Fault, Session, Start, Transmit};
+use engineio_proto::{CloseReason, Instant};
+
+use super::manager::Manager;
+use super::member::Phase;
+use super::{AttemptError, DisconnectReason, Event, backoff};
+
+/// ```text
+///  Idle --connect()--> Asking --open()--> Opening --handshake--> Open
+///   ^                   ^   |                |                    |
+///   |           pause over  '- fail_attempt()+- fault, timeout ---+ lost
+///   |                   |                    v                    |
+///   '-- no more tries --+-- Pausing <--------'--------------------'
+/// ```
+///
+/// From everywhere to Idle: no socket is active any more.
+#[derive(Debug)]
+pub(super) enum Link {
+    /// No connection is wanted, or all attempts have failed.
+    Idle,
+    /// Before the next attempt.
+    Pausing {
+        until: Instant,
+    },
+    /// The driver has not said where to connect to.
+    Asking,
+    /// With the end of the time that the attempt has.
+    Opening {
+        engine: Box<Engine>,
+        deadline: Option<Instant>,
+    },
+    Open(Box<Engine>),
+}
+
+/// An engine session.
+#[derive(Debug)]
+pub(super) struct Engine {
+    pub(super) session: Session,
+    /// Which one it is: the upper half of all its names.
+    epoch: u64,
+}
+
+/// So many sessions may be saying goodbye; the oldest does so no longer.
+const FAREWELLS: usize = 8;
+
+impl Engine {
+    /// Whether the session may have given this name.
+    pub(super) fn named(&self, id: u64) -> bool {
+        id >> 32 == self.epoch
+    }
+
+    /// What a session that is over for us has to do. Nobody hears what it has to say.
+    pub(super) fn farewell(&mut self) -> Option<Transmit> {
+        loop {
+            if let Some(transmit) = self.session.poll_transmit() {
+                return Some(transmit);
+            }
+            // There may be more to transmit behind them.
+            self.session.poll_event()?;
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn engine(&self) -> Option<&Engine> {
+        match self {
+            Self::Opening { engine, .. } | Self::Open(engine) => Some(engine),
+            Self::Idle | Self::Pausing { .. } | Self::Asking => None,
+        }
+    }
+
+    pub(super) fn engine_mut(&mut self) -> Option<&mut Engine> {
+        match self {
+            Self::Opening { engine, .. } | Self::Open(engine) => Some(engine),
+            Self::Idle | Self::Pausing { .. } | Self::Asking => None,
+        }
+    }
+
+    /// Beside those of the engine session.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Pausing { until } => Some(*until),
+            Self::Opening { deadline, .. } => *deadline,
+            Self::Idle | Self::Asking | Self::Open(_) => None,
+        }
+    }
+}
+
+/// Answers to [`Event::Attempt`].
+impl Manager {
+    /// Connects with this configuration. Nothing happens if no attempt waits for it.
+    pub fn open(&mut self, engine: Arc<engine::Config>, now: Instant) {
+        let now = self.clock(now);
+        if !matches!(self.link, Link::Asking) {
+            return;
+        }
+        if self.config.connect_timeout == Some(Duration::ZERO) {
+            return self.failed(AttemptError::Timeout);
+        }
+        self.epochs += 1;
+        let epoch = self.epochs;
+        let start = Start { first_id: epoch << 32, prior_websocket: self.prior_websocket, entropy: self.random.next() };
+        let mut session = Session::open(engine, start, now);
+        if self.paused {
+            session.pause_reading(now);
+        }
+        let deadline = self.config.connect_timeout.and_then(|timeout| now.checked_add(timeout));
+        self.link = Link::Opening { engine: Box::new(Engine { session, epoch }), deadline };
+        self.process();
+    }
+
+    /// Calls the attempt off: it failed. Nothing happens if no attempt waits for an answer.
+    pub fn fail_attempt(&mut self, now: Instant) {
+        self.clock(now);
+        if matches!(self.link, Link::Asking) {
+            self.failed(AttemptError::CalledOff);
+            self.process();
+        }
+    }
+}
+
+impl Manager {
+    /// Asks for the first attempt.
+    pub(super) fn attempt(&mut self) {
+        self.link = Link::Asking;
+        self.events.push_back(Event::Attempt { attempt: self.attempt });
+    }
+
+    /// The pause before an attempt is over, or the time that it had.
+    pub(super) fn link_is_due(&mut self) {
+        match self.link {
+            Link::Pausing { .. } => self.attempt(),
+            Link::Opening { .. } => {
+                let now = self.now;
+                self.part(|session| session.discard(now));
+                self.failed(AttemptError::Timeout);
+            }
+            Link::Idle | Link::Asking | Link::Open(_) => {}
+        }
+    }
+
+    pub(super) fn opened(&mut self) {
+        let link = std::mem::replace(&mut self.link, Link::Idle);
+        let Link::Opening { engine, .. } = link else {
+            self.link = link;
+            return;
+        };
+        let transport = engine.session.transport();
+        self.link = Link::Open(engine);
+        let attempt = std::mem::take(&mut self.attempt);
+        self.events.push_back(Event::Opened { attempt, transport });
+        for index in 0..self.members.len() {
+            self.ask(index);
+        }
+    }
+
+    /// The engine session has ended by itself.
+    pub(super) fn ended(&mut self, reason: CloseReason, fault: Option<Fault>) {
+        match self.link {
+            Link::Opening { .. } => {
+                self.part(|_| ());
+                self.failed(fault.map_or(AttemptError::Closed(reason), AttemptError::Fault));
+            }
+            Link::Open(_) => {
+                self.part(|_| ());
+                self.lost(reason, fault);
+            }
+            Link::Idle | Link::Pausing { .. } | Link::Asking => {}
+        }
+    }
+
+    /// The server broke the rules of Socket.IO.
+    pub(super) fn violated(&mut self) {
+        let now = self.now;
+        if self.part(|session| session.close(now)) {
+            self.lost(CloseReason::ParseError, None);
+        }
+    }
+
+    /// Leaves the connection if no socket is active any more.
+    pub(super) fn leave_if_unused(&mut self) {
+        if self.members.iter().any(|member| member.is_active()) {
+            return;
+        }
+        let (now, open) = (self.now, matches!(self.link, Link::Open(_)));
+        self.part(|session| session.close(now));
+        self.link = Link::Idle;
+        self.attempt = 0;
+        if open {
+            self.lost(CloseReason::ForcedClose, None);
+        }
+    }
+
+    /// Takes the engine session away from the sockets. It still has to say goodbye, in the way given. `false` if there is none.
+    fn part(&mut self, goodbye: impl FnOnce(&mut Session)) -> bool {
+        let link = std::mem::replace(&mut self.link, Link::Idle);
+        let (Link::Opening { mut engine, .. } | Link::Open(mut engine)) = link else {
+            self.link = link;
+            return false;
+        };
+        goodbye(&mut engine.session);
+        self.prior_websocket = engine.session.prior_websocket();
+        self.former.push(*engine);
+        let crowd = self.former.len().saturating_sub(FAREWELLS);
+        let now = self.now;
+        self.former.iter_mut().take(crowd).for_each(|engine| engine.session.discard(now));
+        true
+    }
+
+    /// An open connection is no longer.
+    fn lost(&mut self, reason: CloseReason, fault: Option<Fault>) {
+        self.events.push_back(Event::Closed { reason, fault });
+        self.controls.clear();
+        self.decoder.reset();
+        self.reassembly_grace = None;
+        let reason = DisconnectReason::from(reason);
+        for index in 0..self.members.len() {
+            self.cut_off(index, reason);
+        }
+        self.try_again();
+    }
+
+    fn cut_off(&mut self, index: usize, reason: DisconnectReason) {
+        let Some(member) = self.members.get_mut(index) else { return };
+        let socket = member.key;
+        match std::mem::replace(&mut member.phase, Phase::Waiting) {
+            Phase::Idle | Phase::Leaving => member.phase = Phase::Idle,
+            Phase::Waiting => {}
+            Phase::Asking | Phase::Joining => {
+                self.forget_early(index);
+                self.events.push_back(Event::NotJoined { socket, reason });
+            }
+            Phase::Connected(_) => self.disconnected(index, reason),
+        }
+    }
+
+    pub(super) fn failed(&mut self, error: AttemptError) {
+        self.events.push_back(Event::AttemptFailed { attempt: self.attempt, error });
+        self.try_again();
+    }
+
+    /// The next attempt, after a pause, if there is to be one. `attempt` is the last one that failed.
+    fn try_again(&mut self) {
+        self.link = Link::Idle;
+        let failed = std::mem::take(&mut self.attempt);
+        if !self.config.reconnection || !self.members.iter().any(|member| member.is_active()) {
+            return;
+        }
+        if self.config.reconnection_attempts.is_some_and(|most| failed >= most) {
+            self.events.push_back(Event::ReconnectFailed { attempts: failed });
+            return;
+        }
+        self.attempt = failed.saturating_add(1);
+        let delay = backoff::pause(&self.config.backoff, self.attempt, self.random.next());
+        // A pause is at most 25 days: no clock ends before.
+        self.link = Link::Pausing { until: self.now.checked_add(delay).unwrap_or(self.now) };
+        self.events.push_back(Event::Waiting { attempt: self.attempt, delay });
+    }
+}

@@ -1,0 +1,248 @@
+//! What the application sends, and what waits until it can be sent.
+
+use engineio_proto::{Data, Instant, Pressure, SendError};
+
+use super::link::Link;
+use super::manager::Manager;
+use super::{EmitError, Emitted, Event, RetryId, SocketKey, buffer};
+use crate::Encoded;
+
+/// Commands: sockets send.
+///
+/// The packet of each was encoded for the socket's namespace by [`encode::event`](crate::encode::event) or
+/// [`encode::ack`](crate::encode::ack).
+impl Manager {
+    /// Sends an event, or keeps it until the socket is connected. What was emitted first leaves first.
+    ///
+    /// What has been handed to a connection is lost with it.
+    ///
+    /// # Errors
+    /// [`EmitError::Full`], or [`EmitError::Disconnected`] if there is no such socket.
+    pub fn emit(&mut self, socket: SocketKey, packet: impl Into<Encoded>, now: Instant) -> Result<Emitted, EmitError> {
+        self.elapse(now);
+        let emitted = self.put(socket, packet.into(), None);
+        self.watch_pressure();
+        emitted
+    }
+
+    /// Sends an event only if it can leave at once: the socket is connected, nothing is queued, and no batch is under way. Answers
+    /// whether it did.
+    pub fn emit_volatile(&mut self, socket: SocketKey, packet: impl Into<Encoded>, now: Instant) -> bool {
+        self.elapse(now);
+        let free = self.member(socket).is_some_and(|member| member.is_connected() && member.buffer.is_empty());
+        let writable = self.engine().is_some_and(|engine| engine.writable());
+        free && writable && self.send(&packet.into()).is_ok()
+    }
+
+    /// An ack id that the socket has not used yet. They count from 0, and on from one connection to the next. 0 if there is no such
+    /// socket.
+    pub fn next_ack_id(&mut self, socket: SocketKey) -> u64 {
+        self.member_mut(socket).map_or(0, |member| member.take_ack_id())
+    }
+
+    /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`] follows exactly once: with the server's
+    /// arguments, with [`AckError::Timeout`] at `deadline`, connected or not, or with [`AckError::Disconnected`] when the connection
+    /// to which it was handed is lost.
+    ///
+    /// # Errors
+    /// Any [`EmitError`]; then no `Acked` follows.
+    pub fn emit_with_ack(
+        &mut self,
+        socket: SocketKey,
+        packet: impl Into<Encoded>,
+        id: u64,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) -> Result<Emitted, EmitError> {
+        self.elapse(now);
+        if self.acks.contains(socket, id) {
+            return Err(EmitError::AckIdInUse);
+        }
+        if self.acks.len() >= self.config.max_pending_acks {
+            return Err(EmitError::TooManyAcks);
+        }
+        let emitted = self.put(socket, packet.into(), Some(id))?;
+        self.acks.insert(socket, id, deadline);
+        self.watch_pressure();
+        Ok(emitted)
+    }
+
+    /// Stops waiting for an ack. No [`Event::Acked`] follows; a later ack is ignored. The event is sent all the same.
+    pub fn forget_ack(&mut self, socket: SocketKey, id: u64) {
+        self.acks.settle(socket, id);
+    }
+
+    /// Sends an event until the server acknowledges it: at least once if the connection ever lasts, perhaps several times.
+    ///
+    /// One is under way at a time, so that their order is kept. It is sent again when
+    /// [`SocketConfig::ack_timeout`](super::SocketConfig::ack_timeout) has passed and when the connection was lost,
+    /// [`SocketConfig::retries`](super::SocketConfig::retries) times at most, each time with an ack id of its own. [`Event::Delivered`]
+    /// follows exactly once.
+    ///
+    /// # Errors
+    /// [`EmitError::Full`], or [`EmitError::Disconnected`] if there is no such socket.
+    pub fn emit_reliable(
+        &mut self,
+        socket: SocketKey,
+        packet: impl Into<Encoded>,
+        now: Instant,
+    ) -> Result<RetryId, EmitError> {
+        self.elapse(now);
+        let packet = packet.into();
+        let index = self.index(socket).ok_or(EmitError::Disconnected)?;
+        self.reserve(&packet)?;
+        let retry = RetryId(self.next_retry);
+        self.next_retry += 1;
+        if let Some(member) = self.members.get_mut(index) {
+            member.retries.push(retry, packet);
+        }
+        self.send_waiting(index);
+        self.watch_pressure();
+        Ok(retry)
+    }
+
+    /// Sends the ack that the server asked for. One for an event of an earlier connection has no receiver any more: it is the driver's to
+    /// see that it is not sent.
+    ///
+    /// # Errors
+    /// [`EmitError::Full`], or [`EmitError::Disconnected`] if the socket is not connected.
+    pub fn send_ack(
+        &mut self,
+        socket: SocketKey,
+        packet: impl Into<Encoded>,
+        now: Instant,
+    ) -> Result<Pressure, EmitError> {
+        self.elapse(now);
+        if !self.is_connected(socket) {
+            return Err(EmitError::Disconnected);
+        }
+        let sent = self.send(&packet.into()).map_err(|error| match error {
+            SendError::Full => EmitError::Full,
+            _ => EmitError::Disconnected,
+        });
+        self.watch_pressure();
+        sent
+    }
+}
+
+impl Manager {
+    /// Sees whether the connection is still there at this time. A process that was stopped may emit before its timers fire; what it
+    /// emits would be lost.
+    pub(super) fn elapse(&mut self, now: Instant) -> Instant {
+        let now = self.clock(now);
+        let engine =
+            self.link.engine_mut().filter(|engine| engine.session.poll_timeout().is_some_and(|due| due <= now));
+        if let Some(engine) = engine {
+            engine.session.handle_timeout(now);
+            self.process();
+        }
+        now
+    }
+
+    fn put(&mut self, socket: SocketKey, packet: Encoded, id: Option<u64>) -> Result<Emitted, EmitError> {
+        let member = self.member(socket).ok_or(EmitError::Disconnected)?;
+        if member.is_connected() && member.buffer.is_empty() {
+            match self.send(&packet) {
+                Ok(pressure) => return Ok(Emitted::Sent(pressure)),
+                Err(SendError::Full) => {
+                    self.awaited = true;
+                    return Err(EmitError::Full);
+                }
+                // The session is closing: there will be another.
+                Err(_) => {}
+            }
+        }
+        self.reserve(&packet)?;
+        if let Some(member) = self.member_mut(socket) {
+            member.buffer.push(packet, id);
+        }
+        Ok(Emitted::Buffered(self.pressure()))
+    }
+
+    /// Makes room for a packet in the buffers.
+    fn reserve(&mut self, packet: &Encoded) -> Result<(), EmitError> {
+        let buffered = self.buffered.saturating_add(buffer::cost(packet));
+        if buffered > self.config.send_buffer_limit {
+            self.awaited = true;
+            return Err(EmitError::Full);
+        }
+        self.buffered = buffered;
+        Ok(())
+    }
+
+    /// A packet has left the buffers.
+    pub(super) fn release(&mut self, packet: &Encoded) {
+        self.buffered -= buffer::cost(packet);
+    }
+
+    /// Hands a packet to the engine session.
+    fn send(&mut self, packet: &Encoded) -> Result<Pressure, SendError> {
+        let Link::Open(engine) = &mut self.link else { return Err(SendError::Closed) };
+        match packet.single() {
+            Some(text) => engine.session.send(Data::Text(text.clone())),
+            None => engine.session.send_batch(packet.messages()),
+        }
+    }
+
+    /// Sends a packet that tells the server which sockets there are. It can't be left out: it waits for room.
+    pub(super) fn control(&mut self, packet: Encoded) {
+        if !self.controls.is_empty() || self.send(&packet) == Err(SendError::Full) {
+            self.controls.push_back(packet);
+        }
+    }
+
+    /// The engine session has room again.
+    pub(super) fn send_on(&mut self) {
+        while let Some(packet) = self.controls.pop_front() {
+            if self.send(&packet) == Err(SendError::Full) {
+                self.controls.push_front(packet);
+                return;
+            }
+        }
+        for index in 0..self.members.len() {
+            self.send_waiting(index);
+        }
+    }
+
+    /// Sends what waits for a connected socket, as far as there is room.
+    pub(super) fn send_waiting(&mut self, index: usize) {
+        while let Some(packet) =
+            self.members.get(index).filter(|member| member.is_connected()).map(|member| member.buffer.front())
+        {
+            let Some(packet) = packet.cloned() else { return self.send_next_try(index) };
+            if self.send(&packet).is_err() {
+                return;
+            }
+            self.release(&packet);
+            if let Some(member) = self.members.get_mut(index) {
+                member.buffer.pop();
+            }
+        }
+    }
+
+    /// Sends the first packet of the retry queue, if it is not under way.
+    fn send_next_try(&mut self, index: usize) {
+        let Some(member) = self.members.get_mut(index) else { return };
+        let Some(packet) = member.retries.next() else { return };
+        let packet = packet.with_id(&member.namespace, member.next_ack);
+        let (socket, timeout) = (member.key, member.config.ack_timeout);
+        if self.send(&packet).is_err() {
+            return;
+        }
+        let deadline = timeout.and_then(|timeout| self.now.checked_add(timeout));
+        if let Some(member) = self.members.get_mut(index) {
+            let id = member.take_ack_id();
+            member.retries.sent(id);
+            self.acks.insert(socket, id, deadline);
+        }
+    }
+
+    /// Tells when the pressure is low again.
+    pub(super) fn watch_pressure(&mut self) {
+        if self.pressure() == Pressure::High {
+            self.awaited = true;
+        } else if std::mem::take(&mut self.awaited) {
+            self.events.push_back(Event::Ready);
+        }
+    }
+}
