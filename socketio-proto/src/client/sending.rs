@@ -41,7 +41,7 @@ impl Manager {
     }
 
     /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`] follows exactly once: with the server's
-    /// arguments, with [`AckError::Timeout`] at `deadline`, connected or not, or with [`AckError::Disconnected`] when the connection
+    /// arguments, with [`AckError::Timeout`](super::AckError::Timeout) at `deadline`, connected or not, or with [`AckError::Disconnected`](super::AckError::Disconnected) when the connection
     /// to which it was handed is lost.
     ///
     /// # Errors
