@@ -11,6 +11,7 @@ use std::time::Duration;
 use engineio_proto::Text;
 use futures_channel::oneshot;
 use serde::Serialize;
+use socketio_proto::client;
 use socketio_proto::server::{self, Target};
 use socketio_proto::{Args, ArgsError, EncodeError, Encoded, FromArgs, encode};
 
@@ -25,14 +26,14 @@ pub enum EmitError {
     /// The event or its arguments can't be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// The socket is not connected any more.
+    /// The socket is not connected any more. (One of a client keeps what is emitted; its client has ended.)
     #[error("the socket is not connected")]
     Disconnected,
-    /// The client takes its packets too slowly: its outbox holds as many bytes as it may.
+    /// The other side takes its packets too slowly, or a client has no connection for too long: as many bytes wait as may.
     #[error("the outbox is full")]
     Full,
-    /// The client owes as many acks as it may.
-    #[error("the client owes too many acks")]
+    /// The other side owes as many acks as it may.
+    #[error("too many acks are owed")]
     TooManyAcks,
 }
 
@@ -47,6 +48,17 @@ impl From<server::EmitError> for EmitError {
     }
 }
 
+impl From<client::EmitError> for EmitError {
+    fn from(error: client::EmitError) -> Self {
+        match error {
+            client::EmitError::Full => Self::Full,
+            client::EmitError::TooManyAcks => Self::TooManyAcks,
+            // Ids of acks count up: none is in use.
+            _ => Self::Disconnected,
+        }
+    }
+}
+
 /// Why an ack did not come.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -54,13 +66,13 @@ pub enum AckError {
     /// The event was not emitted at all.
     #[error(transparent)]
     Emit(#[from] EmitError),
-    /// The client did not answer in time.
+    /// The other side did not answer in time.
     #[error("operation has timed out")]
     Timeout,
-    /// The client was disconnected before it answered.
+    /// The socket was disconnected before the answer came.
     #[error("socket has been disconnected")]
     Disconnected,
-    /// The client's answer is not what was expected.
+    /// The answer is not what was expected.
     #[error(transparent)]
     Args(#[from] ArgsError),
 }
@@ -74,7 +86,17 @@ impl From<server::AckError> for AckError {
     }
 }
 
-/// An event about to be emitted with an ack: `.await` it. Made by [`Socket::emit_with_ack`].
+impl From<client::AckError> for AckError {
+    fn from(error: client::AckError) -> Self {
+        match error {
+            client::AckError::Timeout => Self::Timeout,
+            _ => Self::Disconnected,
+        }
+    }
+}
+
+/// An event about to be emitted with an ack: `.await` it. Made by [`Socket::emit_with_ack`] and
+/// [`ClientSocket::emit_with_ack`](crate::ClientSocket::emit_with_ack).
 #[must_use = "nothing is emitted before this is awaited"]
 pub struct EmitWithAck<T, S: Endpoint = Socket> {
     socket: S,
@@ -92,7 +114,8 @@ impl<T, S: Endpoint> EmitWithAck<T, S> {
         Self { socket, packet, id, timeout, answer: PhantomData }
     }
 
-    /// How long to wait for the answer. Default: the server's `ack_timeout`, 30 s.
+    /// How long to wait for the answer. Default: the builder's `ack_timeout`, which is 30 s for a server and none for a client.
+    /// (A client with [`retries`](crate::ClientBuilder::retries) has its `ack_timeout` for each try; this changes nothing then.)
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -165,7 +188,8 @@ impl<T, S: Endpoint> fmt::Debug for AckFuture<T, S> {
     }
 }
 
-/// Emits to one socket only what can leave at once. Made by [`Socket::volatile`].
+/// Emits to one socket only what can leave at once. Made by [`Socket::volatile`] and
+/// [`ClientSocket::volatile`](crate::ClientSocket::volatile).
 #[derive(Debug)]
 pub struct Volatile<'a, S = Socket> {
     pub(crate) socket: &'a S,

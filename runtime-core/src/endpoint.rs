@@ -10,7 +10,8 @@ use crate::emit::{AckError, EmitError};
 use crate::handler::{Answer, HandlerError};
 use crate::runtime::BoxFuture;
 
-/// A socket of either side: [`Socket`](crate::Socket) on a server. Nobody else implements it.
+/// A socket of either side: [`Socket`](crate::Socket) on a server, [`ClientSocket`](crate::ClientSocket) on
+/// a client. Nobody else implements it.
 pub trait Endpoint: Clone + Send + Sync + Unpin + 'static {
     /// Why an ack will not come, in the words of this side's machine.
     #[doc(hidden)]

@@ -8,7 +8,8 @@ use crate::emit::EmitError;
 use crate::endpoint::Endpoint;
 use crate::socket::Socket;
 
-/// An event that the other side emitted, for [`on_event`](crate::Namespace::on_event) and [`Socket::next`].
+/// An event that the other side emitted, for [`on_event`](crate::Namespace::on_event) and [`Socket::next`]; with
+/// a [`ClientSocket`](crate::ClientSocket) in place of the [`Socket`], for those of a client.
 #[derive(Debug)]
 pub struct Event<S = Socket> {
     socket: S,

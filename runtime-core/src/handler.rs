@@ -20,7 +20,7 @@ use crate::namespace::{ConnectRequest, Refusal};
 use crate::runtime::BoxFuture;
 use crate::socket::Socket;
 
-/// Why a handler did not come to its end. It goes to the namespace's `on_error` and harms nobody else.
+/// Why a handler did not come to its end. It goes to `on_error` of the namespace, or of the client's socket, and harms nobody else.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandlerError {
@@ -41,7 +41,7 @@ pub enum HandlerError {
     /// The handler panicked, with this message.
     #[error("a handler panicked: {0}")]
     Panicked(String),
-    /// The client sent a packet that cannot be decoded; it is being disconnected with `forced close`.
+    /// The other side sent a packet that cannot be decoded; the connection is closed for it.
     #[error("undecodable packet: {0}")]
     Undecodable(DecodeError),
 }
@@ -156,6 +156,20 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, HandlerError> {
 /// Polls user code; a panic becomes an error.
 pub(crate) fn poll_guarded(future: &mut BoxFuture<'static, Answer>, cx: &mut Context<'_>) -> Poll<Answer> {
     guarded(|| Pin::new(future).poll(cx)).unwrap_or_else(|error| Poll::Ready(Err(error)))
+}
+
+/// Work in the background; `on_error` hears of it if it panics.
+pub(crate) fn in_background<S: Endpoint>(
+    socket: S,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> BoxFuture<'static, ()> {
+    let work = Box::pin(async move {
+        work.await;
+        Ok(None)
+    });
+    let mut work = reported(socket, work);
+    // Nobody hears of an `on_error` that fails.
+    Box::pin(async move { _ = poll_fn(|cx| poll_guarded(&mut work, cx)).await })
 }
 
 /// A handler that nobody waits for: `on_error` hears of it if it fails.

@@ -1,13 +1,12 @@
 //! The async driver of the Socket.IO machines, generic over a small [`Runtime`] trait.
 //!
-//! Applications use it through an adapter crate, `socketio-tokio`, which names [`ServerBuilder`] with its runtime filled in.
-//! Protocol decisions, timers' deadlines and buffers live in the pure machines of `engineio-proto` and `socketio-proto`; here is
-//! what drives them: HTTP by hyper, WebSocket by tungstenite, and one task per session.
+//! Applications use it through an adapter crate, such as `socketio-tokio`, which names [`ServerBuilder`] and [`ClientBuilder`] with
+//! its runtime filled in. Protocol decisions, timers' deadlines and buffers live in the pure machines of `engineio-proto` and
+//! `socketio-proto`; here is what drives them: HTTP by hyper, WebSocket by tungstenite, and one task per session or client.
 
+mod client;
 mod client_files;
 mod conn;
-// Only tests use all of it, until the client's task does.
-#[allow(dead_code, unused_imports)]
 mod dial;
 mod emit;
 mod endpoint;
@@ -30,6 +29,9 @@ mod task;
 mod turns;
 mod ws;
 
+pub use client::{
+    AuthError, AuthRequest, Client, ClientBuilder, ClientSocket, ConnectError, Connecting, Credentials, State, States,
+};
 pub use client_files::ClientFilesError;
 pub use dial::{Connector, DialError, Proxy, UrlError};
 #[cfg(feature = "rustls")]
@@ -48,11 +50,13 @@ pub use service::Service;
 pub use socket::Socket;
 
 pub use bytes::Bytes;
+pub use engineio_proto::client::Fault;
 pub use engineio_proto::http::{Cookie, Cors, CorsOrigin, Reject, SameSite};
 pub use engineio_proto::server::SendError;
 pub use engineio_proto::{CloseReason, Config, ConfigBuilder, ConfigError, Data, Pressure, Sid, Text, TransportKind};
 #[cfg(feature = "rustls")]
 pub use rustls;
+pub use socketio_proto::client::{AttemptError, DisconnectReason as ClientDisconnectReason, Emitted};
 pub use socketio_proto::server::DisconnectReason;
 pub use socketio_proto::{Args, ArgsError, DecodeError, EncodeError, FromArgs, Json, Limits, Value};
-pub use {engineio_proto, socketio_proto};
+pub use {engineio_proto, http, socketio_proto};

@@ -21,7 +21,9 @@ use serde::Serialize;
 use socketio_proto::EncodeError;
 use socketio_proto::server::{self, Connection, namespace_name};
 
+use crate::client::AuthError;
 use crate::client_files::{ClientFiles, ClientFilesError};
+use crate::dial::{DialError, UrlError};
 use crate::emit::Broadcast;
 use crate::engine::{EngineSocket, OnData, on_data};
 use crate::handler::Outcome;
@@ -69,7 +71,7 @@ type AllowRequest = Box<dyn Fn(Handshake) -> BoxFuture<'static, Result<(), Strin
 type OnReject = Box<dyn Fn(&Parts, &Reject) + Send + Sync>;
 type GenerateId = Box<dyn Fn(&Parts) -> Sid + Send + Sync>;
 
-/// Why a server can't be built.
+/// Why a server or a client can't be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -79,6 +81,34 @@ pub enum BuildError {
     /// The folder given to [`serve_client`](ServerBuilder::serve_client) is not what it should be.
     #[error(transparent)]
     ClientFiles(#[from] ClientFilesError),
+    /// The URL given to a client is not one of a server.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// The URL given to a client has a path, which could be meant as a namespace or as the path of the server.
+    #[error(
+        "the URL has the path {0:?}; a namespace is named to `Client::socket`, the server's path to `ClientBuilder::path`"
+    )]
+    UrlPath(String),
+    /// A client is to use no transport at all.
+    #[error("there has to be a transport")]
+    NoTransports,
+    /// An option of a client is out of its bounds.
+    #[error("{option} has to be {allowed}")]
+    Client {
+        /// The option.
+        option: &'static str,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// The server of a client can't be dialled as it is set up.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// A header given to a client is not allowed.
+    #[error("a header can't be sent: {0}")]
+    Header(#[source] http::Error),
+    /// The credentials given to a client are not an object.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
 }
 
 impl<R: Runtime + Default> ServerBuilder<R> {

@@ -305,15 +305,7 @@ impl Socket {
     /// Runs work in the background that must not hold up the socket's next event. A panic in it harms nobody and goes to the
     /// namespace's `on_error`.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let work = Box::pin(async move {
-            work.await;
-            Ok(None)
-        });
-        let mut work = handler::reported(self.clone(), work);
-        self.inner.conn.shared.runtime.spawn(Box::pin(async move {
-            // Nobody hears of an `on_error` that fails.
-            _ = poll_fn(|cx| handler::poll_guarded(&mut work, cx)).await;
-        }));
+        self.inner.conn.shared.runtime.spawn(handler::in_background(self.clone(), work));
     }
 
     /// Changes the socket's own handlers. What `set` replaces is the application's, so it is dropped without the lock.

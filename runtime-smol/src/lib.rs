@@ -17,6 +17,27 @@
 //! }
 //! ```
 //!
+//! And its client:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use socketio_smol::ClientBuilder;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     smol::block_on(async {
+//!         let client = ClientBuilder::new("http://127.0.0.1:3000").build()?;
+//!         let socket = client.socket("/");
+//!         socket.on("said", async |_, (text,): (String,)| println!("{text}"));
+//!         socket.connect().await?;
+//!         socket.emit("say", ("hello",))?;
+//!         let sum: i64 = socket.emit_with_ack("sum", (1, 2)).timeout(Duration::from_secs(1)).await?;
+//!         println!("1 + 2 = {sum}");
+//!         client.close().await; // waits until everything has left
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
 //! Everything but [`Smol`] and [`stream`] comes from `socketio-runtime` and is the same on every runtime.
 
 mod io;
@@ -36,3 +57,14 @@ pub use socketio_runtime::*;
 /// # Ok::<(), socketio_smol::BuildError>(())
 /// ```
 pub type ServerBuilder = socketio_runtime::ServerBuilder<Smol>;
+
+/// Sets up a [`Client`] on smol.
+///
+/// ```
+/// use std::time::Duration;
+/// use socketio_smol::ClientBuilder;
+///
+/// let client = ClientBuilder::new("http://127.0.0.1:3000").reconnection_delay(Duration::from_millis(500)).build()?;
+/// # Ok::<(), socketio_smol::BuildError>(())
+/// ```
+pub type ClientBuilder = socketio_runtime::ClientBuilder<Smol>;

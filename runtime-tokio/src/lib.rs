@@ -16,6 +16,26 @@
 //! }
 //! ```
 //!
+//! And its client:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use socketio_tokio::ClientBuilder;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = ClientBuilder::new("http://127.0.0.1:3000").build()?;
+//!     let socket = client.socket("/");
+//!     socket.on("said", async |_, (text,): (String,)| println!("{text}"));
+//!     socket.connect().await?;
+//!     socket.emit("say", ("hello",))?;
+//!     let sum: i64 = socket.emit_with_ack("sum", (1, 2)).timeout(Duration::from_secs(1)).await?;
+//!     println!("1 + 2 = {sum}");
+//!     client.close().await; // waits until everything has left
+//!     Ok(())
+//! }
+//! ```
+//!
 //! Everything but [`Tokio`] and [`stream`] comes from `socketio-runtime` and is the same on every runtime.
 
 mod tokio_runtime;
@@ -33,6 +53,17 @@ pub use tokio_runtime::{Tokio, stream};
 /// # Ok::<(), socketio_tokio::BuildError>(())
 /// ```
 pub type ServerBuilder = socketio_runtime::ServerBuilder<Tokio>;
+
+/// Sets up a [`Client`] on tokio.
+///
+/// ```
+/// use std::time::Duration;
+/// use socketio_tokio::ClientBuilder;
+///
+/// let client = ClientBuilder::new("http://127.0.0.1:3000").reconnection_delay(Duration::from_millis(500)).build()?;
+/// # Ok::<(), socketio_tokio::BuildError>(())
+/// ```
+pub type ClientBuilder = socketio_runtime::ClientBuilder<Tokio>;
 
 /// The README's examples, compiled.
 #[cfg(doctest)]

@@ -4,7 +4,7 @@
 //! machine once for all that was read, starts what handlers can start, takes what the machine has to send, and writes once.
 
 mod runner;
-mod scratch;
+pub(crate) mod scratch;
 
 use std::future::Future;
 use std::pin::Pin;

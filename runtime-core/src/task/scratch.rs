@@ -13,15 +13,17 @@ const READ_BUFFER: usize = 256 * 1024;
 /// Buffers that have grown beyond this are given back.
 const KEEP: usize = 1024 * 1024;
 
-pub(super) struct Scratch {
-    pub(super) read: Box<[u8]>,
-    pub(super) inputs: Vec<(WebSocketId, Incoming)>,
-    pub(super) events: Vec<Event>,
-    pub(super) write: Vec<u8>,
+pub(crate) struct Scratch {
+    pub(crate) read: Box<[u8]>,
+    pub(crate) inputs: Vec<(WebSocketId, Incoming)>,
+    pub(crate) events: Vec<Event>,
+    /// The same of a client.
+    pub(crate) client_events: Vec<socketio_proto::client::Event>,
+    pub(crate) write: Vec<u8>,
     /// Whose bytes `write` holds, by index.
-    pub(super) writing: Option<usize>,
+    pub(crate) writing: Option<usize>,
     /// Always empty: for a WebSocket that has nothing new to write.
-    pub(super) spare: Vec<u8>,
+    pub(crate) spare: Vec<u8>,
 }
 
 impl Scratch {
@@ -30,6 +32,7 @@ impl Scratch {
             read: vec![0; READ_BUFFER].into(),
             inputs: Vec::new(),
             events: Vec::new(),
+            client_events: Vec::new(),
             write: Vec::new(),
             writing: None,
             spare: Vec::new(),
@@ -42,7 +45,7 @@ thread_local! {
 }
 
 /// Lends the buffers of this thread. A task polled within another's turn gets some of its own.
-pub(super) fn with<T>(turn: impl FnOnce(&mut Scratch) -> T) -> T {
+pub(crate) fn with<T>(turn: impl FnOnce(&mut Scratch) -> T) -> T {
     let mut scratch = SCRATCH.take().unwrap_or_else(Scratch::new);
     let result = turn(&mut scratch);
     if scratch.write.capacity() > KEEP {

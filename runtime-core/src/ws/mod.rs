@@ -94,8 +94,6 @@ impl Pump {
     }
 
     /// A client's, whose upgrade is done.
-    // The client's task is its user.
-    #[allow(dead_code)]
     pub(crate) fn client(id: WebSocketId, upgraded: Upgraded, max_message: usize) -> Self {
         Self {
             id,

@@ -1,0 +1,99 @@
+//! The client itself.
+
+use std::fmt;
+use std::sync::Arc;
+
+use engineio_proto::{Sid, Text, TransportKind};
+use futures_channel::oneshot;
+use socketio_proto::server::namespace_name;
+
+use super::shared::{Alive, Stage};
+use super::socket::ClientSocket;
+use super::state::States;
+
+/// One connection to a server, shared by its sockets, and reconnected when it breaks: a cheap handle. Made by a
+/// [`ClientBuilder`](super::ClientBuilder).
+///
+/// It connects when the first of its sockets does, and closes with the last. When all handles are gone, those of the client and
+/// of its sockets, every socket is disconnected, the connection is closed once what was sent has left, and no task remains. A
+/// handler that captured its own socket keeps it for ever; handlers get their socket as an argument.
+///
+/// ```no_run
+/// # use socketio_runtime::{BuildError, ClientBuilder, Runtime};
+/// # async fn example<R: Runtime + Default>() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = ClientBuilder::<R>::new("http://localhost:3000").build()?;
+/// let (root, admin) = (client.socket("/"), client.socket("/admin"));
+/// root.connect().await?;
+/// admin.connect().await?; // over the same connection
+/// client.close().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    alive: Arc<Alive>,
+}
+
+impl Client {
+    pub(super) fn of(alive: Arc<Alive>) -> Self {
+        Self { alive }
+    }
+
+    /// The socket of a namespace, the same one each time; a missing leading `/` is added. It is not connected before
+    /// [`connect`](ClientSocket::connect).
+    pub fn socket(&self, namespace: impl Into<Text>) -> ClientSocket {
+        let member = self.alive.member(namespace_name(namespace.into()));
+        ClientSocket::new(member, self.alive.clone(), None)
+    }
+
+    /// The connection's state from now on. Each caller hears of every change.
+    pub fn states(&self) -> States {
+        let ended = self.alive.shared.lock().stage == Stage::Ended;
+        self.alive.shared.audience.join(ended)
+    }
+
+    /// The transport in use now; `None` if there is no connection.
+    pub fn transport(&self) -> Option<TransportKind> {
+        let inner = self.alive.shared.lock();
+        inner.machine.engine().filter(|engine| engine.is_open()).map(|engine| engine.transport())
+    }
+
+    /// The id of the engine session below, shared by all sockets; `None` if there is no connection.
+    pub fn session_id(&self) -> Option<Sid> {
+        self.alive.shared.lock().machine.engine().and_then(|engine| engine.sid().cloned())
+    }
+
+    /// Closes the connection as if the network had: every socket sees a disconnect, and reconnection applies.
+    pub fn close_engine(&self) {
+        self.alive.shared.with_machine(|machine, now| machine.close_engine(now));
+    }
+
+    /// Disconnects every socket, stops a reconnection, and waits until what was sent has left. A socket may
+    /// [connect](ClientSocket::connect) again.
+    ///
+    /// A program that ends right after its last emit waits for this; nobody else has to.
+    pub async fn close(&self) {
+        let (sender, receiver) = oneshot::channel();
+        let shared = &self.alive.shared;
+        let connecting = {
+            let mut inner = shared.lock();
+            inner.machine.close(shared.now());
+            match inner.stage {
+                Stage::Running => inner.closing.push(sender),
+                Stage::Unborn | Stage::Ended => drop(sender),
+            }
+            std::mem::take(&mut inner.connecting)
+        };
+        connecting.into_iter().for_each(|(_, waiting)| _ = waiting.send(Err(super::ConnectError::Disconnected)));
+        self.alive.doubt();
+        shared.turns.notify();
+        // An error: there is no task, so all is closed.
+        _ = receiver.await;
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("transport", &self.transport()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,193 @@
+//! What the handles of one socket share with the client's task.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use engineio_proto::Text;
+use socketio_proto::client::{DisconnectReason, SocketKey};
+
+use super::auth::Auth;
+use super::error::ConnectError;
+use super::socket::ClientSocket;
+use crate::event::Event;
+use crate::handler::{Answer, OnAny, OnConnect, OnError, OnEvent};
+use crate::mailbox::Mailbox;
+use crate::runtime::BoxFuture;
+
+type OnDisconnect = Arc<dyn Fn(ClientSocket, DisconnectReason) -> BoxFuture<'static, Answer> + Send + Sync>;
+type OnConnectError = Arc<dyn Fn(ClientSocket, ConnectError) -> BoxFuture<'static, Answer> + Send + Sync>;
+
+/// The handlers of one socket. They stay over disconnects.
+#[derive(Clone, Default)]
+pub(super) struct Handlers {
+    pub(super) events: BTreeMap<Text, OnEvent<ClientSocket>>,
+    pub(super) any: Option<OnAny<ClientSocket>>,
+    pub(super) connect: Option<OnConnect<ClientSocket>>,
+    pub(super) disconnect: Option<OnDisconnect>,
+    pub(super) connect_error: Option<OnConnectError>,
+    pub(super) error: Option<OnError<ClientSocket>>,
+}
+
+impl Handlers {
+    /// Whether no event has a handler.
+    pub(super) fn take_no_events(&self) -> bool {
+        self.events.is_empty() && self.any.is_none()
+    }
+}
+
+/// One socket.
+pub(super) struct Member {
+    pub(super) key: SocketKey,
+    pub(super) namespace: Text,
+    handlers: Mutex<Arc<Handlers>>,
+    /// Counts changes of `handlers`, so that the task can keep its copy until there is a newer one.
+    version: AtomicU64,
+    auth: Mutex<Option<Auth>>,
+    mailbox: Mutex<Letters>,
+    /// Whether anybody has ever waited in `next`.
+    pulls: AtomicBool,
+    /// The task is to look whether `next` may still hope.
+    doubt: AtomicBool,
+}
+
+#[derive(Default)]
+struct Letters {
+    mailbox: Mailbox<ClientSocket>,
+    /// Events may come, or wait in the task.
+    hope: bool,
+}
+
+impl Member {
+    pub(super) fn new(key: SocketKey, namespace: Text) -> Self {
+        Self {
+            key,
+            namespace,
+            handlers: Mutex::default(),
+            version: AtomicU64::new(1),
+            auth: Mutex::default(),
+            mailbox: Mutex::default(),
+            pulls: AtomicBool::new(false),
+            doubt: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    pub(super) fn handlers(&self) -> Arc<Handlers> {
+        lock(&self.handlers).clone()
+    }
+
+    /// Changes the handlers. What `set` replaces is the application's, so it is dropped when the lock is free again.
+    pub(super) fn set<T>(&self, set: impl FnOnce(&mut Handlers) -> T) {
+        let mut handlers = lock(&self.handlers);
+        let former = set(Arc::make_mut(&mut handlers));
+        self.version.fetch_add(1, Ordering::Release);
+        drop(handlers);
+        drop(former);
+    }
+
+    /// The socket's own credentials.
+    pub(super) fn auth(&self) -> Option<Auth> {
+        lock(&self.auth).clone()
+    }
+
+    pub(super) fn set_auth(&self, auth: Auth) {
+        let former = lock(&self.auth).replace(auth);
+        drop(former);
+    }
+
+    // --- the mailbox ---------------------------------------------------------------------------------------------------
+
+    /// Takes an event or waits for one. `true` beside `Pending` if the task has to hear of it.
+    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> (Poll<Option<Event<ClientSocket>>>, bool) {
+        let mut letters = self.letters();
+        if let Some(event) = letters.mailbox.take() {
+            return (Poll::Ready(Some(event)), false);
+        }
+        if !letters.hope {
+            return (Poll::Ready(None), false);
+        }
+        let first = letters.mailbox.wait(cx.waker());
+        self.pulls.store(true, Ordering::Release);
+        (Poll::Pending, first)
+    }
+
+    /// Nobody waits any more. `true` if the task has to hear of it: an event was not taken.
+    pub(super) fn leave(&self) -> bool {
+        let mut letters = self.letters();
+        let left = letters.mailbox.leave();
+        if left {
+            letters.mailbox.give_back();
+        }
+        left
+    }
+
+    /// Whether the application takes events by `next`.
+    pub(super) fn pulls(&self) -> bool {
+        self.pulls.load(Ordering::Acquire)
+    }
+
+    /// Whether somebody waits in `next`.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.pulls() && self.letters().mailbox.is_awaited()
+    }
+
+    pub(super) fn has_returned(&self) -> bool {
+        self.pulls() && self.letters().mailbox.has_returned()
+    }
+
+    pub(super) fn take_back(&self) -> Option<Event<ClientSocket>> {
+        if self.pulls() { self.letters().mailbox.take_back() } else { None }
+    }
+
+    /// Hands an event to who waits in `next`; it comes back if nobody does.
+    pub(super) fn deliver(&self, event: Event<ClientSocket>) -> Option<Event<ClientSocket>> {
+        let delivered = self.letters().mailbox.deliver(event);
+        match delivered {
+            Ok(waker) => {
+                waker.wake();
+                None
+            }
+            Err(event) => Some(event),
+        }
+    }
+
+    /// Events may come.
+    pub(super) fn hope(&self) {
+        self.letters().hope = true;
+    }
+
+    /// Nothing will come: whoever waits is told.
+    pub(super) fn despair(&self) {
+        let mut letters = self.letters();
+        letters.hope = false;
+        let waiting = letters.mailbox.dismiss();
+        drop(letters);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// The socket may have been left for good.
+    pub(super) fn doubt(&self) {
+        self.doubt.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.doubt.load(Ordering::Acquire)
+    }
+
+    pub(super) fn take_doubt(&self) -> bool {
+        self.is_in_doubt() && self.doubt.swap(false, Ordering::AcqRel)
+    }
+
+    fn letters(&self) -> MutexGuard<'_, Letters> {
+        lock(&self.mailbox)
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,22 @@
+//! The client: its handles, how it is set up, and the one task that drives its machine.
+//!
+//! Handles share a [`Manager`](socketio_proto::client::Manager) behind a lock with the task. What is asked of a handle acts on the
+//! machine at once and wakes the task, which alone owns streams, requests, timers and handlers.
+
+mod auth;
+mod builder;
+mod error;
+mod handle;
+mod member;
+mod options;
+mod shared;
+mod socket;
+mod state;
+mod task;
+
+pub use auth::{AuthError, AuthRequest, Credentials};
+pub use builder::ClientBuilder;
+pub use error::ConnectError;
+pub use handle::Client;
+pub use socket::{ClientSocket, Connecting};
+pub use state::{State, States};

@@ -1,0 +1,218 @@
+//! The streams of a client and its one sleep.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use engineio_proto::Instant;
+use engineio_proto::client::Transmit;
+use hyper::rt::Sleep;
+use socketio_proto::client::Manager;
+
+use super::net::{Net, Outcome};
+use crate::client::shared::{Inner, Shared};
+use crate::dial::Dialer;
+use crate::task::scratch::Scratch;
+use crate::ws::{Incoming, Pump};
+
+/// How long requests may go on that were sent for a connection which is over: the last of them says goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// Everything that a client waits for.
+#[derive(Default)]
+pub(super) struct Io {
+    /// What the attempt under way dials with.
+    pub(super) dialer: Option<Dialer>,
+    /// What went wrong on the network last, in this attempt.
+    pub(super) cause: Option<Arc<dyn Error + Send + Sync>>,
+    net: Net,
+    outcomes: Vec<Outcome>,
+    pumps: Vec<Pump>,
+    sleep: Option<Pin<Box<dyn Sleep>>>,
+    armed: Option<Instant>,
+    /// What the machine last wanted to be woken for.
+    deadline: Option<Instant>,
+    /// There is no connection, nor one under way.
+    idle: bool,
+    /// Until when requests of a connection that is over may go on.
+    goodbye: Option<Instant>,
+    /// Somebody waits for everything to be over.
+    awaited: bool,
+}
+
+impl Io {
+    /// The task was woken: there may be something again.
+    pub(super) fn refill(&mut self) {
+        self.pumps.iter_mut().for_each(Pump::refill);
+    }
+
+    /// Reads once from each WebSocket that may have something, and sees which requests have ended. `true` if there may be more.
+    pub(super) fn read(&mut self, cx: &mut Context<'_>, paused: bool, scratch: &mut Scratch) -> bool {
+        self.net.poll(cx, &mut self.outcomes, &mut self.cause);
+        let mut more = false;
+        for pump in self.pumps.iter_mut().filter(|pump| !pump.is_drained()) {
+            if paused && !pump.is_closing() && !pump.has_failed() {
+                continue;
+            }
+            if let Poll::Ready(open) = pump.poll_read(cx, &mut scratch.read, &mut scratch.inputs) {
+                more |= open;
+            }
+        }
+        more
+    }
+
+    /// Gives the machine what came and the time. `true` if there was anything.
+    pub(super) fn feed(
+        &mut self,
+        machine: &mut Manager,
+        max_message: usize,
+        scratch: &mut Scratch,
+        now: Instant,
+    ) -> bool {
+        let fired = self.armed.is_some_and(|armed| armed <= now);
+        let news = fired || !self.outcomes.is_empty() || !scratch.inputs.is_empty();
+        for outcome in self.outcomes.drain(..) {
+            match outcome {
+                Outcome::Response(id, response) => machine.handle_response(id, response, now),
+                Outcome::NoResponse(id) => machine.handle_request_failed(id, now),
+                Outcome::Opened(id, parts, stream) => {
+                    // Nearly always the only one; a vector would make room for four.
+                    self.pumps.reserve_exact(1);
+                    self.pumps.push(Pump::client(id, stream, max_message));
+                    machine.handle_websocket(id, &parts, now);
+                }
+                Outcome::NotOpened(id, status) => machine.handle_websocket_failed(id, status, now),
+            }
+        }
+        for (id, incoming) in scratch.inputs.drain(..) {
+            match incoming {
+                Incoming::Message(data) => machine.handle_message(id, data, now),
+                Incoming::Closed { error } => machine.handle_websocket_closed(id, error, now),
+            }
+        }
+        for pump in self.pumps.iter_mut().filter(|pump| pump.flushed) {
+            pump.flushed = false;
+            machine.handle_flushed(pump.id, now);
+        }
+        if fired {
+            self.armed = None;
+            machine.handle_timeout(now);
+            self.pumps.iter_mut().filter(|pump| pump.is_overdue(now)).for_each(Pump::abandon);
+            if self.goodbye.is_some_and(|goodbye| goodbye <= now) {
+                self.net.clear();
+            }
+        }
+        news
+    }
+
+    /// Takes what the machine has to send. `true` if something was begun that has to be polled.
+    pub(super) fn collect(&mut self, inner: &mut Inner, shared: &Shared, scratch: &mut Scratch) -> bool {
+        let mut begun = false;
+        while let Some(transmit) = inner.machine.poll_transmit() {
+            let (id, frame) = match transmit {
+                Transmit::Frame { id, frame } => (id, Some(frame)),
+                Transmit::Close { id } => {
+                    self.net.hang_up(id);
+                    (id, None)
+                }
+                Transmit::Cancel { id } => {
+                    self.net.cancel(id);
+                    continue;
+                }
+                Transmit::Request { id, request } => {
+                    // There is always one: the machine sends nothing before it was told where to.
+                    if let Some(dialer) = &self.dialer {
+                        self.net.request(dialer, id, *request, shared.options.max_body());
+                        begun = true;
+                    }
+                    continue;
+                }
+                Transmit::Connect { id, request } => {
+                    if let Some(dialer) = &self.dialer {
+                        self.net.dial(dialer, id, *request);
+                        begun = true;
+                    }
+                    continue;
+                }
+            };
+            let Some(index) = self.pumps.iter().position(|pump| pump.id == id) else { continue };
+            // The buffer is one WebSocket's at a time.
+            if let Some(before) = scratch.writing.replace(index).filter(|before| *before != index) {
+                self.pumps[before].keep(&mut scratch.write);
+            }
+            match frame {
+                Some(frame) => self.pumps[index].push(frame, &mut scratch.write),
+                None => self.pumps[index].close(&mut scratch.write),
+            }
+        }
+        // The machine may have been given something since its events were taken.
+        if inner.machine.has_events() {
+            shared.turns.notify();
+        }
+        self.idle = inner.machine.is_idle();
+        self.awaited = !inner.closing.is_empty();
+        self.goodbye = match self.idle && !self.net.is_empty() {
+            true => self.goodbye.or_else(|| Some(shared.now() + GOODBYE)),
+            false => None,
+        };
+        self.deadline = inner.machine.poll_timeout();
+        begun
+    }
+
+    /// Writes what was taken. `true` if a batch has left, so that the next may follow, or if there is an end to report.
+    pub(super) fn write(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
+        let writing = scratch.writing.take();
+        let (mut flushed, mut failed, mut ended) = (false, false, false);
+        for (index, pump) in self.pumps.iter_mut().enumerate() {
+            let fresh = writing == Some(index);
+            let buffer = if fresh { &mut scratch.write } else { &mut scratch.spare };
+            if (fresh || pump.has_output())
+                && pump.poll_write(cx, buffer) == Poll::Ready(true)
+                && std::mem::take(&mut pump.unflushed)
+            {
+                // Not kept in the scratch: the next turn may be another task's.
+                pump.flushed = true;
+                flushed = true;
+            }
+            pump.reap();
+            failed |= pump.has_failed();
+            ended |= pump.is_done();
+        }
+        if ended {
+            self.pumps.retain(|pump| !pump.is_done());
+        }
+        flushed || failed
+    }
+
+    /// Whether there is no connection, and what was to be sent has left.
+    pub(super) fn is_over(&self) -> bool {
+        self.idle && self.net.is_empty() && self.pumps.is_empty()
+    }
+
+    /// Whether somebody waits for that.
+    pub(super) fn reports_closing(&self) -> bool {
+        self.awaited
+    }
+
+    /// Sleeps for the next deadline, if it is earlier than the one slept for. `true` if it has come already.
+    pub(super) fn arm(&mut self, cx: &mut Context<'_>, shared: &Shared) -> bool {
+        // A WebSocket that is not wanted any more has its time, too, while the client goes on.
+        let goodbye = self.pumps.iter_mut().filter_map(|pump| pump.goodbye(|| shared.now())).min();
+        let next = [self.deadline, goodbye, self.goodbye].into_iter().flatten().min();
+        let Some(deadline) = next.filter(|deadline| self.armed.is_none_or(|armed| *deadline < armed)) else {
+            return false;
+        };
+        self.armed = Some(deadline);
+        let sleep = match &mut self.sleep {
+            Some(sleep) => {
+                shared.runtime.reset(sleep, deadline);
+                sleep
+            }
+            None => self.sleep.insert(shared.runtime.sleep_until(deadline)),
+        };
+        // This sets the waker; whether the deadline has come, the next turn sees by its own clock.
+        sleep.as_mut().poll(cx).is_ready()
+    }
+}

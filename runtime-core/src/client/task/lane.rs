@@ -1,0 +1,376 @@
+//! The handlers of one socket: what waits for them and which of them runs.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use engineio_proto::Text;
+use socketio_proto::Args;
+use socketio_proto::client::{DisconnectReason, SocketKey};
+
+use crate::client::error::ConnectError;
+use crate::client::member::{Handlers, Member};
+use crate::client::shared::{Faint, Shared};
+use crate::client::socket::ClientSocket;
+use crate::endpoint::Endpoint;
+use crate::event::Event;
+use crate::handler::{Answer, HandlerError, guarded, poll_guarded, reported};
+use crate::runtime::BoxFuture;
+
+/// Handlers started in one turn for one socket, so that other tasks get their turn, too.
+const BUDGET: usize = 128;
+
+/// Failed attempts that may wait for a handler that does not end.
+const FAILURES: usize = 16;
+
+/// Whether a pass over the handlers changed anything that makes another pass worthwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Moved,
+    Waiting,
+}
+
+/// Handlers that wait for nobody and hold up nobody.
+pub(super) type Beside = Vec<BoxFuture<'static, Answer>>;
+
+/// One socket: what waits for its handlers, and the one that runs.
+pub(super) struct Lane {
+    pub(super) key: SocketKey,
+    pub(super) member: Arc<Member>,
+    /// A copy of the socket's handlers, as of `version`.
+    handlers: Arc<Handlers>,
+    version: u64,
+    /// The socket's id, for events that come now.
+    id: Option<Text>,
+    current: Option<Running>,
+    queue: VecDeque<Entry>,
+    events: usize,
+    bytes: usize,
+}
+
+struct Running {
+    handler: BoxFuture<'static, Answer>,
+    /// Who answers.
+    socket: ClientSocket,
+}
+
+/// What happened, in order.
+enum Entry {
+    Event(Queued),
+    Connected,
+    Disconnected(DisconnectReason),
+    Failed(ConnectError),
+}
+
+struct Queued {
+    /// The socket's id when the event came.
+    socket: Option<Text>,
+    id: Option<u64>,
+    name: Text,
+    args: Args,
+    bytes: usize,
+}
+
+impl Queued {
+    fn new(socket: Option<Text>, name: Text, args: Args, id: Option<u64>) -> Self {
+        // The place in the queue counts, so that small events are bounded, too.
+        let bytes = name.len() + args.byte_len() + size_of::<Entry>();
+        Self { socket, id, name, args, bytes }
+    }
+}
+
+impl Lane {
+    pub(super) fn new(member: Arc<Member>) -> Self {
+        Self {
+            key: member.key,
+            version: member.version(),
+            handlers: member.handlers(),
+            member,
+            id: None,
+            current: None,
+            queue: VecDeque::new(),
+            events: 0,
+            bytes: 0,
+        }
+    }
+
+    // --- what the machine says -----------------------------------------------------------------------------------------
+
+    pub(super) fn connected(&mut self, id: Text) {
+        self.id = Some(id);
+        self.queue.push_back(Entry::Connected);
+    }
+
+    pub(super) fn disconnected(&mut self, reason: DisconnectReason) {
+        self.id = None;
+        self.queue.push_back(Entry::Disconnected(reason));
+    }
+
+    pub(super) fn failed(&mut self, error: ConnectError) {
+        let waiting = self.queue.iter().filter(|entry| matches!(entry, Entry::Failed(_)));
+        if waiting.count() < FAILURES {
+            self.queue.push_back(Entry::Failed(error));
+        }
+    }
+
+    pub(super) fn received(&mut self, id: Option<u64>, event: socketio_proto::Event) {
+        let socketio_proto::Event { name, args } = event;
+        let queued = Queued::new(self.id.clone(), name.into(), args, id);
+        self.events += 1;
+        self.bytes += queued.bytes;
+        self.queue.push_back(Entry::Event(queued));
+    }
+
+    pub(super) fn report(&self, error: HandlerError, alive: &Faint, beside: &mut Beside) {
+        beside.extend(self.socket(alive, None).and_then(|socket| socket.report(error)));
+    }
+
+    // --- what the task asks --------------------------------------------------------------------------------------------
+
+    /// Events that wait for a handler or for `next`, and their bytes.
+    pub(super) fn inbox(&self) -> (usize, usize) {
+        if self.keeps() { (0, 0) } else { (self.queue.len(), self.bytes) }
+    }
+
+    /// Whether no handler runs, none can be started and nobody waits in vain.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.is_idle() && self.queue.is_empty() && !self.member.has_returned() && !self.member.is_in_doubt()
+    }
+
+    /// Whether no handler runs.
+    pub(super) fn is_idle(&self) -> bool {
+        self.current.is_none()
+    }
+
+    /// Whether somebody has begun to wait for what is there, or has left an event, since the handlers ran.
+    pub(super) fn is_called(&self) -> bool {
+        self.events > 0 && self.member.is_awaited() || self.member.has_returned()
+    }
+
+    /// Whether events are kept without anybody having asked for them: there are no handlers, but there may be some soon, or
+    /// somebody who calls `next`.
+    fn keeps(&self) -> bool {
+        self.current.is_none() && self.handlers.take_no_events() && !self.member.pulls()
+    }
+
+    fn socket(&self, alive: &Faint, id: Option<Text>) -> Option<ClientSocket> {
+        Some(ClientSocket::new(self.member.clone(), alive.upgrade()?, id))
+    }
+
+    // --- running -------------------------------------------------------------------------------------------------------
+
+    /// Lets the handler go on and starts those that can start.
+    pub(super) fn run(
+        &mut self,
+        shared: &Shared,
+        alive: &Faint,
+        limit: (usize, usize),
+        beside: &mut Beside,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        for _ in 0..BUDGET {
+            if let Some(event) = self.member.take_back() {
+                self.push_front(event);
+            }
+            if let Some(running) = &mut self.current {
+                match poll_guarded(&mut running.handler, cx) {
+                    Poll::Ready(answer) => self.finish(answer, beside),
+                    // It may wait for the next event itself.
+                    Poll::Pending if !self.pass(shared, alive, beside) => return Step::Waiting,
+                    Poll::Pending => {}
+                }
+                continue;
+            }
+            let moved = match self.queue.front() {
+                None => {
+                    self.settle_doubt(shared);
+                    return Step::Waiting;
+                }
+                Some(Entry::Event(_)) => {
+                    self.deliver(alive)
+                        || self.start(alive, limit, beside)
+                        // Events that wait for `next` hold up no handlers of connects and disconnects.
+                        || self.queue.len() > self.events && self.turn_point(shared, alive, beside)
+                }
+                Some(_) => self.turn_point(shared, alive, beside),
+            };
+            if !moved {
+                return Step::Waiting;
+            }
+        }
+        Step::Moved
+    }
+
+    /// Serves who waits in `next` while a handler runs; it may be the handler itself.
+    fn pass(&mut self, shared: &Shared, alive: &Faint, beside: &mut Beside) -> bool {
+        if !self.member.is_awaited() {
+            return false;
+        }
+        match self.queue.front() {
+            None => {
+                self.settle_doubt(shared);
+                false
+            }
+            Some(Entry::Event(_)) => self.deliver(alive),
+            // It would hold up the events that are waited for.
+            Some(_) => {
+                if let Some(Running { handler, socket }) = self.take_turn_point(shared, alive, beside) {
+                    beside.push(reported(socket, handler));
+                }
+                true
+            }
+        }
+    }
+
+    /// Whoever waits in `next` learns that nothing more will come, if that is so.
+    fn settle_doubt(&self, shared: &Shared) {
+        if self.member.take_doubt() {
+            let inner = shared.lock();
+            if inner.machine.has_events() {
+                self.member.doubt();
+            } else if !inner.machine.is_active(self.key) {
+                // Under the lock, so that a `connect` that comes right now gives new hope behind it.
+                self.member.despair();
+            }
+        }
+    }
+
+    fn turn_point(&mut self, shared: &Shared, alive: &Faint, beside: &mut Beside) -> bool {
+        self.current = self.take_turn_point(shared, alive, beside);
+        true
+    }
+
+    /// Takes the first entry that is no event, and starts its handler.
+    fn take_turn_point(&mut self, shared: &Shared, alive: &Faint, beside: &mut Beside) -> Option<Running> {
+        let index = self.queue.iter().position(|entry| !matches!(entry, Entry::Event(_)))?;
+        let entry = self.queue.remove(index)?;
+        self.refresh();
+        let handlers = self.handlers.clone();
+        let socket = self.socket(alive, None)?;
+        let asked = socket.clone();
+        let handler = match entry {
+            Entry::Event(_) => None,
+            Entry::Connected => handlers.connect.as_ref().map(|handler| guarded(|| handler(asked))),
+            Entry::Disconnected(reason) => {
+                self.member.doubt();
+                handlers.disconnect.as_ref().map(|handler| guarded(|| handler(asked, reason)))
+            }
+            Entry::Failed(error) => {
+                self.member.doubt();
+                handlers.connect_error.as_ref().map(|handler| guarded(|| handler(asked, error)))
+            }
+        };
+        if self.queue.is_empty() {
+            self.settle_doubt(shared);
+        }
+        match handler? {
+            Ok(handler) => Some(Running { handler, socket }),
+            Err(error) => {
+                beside.extend(socket.report(error));
+                None
+            }
+        }
+    }
+
+    /// Hands the next event to who waits in `next`.
+    fn deliver(&mut self, alive: &Faint) -> bool {
+        if !self.member.is_awaited() {
+            return false;
+        }
+        let Some(queued) = self.pop_event() else { return false };
+        let Some(socket) = self.socket(alive, queued.socket) else { return true };
+        match self.member.deliver(Event::new(socket, queued.name, queued.args, queued.id)) {
+            None => true,
+            // Nobody waits any more.
+            Some(event) => {
+                self.push_front(event);
+                false
+            }
+        }
+    }
+
+    /// Starts the handler of the next event. `false` if the event stays for `next`.
+    fn start(&mut self, alive: &Faint, limit: (usize, usize), beside: &mut Beside) -> bool {
+        self.refresh();
+        if self.handlers.take_no_events() && alive.strong_count() > 0 {
+            // Somebody may want them soon; somebody who never will must not end up with the connection stopped.
+            while !self.member.pulls() && (self.events > limit.0 || self.bytes > limit.1) {
+                if self.pop_event().is_none() {
+                    break;
+                }
+            }
+            return !matches!(self.queue.front(), Some(Entry::Event(_)));
+        }
+        let Some(Queued { socket, id, name, args, .. }) = self.pop_event() else { return false };
+        let handlers = self.handlers.clone();
+        let (handler, any) = (handlers.events.get(&name), &handlers.any);
+        if handler.is_none() && any.is_none() {
+            return true;
+        }
+        let Some(socket) = self.socket(alive, socket) else { return true };
+        let asked = socket.clone();
+        let started = match (handler, any) {
+            (Some(handler), _) => guarded(|| handler(asked, args, id)),
+            (None, Some(handler)) => guarded(|| handler(Event::new(asked, name, args, id))),
+            (None, None) => return true,
+        };
+        match started {
+            Ok(handler) => self.current = Some(Running { handler, socket }),
+            Err(error) => beside.extend(socket.report(error)),
+        }
+        true
+    }
+
+    fn finish(&mut self, answer: Answer, beside: &mut Beside) {
+        let Some(Running { socket, .. }) = self.current.take() else { return };
+        let error = match answer {
+            Ok(None) => return,
+            // Whoever was to have it is gone, or can't take it.
+            Ok(Some(packet)) => {
+                _ = socket.answer(packet);
+                return;
+            }
+            Err(error) => error,
+        };
+        beside.extend(socket.report(error));
+    }
+
+    fn refresh(&mut self) {
+        let version = self.member.version();
+        if version != self.version {
+            self.version = version;
+            self.handlers = self.member.handlers();
+        }
+    }
+
+    // --- the queue -----------------------------------------------------------------------------------------------------
+
+    fn pop(&mut self) -> Option<Entry> {
+        let entry = self.queue.pop_front()?;
+        if let Entry::Event(queued) = &entry {
+            self.events -= 1;
+            self.bytes -= queued.bytes;
+        }
+        Some(entry)
+    }
+
+    fn pop_event(&mut self) -> Option<Queued> {
+        match self.pop()? {
+            Entry::Event(queued) => Some(queued),
+            entry => {
+                self.queue.push_front(entry);
+                None
+            }
+        }
+    }
+
+    /// Takes an event back that was not taken.
+    fn push_front(&mut self, event: Event<ClientSocket>) {
+        let socket = event.socket().event_id().cloned();
+        let (name, args, id) = event.into_parts();
+        let queued = Queued::new(socket, name, args, id);
+        self.events += 1;
+        self.bytes += queued.bytes;
+        self.queue.push_front(Entry::Event(queued));
+    }
+}

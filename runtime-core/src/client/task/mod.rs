@@ -1,0 +1,357 @@
+//! The client's task: the one task of a client.
+//!
+//! It alone owns the requests, the WebSockets and the handlers of its sockets, and sleeps for its timers. A turn collects what
+//! came, feeds the machine once for all of it, runs what handlers can run, takes what the machine has to send, and writes once. A
+//! client that waits, for its server or for its next attempt, is polled by nobody but its timer.
+
+mod ask;
+mod io;
+mod lane;
+mod net;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use engineio_proto::Text;
+use socketio_proto::client::{Event, SocketKey};
+
+use self::ask::Questions;
+use self::io::Io;
+use self::lane::{Beside, Lane, Step};
+use super::auth::{Auth, AuthRequest};
+use super::error::ConnectError;
+use super::shared::{Faint, Shared, Stage};
+use super::state::State;
+use crate::handler::{HandlerError, poll_guarded};
+use crate::task::scratch::{self, Scratch};
+
+/// Turns that a task takes before it lets others run.
+const TURNS: usize = 16;
+
+/// Events and bytes that may wait for handlers before the server is no longer read from.
+const INBOX_EVENTS: usize = 64;
+const INBOX_BYTES: usize = 256 * 1024;
+
+/// Bytes that may wait while an ack is awaited: it may be behind them.
+const AWAITED_BYTES: usize = 4 * 1024 * 1024;
+
+pub(super) struct ClientTask {
+    shared: Arc<Shared>,
+    alive: Faint,
+    io: Io,
+    questions: Questions,
+    answers: Vec<ask::Answer>,
+    lanes: Vec<Lane>,
+    /// Handlers of errors, and those of connects that came while a handler went on over them.
+    beside: Beside,
+    /// The attempt under way, or that succeeded.
+    attempt: u32,
+    paused: bool,
+    /// The last handle is gone.
+    leaving: bool,
+}
+
+/// What a turn ends with.
+enum Turn {
+    /// There may be more to do.
+    Again,
+    /// Everything waits for something that wakes the task.
+    Idle,
+    Done,
+}
+
+/// What came of feeding the machine.
+struct Fed {
+    /// There may be more to do.
+    again: bool,
+    /// There was nothing for handlers, so that what the machine has to send is taken already.
+    collected: bool,
+}
+
+impl ClientTask {
+    pub(super) fn new(shared: Arc<Shared>, alive: Faint) -> Self {
+        Self {
+            shared,
+            alive,
+            io: Io::default(),
+            questions: Questions::default(),
+            answers: Vec::new(),
+            lanes: Vec::new(),
+            beside: Vec::new(),
+            attempt: 0,
+            paused: false,
+            leaving: false,
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Turn {
+        self.shared.turns.begin();
+        self.look_around();
+        let mut again = self.io.read(cx, self.paused, scratch);
+        self.questions.poll(cx, &mut self.answers);
+        let fed = self.feed(scratch);
+        again |= fed.again;
+        if !fed.collected {
+            again |= self.run(cx) == Step::Moved;
+            again |= self.balance();
+            // What handlers have asked for up to here is looked at right below.
+            self.shared.turns.seen();
+            again |= self.lanes.iter().any(Lane::is_called);
+            let mut inner = self.shared.lock();
+            again |= self.io.collect(&mut inner, &self.shared, scratch);
+        }
+        again |= self.io.write(cx, scratch);
+        if self.is_done() {
+            return Turn::Done;
+        }
+        again |= self.io.arm(cx, &self.shared);
+        if again { Turn::Again } else { Turn::Idle }
+    }
+
+    /// Sees sockets that are new, and that nobody is there any more.
+    fn look_around(&mut self) {
+        if self.shared.sockets() > self.lanes.len() {
+            self.adopt();
+        }
+        if !self.leaving && self.alive.strong_count() == 0 {
+            self.leaving = true;
+            self.questions.clear();
+            let now = self.shared.now();
+            self.shared.lock().machine.close(now);
+        }
+    }
+
+    fn adopt(&mut self) {
+        let Some(alive) = self.alive.upgrade() else { return };
+        let known = |member: &Arc<_>| self.lanes.iter().any(|lane| Arc::ptr_eq(&lane.member, member));
+        let fresh: Vec<_> = alive.members().into_iter().filter(|member| !known(member)).collect();
+        self.lanes.extend(fresh.into_iter().map(Lane::new));
+    }
+
+    /// Gives the machine what came and the time; takes its events. If there is nothing for handlers to do, takes what it has to
+    /// send, too.
+    fn feed(&mut self, scratch: &mut Scratch) -> Fed {
+        let now = self.shared.now();
+        let mut again = !self.answers.is_empty();
+        let mut inner = self.shared.lock();
+        again |= self.io.feed(&mut inner.machine, self.shared.options.max_message(), scratch, now);
+        for answer in self.answers.drain(..) {
+            match answer {
+                ask::Answer::Target(Ok(target)) => {
+                    self.io.dialer = Some(target.dialer);
+                    inner.machine.open(target.engine, now);
+                }
+                ask::Answer::Target(Err(error)) => {
+                    self.io.cause = Some(error.into());
+                    inner.machine.fail_attempt(now);
+                }
+                ask::Answer::Auth(socket, Ok(auth)) => inner.machine.authenticate(socket, auth.as_ref(), now),
+                ask::Answer::Auth(socket, Err(error)) => {
+                    inner.no_auth.retain(|(key, _)| *key != socket);
+                    inner.no_auth.push((socket, error.into()));
+                    inner.machine.refuse_authentication(socket, now);
+                }
+            }
+        }
+        let mut woken = Vec::new();
+        while scratch.client_events.len() < INBOX_EVENTS {
+            let Some(event) = inner.machine.poll_event() else { break };
+            if let Event::Ready = event {
+                woken.append(&mut inner.ready);
+            } else {
+                scratch.client_events.extend(inner.settle(event, &self.io.cause, self.shared.options.reconnection));
+            }
+        }
+        let quiet = self.beside.is_empty() && self.lanes.iter().all(Lane::is_quiet);
+        let collected = scratch.client_events.is_empty() && quiet;
+        if collected {
+            again |= self.io.collect(&mut inner, &self.shared, scratch);
+        }
+        drop(inner);
+        woken.into_iter().for_each(Waker::wake);
+        for event in scratch.client_events.drain(..) {
+            again |= self.take(event);
+        }
+        Fed { again, collected }
+    }
+    /// Takes an event of the machine. `true` if there is more to do for it at once.
+    fn take(&mut self, event: Event) -> bool {
+        match event {
+            Event::Received { socket, id, event } => {
+                self.with_lane(socket, |lane| lane.received(id, event));
+            }
+            Event::Attempt { attempt } => {
+                self.attempt = attempt;
+                self.io.cause = None;
+                self.tell(&State::Connecting { attempt });
+                self.questions.target(&self.shared, attempt);
+                return true;
+            }
+            Event::Authenticate { socket } => {
+                self.authenticate(socket);
+                return true;
+            }
+            Event::Opened { attempt, transport } => self.tell(&State::Connected { attempt, transport }),
+            Event::Upgraded { transport } => self.tell(&State::Upgraded { transport }),
+            Event::AttemptFailed { attempt, error } => {
+                let error = ConnectError::Attempt { error, cause: self.io.cause.clone() };
+                self.tell(&State::AttemptFailed { attempt, error: error.clone() });
+                self.adopt();
+                let inner = self.shared.lock();
+                let active = self.lanes.iter_mut().filter(|lane| inner.machine.is_active(lane.key));
+                active.for_each(|lane| lane.failed(error.clone()));
+            }
+            Event::Waiting { attempt, delay } => self.tell(&State::Waiting { attempt, delay }),
+            Event::ReconnectFailed { attempts } => {
+                self.tell(&State::ReconnectFailed { attempts });
+                self.lanes.iter().for_each(|lane| lane.member.doubt());
+            }
+            Event::Connected { socket, id } => self.with_lane(socket, |lane| lane.connected(id)),
+            Event::Refused { socket, error } => {
+                let error = self.shared.lock().refusal(socket, error);
+                self.with_lane(socket, |lane| lane.failed(error));
+            }
+            Event::NotJoined { socket, reason } => {
+                self.with_lane(socket, |lane| lane.failed(ConnectError::Lost(reason)));
+            }
+            Event::Disconnected { socket, reason } => self.with_lane(socket, |lane| lane.disconnected(reason)),
+            Event::Undecodable(error) => {
+                for lane in &self.lanes {
+                    lane.report(HandlerError::Undecodable(error), &self.alive, &mut self.beside);
+                }
+            }
+            Event::Closed { reason, fault } => self.tell(&State::Closed { reason, fault }),
+            _ => {}
+        }
+        false
+    }
+
+    fn tell(&self, state: &State) {
+        self.shared.audience.tell(state);
+    }
+
+    fn with_lane(&mut self, key: SocketKey, act: impl FnOnce(&mut Lane)) {
+        if !self.lanes.iter().any(|lane| lane.key == key) {
+            self.adopt();
+        }
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.key == key) {
+            act(lane);
+        }
+    }
+
+    fn authenticate(&mut self, key: SocketKey) {
+        let (shared, attempt) = (self.shared.clone(), self.attempt);
+        let mut asked = None;
+        self.with_lane(key, |lane| {
+            let auth = lane.member.auth().unwrap_or_else(|| shared.options.auth.clone());
+            asked = Some((auth, AuthRequest { namespace: lane.member.namespace.clone(), attempt }));
+        });
+        match asked {
+            Some((auth, request)) => self.questions.auth(key, &auth, request),
+            // Nobody is there any more who could have been asked.
+            None => self.questions.auth(key, &Auth::NONE, AuthRequest { namespace: Text::default(), attempt }),
+        }
+    }
+
+    /// Lets handlers go on and starts those that can start.
+    fn run(&mut self, cx: &mut Context<'_>) -> Step {
+        let mut step = Step::Waiting;
+        for lane in &mut self.lanes {
+            let limit = (INBOX_EVENTS, INBOX_BYTES);
+            if lane.run(&self.shared, &self.alive, limit, &mut self.beside, cx) == Step::Moved {
+                step = Step::Moved;
+            }
+        }
+        self.beside.retain_mut(|handler| poll_guarded(handler, cx).is_pending());
+        step
+    }
+
+    /// Pauses or resumes reading, as the inbox tells. `true` if the streams have to be polled again for their wakers to be set.
+    fn balance(&mut self) -> bool {
+        let lanes = self.lanes.iter().map(Lane::inbox);
+        let (events, bytes) = lanes.fold((self.beside.len(), 0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1));
+        if !self.paused && events < INBOX_EVENTS && bytes < INBOX_BYTES {
+            return false;
+        }
+        let mut inner = self.shared.lock();
+        // Who waits for an ack would never get it if we stopped reading now.
+        let awaited = (!inner.acks.is_empty() || !inner.deliveries.is_empty()) && bytes < AWAITED_BYTES;
+        let full = match self.paused {
+            true => events > INBOX_EVENTS / 2 || bytes > INBOX_BYTES / 2,
+            false => true,
+        };
+        let pause = full && !awaited && !self.leaving;
+        if pause == self.paused {
+            return false;
+        }
+        self.paused = pause;
+        let now = self.shared.now();
+        match pause {
+            true => inner.machine.pause_reading(now),
+            false => inner.machine.resume_reading(now),
+        }
+        !pause
+    }
+
+    fn is_done(&mut self) -> bool {
+        if !self.io.is_over() {
+            return false;
+        }
+        if self.io.reports_closing() {
+            let mut inner = self.shared.lock();
+            if !inner.machine.has_events() {
+                let closing = std::mem::take(&mut inner.closing);
+                drop(inner);
+                closing.into_iter().for_each(|waiting| _ = waiting.send(()));
+            }
+        }
+        self.leaving && self.beside.is_empty() && self.lanes.iter().all(Lane::is_idle)
+    }
+}
+
+impl Future for ClientTask {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.turns.register(cx.waker());
+        self.io.refill();
+        scratch::with(|scratch| {
+            for _ in 0..TURNS {
+                match self.turn(cx, scratch) {
+                    Turn::Again => {}
+                    Turn::Done => return Poll::Ready(()),
+                    Turn::Idle if self.shared.turns.end() => return Poll::Pending,
+                    Turn::Idle => {}
+                }
+            }
+            self.shared.turns.yield_now();
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    }
+}
+
+impl Drop for ClientTask {
+    /// At its end, or because the runtime is shut down and drops its tasks: nobody will serve the handles any more.
+    fn drop(&mut self) {
+        let now = self.shared.now();
+        let mut inner = self.shared.lock();
+        inner.stage = Stage::Ended;
+        inner.machine.close(now);
+        while inner.machine.poll_transmit().is_some() {}
+        while inner.machine.poll_event().is_some() {}
+        let acks = std::mem::take(&mut inner.acks);
+        let deliveries = std::mem::take(&mut inner.deliveries);
+        let connecting = std::mem::take(&mut inner.connecting);
+        let closing = std::mem::take(&mut inner.closing);
+        let ready = std::mem::take(&mut inner.ready);
+        drop(inner);
+        // Whoever waits for one of these hears of its end.
+        drop((acks, deliveries, connecting, closing));
+        ready.into_iter().for_each(Waker::wake);
+        self.lanes.iter().for_each(|lane| lane.member.despair());
+        self.shared.audience.end();
+    }
+}

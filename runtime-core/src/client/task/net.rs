@@ -1,0 +1,90 @@
+//! What is under way on the network and is no open WebSocket: HTTP exchanges, and WebSockets that are being opened.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use engineio_proto::{RequestId, WebSocketId};
+use http::request::Request;
+use http::response::{Parts, Response};
+use hyper::upgrade::Upgraded;
+
+use crate::dial::{DialError, Dialer};
+use crate::runtime::BoxFuture;
+
+type Underway<T> = BoxFuture<'static, Result<T, DialError>>;
+
+/// Everything under way. Dropping a part gives it up.
+#[derive(Default)]
+pub(super) struct Net {
+    requests: Vec<(RequestId, Underway<Response<Bytes>>)>,
+    dials: Vec<(WebSocketId, Underway<(Parts, Upgraded)>)>,
+}
+
+/// What came of something.
+pub(super) enum Outcome {
+    Response(RequestId, Response<Bytes>),
+    NoResponse(RequestId),
+    Opened(WebSocketId, Box<Parts>, Upgraded),
+    NotOpened(WebSocketId, Option<u16>),
+}
+
+impl Net {
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.dials.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn request(&mut self, dialer: &Dialer, id: RequestId, request: Request<Bytes>, limit: usize) {
+        self.requests.push((id, dialer.request(request, limit)));
+    }
+
+    pub(super) fn dial(&mut self, dialer: &Dialer, id: WebSocketId, request: Request<()>) {
+        self.dials.push((id, dialer.websocket(request)));
+    }
+
+    pub(super) fn cancel(&mut self, id: RequestId) {
+        self.requests.retain(|(request, _)| *request != id);
+    }
+
+    /// Gives up dialling.
+    pub(super) fn hang_up(&mut self, id: WebSocketId) {
+        self.dials.retain(|(dial, _)| *dial != id);
+    }
+
+    /// Collects what has come to its end; the last failure is the likely cause of what the machine makes of it.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcomes: &mut Vec<Outcome>,
+        cause: &mut Option<Arc<dyn Error + Send + Sync>>,
+    ) {
+        self.requests.retain_mut(|(id, request)| {
+            outcomes.push(match request.as_mut().poll(cx) {
+                Poll::Pending => return true,
+                Poll::Ready(Ok(response)) => Outcome::Response(*id, response),
+                Poll::Ready(Err(error)) => {
+                    *cause = Some(Arc::new(error));
+                    Outcome::NoResponse(*id)
+                }
+            });
+            false
+        });
+        self.dials.retain_mut(|(id, dial)| {
+            outcomes.push(match dial.as_mut().poll(cx) {
+                Poll::Pending => return true,
+                Poll::Ready(Ok((parts, stream))) => Outcome::Opened(*id, Box::new(parts), stream),
+                Poll::Ready(Err(error)) => {
+                    let status = error.status();
+                    *cause = Some(Arc::new(error));
+                    Outcome::NotOpened(*id, status)
+                }
+            });
+            false
+        });
+    }
+}

@@ -1,0 +1,178 @@
+//! Acks of either side.
+
+use std::future::IntoFuture;
+
+use socketio_tokio::{AckError, Client, ClientSocket, EmitError, Emitted, Event, Pressure, Socket};
+
+use crate::support::{Log, client, millis, secs, settle, soon, until, world};
+
+/// A client whose server never answers.
+async fn unanswered() -> (crate::support::Network, socketio_tokio::Server, Client, ClientSocket) {
+    let (network, server) = world();
+    server.namespace("/").on_event(async |_: Event| {});
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    soon("the socket", socket.connect()).await.unwrap();
+    (network, server, client, socket)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ack_that_does_not_come_in_time_is_a_timeout() {
+    let (_network, _server, _client, socket) = unanswered().await;
+    let begin = tokio::time::Instant::now();
+    let ack = socket.emit_with_ack::<_, ()>("x", ()).timeout(secs(2)).await;
+    assert!(matches!(ack, Err(AckError::Timeout)), "{ack:?}");
+    assert_eq!(begin.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ack_is_a_timeout_though_nobody_has_asked_to_connect() {
+    let (network, _server) = world();
+    let client = client(&network).build().unwrap();
+    let ack = client.socket("/").emit_with_ack::<_, ()>("x", ()).timeout(secs(2)).into_future();
+    assert!(matches!(soon("the timeout", ack).await, Err(AckError::Timeout)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ack_is_settled_by_the_disconnect_though_it_has_no_timeout() {
+    let (network, _server, _client, socket) = unanswered().await;
+    let ack = socket.emit_with_ack::<_, ()>("x", ()).into_future();
+    tokio::time::sleep(secs(3600)).await;
+    network.cut();
+    assert!(matches!(soon("the end of the wait", ack).await, Err(AckError::Disconnected)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ack_of_what_was_not_sent_yet_survives_the_disconnect() {
+    let (network, server) = world();
+    server.namespace("/").on("twice", async |_: Socket, (number,): (i64,)| number * 2);
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    let first = socket.emit_with_ack::<_, i64>("twice", (1,)).into_future();
+    network.refuse();
+    socket.connect();
+    tokio::time::sleep(secs(10)).await;
+    network.replace(&server);
+    assert_eq!(soon("the ack", first).await.unwrap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_default_timeout_is_set_by_the_builder() {
+    let (network, server) = world();
+    server.namespace("/").on_event(async |_: Event| {});
+    let client = client(&network).ack_timeout(millis(700)).build().unwrap();
+    let socket = client.socket("/");
+    soon("the socket", socket.connect()).await.unwrap();
+    let begin = tokio::time::Instant::now();
+    assert!(matches!(socket.emit_with_ack::<_, ()>("x", ()).await, Err(AckError::Timeout)));
+    assert_eq!(begin.elapsed().as_millis() / 100, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_does_not_fit_says_why() {
+    let (network, server) = world();
+    server.namespace("/").on("text", async |_: Socket, ()| "text");
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    soon("the socket", socket.connect()).await.unwrap();
+    let ack = soon("the ack", socket.emit_with_ack::<_, i64>("text", ()).into_future()).await;
+    assert!(matches!(ack, Err(AckError::Args(_))), "{ack:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_after_a_reconnection_is_nobodys() {
+    let (network, server) = world();
+    let mut log = Log::new();
+    let pen = log.pen.clone();
+    server.namespace("/").on_connect(move |socket: Socket| {
+        let pen = pen.clone();
+        async move {
+            let answer = socket.emit_with_ack::<_, String>("who", ()).timeout(secs(30)).await;
+            pen.say(format!("{answer:?}"));
+        }
+    });
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    soon("the socket", socket.connect()).await.unwrap();
+    let mut old = soon("the first question", socket.next()).await.unwrap();
+    let old = old.ack().unwrap();
+    network.cut();
+    log.hears("Err(Disconnected)").await;
+    let mut new = soon("the second question", socket.next()).await.unwrap();
+    assert!(matches!(old.send("old"), Err(EmitError::Disconnected)));
+    settle().await;
+    new.ack().unwrap().send("new").unwrap();
+    log.hears(r#"Ok("new")"#).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_emitted_tells_whether_it_left() {
+    let (network, server) = world();
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    assert_eq!(socket.emit("x", ()).unwrap(), Emitted::Buffered(Pressure::Low));
+    assert!(!socket.volatile().emit("x", ()).unwrap());
+    soon("the socket", socket.connect()).await.unwrap();
+    assert!(soon("room", socket.ready()).await);
+    assert_eq!(socket.emit("x", ()).unwrap(), Emitted::Sent(Pressure::Low));
+    settle().await;
+    assert!(socket.volatile().emit("x", ()).unwrap());
+    drop(server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emit_too_many_is_refused_and_ready_waits_for_room() {
+    let (network, server) = world();
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    let large = "x".repeat(500_000);
+    let mut count = 0;
+    let error = loop {
+        match socket.emit("large", (&large,)) {
+            Ok(_) => count += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, EmitError::Full), "{error}");
+    assert!((20..50).contains(&count), "{count}");
+    let waiting = tokio::spawn({
+        let socket = socket.clone();
+        async move { socket.ready().await }
+    });
+    settle().await;
+    assert!(!waiting.is_finished());
+    socket.connect();
+    assert!(soon("room", waiting).await.unwrap());
+    until("all of it", || socket.emit("last", ()).is_ok()).await;
+    drop(server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_retries_an_event_is_sent_until_it_is_acknowledged() {
+    let (network, server) = world();
+    let mut log = Log::new();
+    let pen = log.pen.clone();
+    let tries = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    server.namespace("/").on_event(move |mut event: Event| {
+        let (pen, tries) = (pen.clone(), tries.clone());
+        async move {
+            let (name, number) = (event.name().to_owned(), event.args::<(i64,)>().unwrap().0);
+            pen.say(format!("{name} {number}"));
+            if tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) > 0 && name != "never" {
+                event.ack().unwrap().send(&(number * 2,)).unwrap();
+            }
+        }
+    });
+    let client = client(&network).retries(2).ack_timeout(secs(1)).build().unwrap();
+    let socket = client.socket("/");
+    soon("the socket", socket.connect()).await.unwrap();
+    socket.emit("first", (1,)).unwrap();
+    let second = socket.emit_with_ack::<_, i64>("second", (2,)).into_future();
+    let never = socket.emit_with_ack::<_, i64>("never", (3,)).into_future();
+    assert_eq!(soon("the ack", second).await.unwrap(), 4);
+    assert!(matches!(soon("the failure", never).await, Err(AckError::Timeout)));
+    for word in ["first 1", "first 1", "second 2", "never 3", "never 3", "never 3"] {
+        log.hears(word).await;
+    }
+    assert!(log.all().is_empty());
+}

@@ -1,0 +1,129 @@
+//! The end of a client.
+
+use socketio_tokio::{Client, ClientBuilder, ConnectError, Server, Socket, TransportKind};
+
+use crate::support::{Counting, Log, Network, URL, client, secs, settle, soon, until, world};
+
+/// The packet that says so is the last one that the client sends: what was emitted before has arrived, too.
+fn tell_of_the_end(server: &Server, log: &Log) {
+    let pen = log.pen.clone();
+    server.namespace("/").on_disconnect(move |_: Socket, reason| {
+        let pen = pen.clone();
+        async move { pen.say(reason) }
+    });
+}
+
+fn counted(network: &Network, transport: TransportKind) -> (Counting, Client) {
+    let runtime = Counting::default();
+    let builder = socketio_runtime::ClientBuilder::on(runtime.clone(), URL);
+    (runtime, builder.connector(network.clone()).transports([transport]).build().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_handles_are_gone_what_was_emitted_arrives_and_no_task_remains() {
+    for transport in [TransportKind::WebSocket, TransportKind::Polling] {
+        let (network, server) = world();
+        let mut log = Log::new();
+        tell_of_the_end(&server, &log);
+        let (runtime, client) = counted(&network, transport);
+        let mut states = client.states();
+        let socket = client.socket("/");
+        soon("the socket", socket.connect()).await.unwrap();
+        drop(client);
+        assert!(socket.is_connected());
+        tokio::time::sleep(secs(600)).await;
+        socket.emit("last", ()).unwrap();
+        drop(socket);
+        log.hears("client namespace disconnect").await;
+        until("the end of the tasks", || runtime.tasks() == 0).await;
+        until("the end of the session", || server.sessions() == 0).await;
+        while let Some(state) = soon("the end of the states", states.next()).await {
+            drop(state);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_waits_for_its_next_attempt_ends_at_once() {
+    let network = Network::default();
+    let (runtime, client) = counted(&network, TransportKind::Polling);
+    client.socket("/").connect();
+    until("the first attempt", || network.dials().len() == 1).await;
+    settle().await;
+    assert_eq!(runtime.tasks(), 1);
+    drop(client);
+    until("the end of the tasks", || runtime.tasks() == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_listen_does_not_keep_the_task() {
+    for transport in [TransportKind::WebSocket, TransportKind::Polling] {
+        let (network, _server) = world();
+        let (runtime, client) = counted(&network, transport);
+        soon("the socket", client.socket("/").connect()).await.unwrap();
+        network.hold();
+        client.socket("/").emit("x", ()).unwrap();
+        drop(client);
+        until("the end of the tasks", || runtime.tasks() == 0).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_waits_until_everything_has_left_and_may_be_undone() {
+    for transport in [TransportKind::WebSocket, TransportKind::Polling] {
+        let (network, server) = world();
+        let mut log = Log::new();
+        tell_of_the_end(&server, &log);
+        let client = ClientBuilder::new(URL).connector(network.clone()).transports([transport]).build().unwrap();
+        let socket = client.socket("/");
+        soon("the socket", socket.connect()).await.unwrap();
+        socket.emit("last", ("x".repeat(300_000),)).unwrap();
+        soon("the close", client.close()).await;
+        network.cut();
+        log.hears("client namespace disconnect").await;
+        assert!(!socket.is_active() && client.transport().is_none());
+        soon("closing what is closed", client.close()).await;
+        soon("the socket again", socket.connect()).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_ends_attempts() {
+    let network = Network::default();
+    let client = client(&network).build().unwrap();
+    soon("closing what was never open", client.close()).await;
+    let connecting = client.socket("/").connect();
+    tokio::time::sleep(secs(3)).await;
+    soon("the close", client.close()).await;
+    assert!(matches!(connecting.await, Err(ConnectError::Disconnected)));
+    let dials = network.dials().len();
+    tokio::time::sleep(secs(600)).await;
+    assert_eq!(network.dials().len(), dials);
+}
+
+#[test]
+fn a_runtime_that_ends_takes_its_clients_along() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let (client, ack, connecting) = runtime.block_on(async {
+        let (network, _server) = world();
+        let client = client(&network).build().unwrap();
+        let socket = client.socket("/");
+        soon("the socket", socket.connect()).await.unwrap();
+        network.refuse();
+        let other = client.socket("/other");
+        other.auth_with(async |_| std::future::pending::<()>().await);
+        let ack = std::future::IntoFuture::into_future(socket.emit_with_ack::<_, ()>("x", ()));
+        (client, ack, other.connect())
+    });
+    drop(runtime);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        assert!(ack.await.is_err());
+        assert!(matches!(connecting.await, Err(ConnectError::Ended)));
+        let socket = client.socket("/");
+        assert!(matches!(socket.connect().await, Err(ConnectError::Ended)));
+        assert!(!socket.is_connected() && socket.emit("x", ()).is_err() && socket.next().await.is_none());
+        assert!(!socket.ready().await && client.states().next().await.is_none());
+        client.close().await;
+    });
+}

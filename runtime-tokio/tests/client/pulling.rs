@@ -1,0 +1,139 @@
+//! Events taken by `next`.
+
+use socketio_tokio::{ClientSocket, Socket};
+
+use crate::support::{Log, client, secs, settle, soon, until, world};
+
+async fn number(socket: &ClientSocket) -> Option<u32> {
+    soon("an event", socket.next()).await.map(|event| event.args::<(u32,)>().unwrap().0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_between_two_calls_nor_before_the_first() {
+    let (network, server) = world();
+    server.namespace("/").on_connect(async |socket: Socket| {
+        for number in 0..40 {
+            socket.emit("number", (number,)).unwrap();
+        }
+    });
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    assert!(socket.next().await.is_none(), "it was not told to connect");
+    soon("the socket", socket.connect()).await.unwrap();
+    settle().await;
+    for expected in 0..40 {
+        assert_eq!(number(&socket).await, Some(expected));
+        tokio::time::sleep(secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_goes_on_over_a_reconnection_and_ends_with_the_socket() {
+    let (network, server) = world();
+    server.namespace("/").on_connect(async |socket: Socket| {
+        socket.emit("number", (1,)).unwrap();
+    });
+    let mut log = Log::new();
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    let pen = log.pen.clone();
+    // Handlers of connects and disconnects do not wait for who pulls.
+    socket.on_disconnect(move |_, reason| {
+        let pen = pen.clone();
+        async move { pen.say(reason) }
+    });
+    soon("the socket", socket.connect()).await.unwrap();
+    settle().await;
+    network.cut();
+    log.hears("transport close").await;
+    assert_eq!(number(&socket).await, Some(1));
+    assert_eq!(number(&socket).await, Some(1));
+    server.namespace("/").emit("number", (2,)).unwrap();
+    server.namespace("/").broadcast().disconnect(false);
+    log.hears("io server disconnect").await;
+    assert_eq!(number(&socket).await, Some(2));
+    assert_eq!(number(&socket).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_when_the_socket_is_left_by_hand_is_told() {
+    let (network, _server) = world();
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    soon("the socket", socket.connect()).await.unwrap();
+    let waiting = tokio::spawn({
+        let socket = socket.clone();
+        async move { socket.next().await.is_none() }
+    });
+    settle().await;
+    socket.disconnect();
+    assert!(soon("the end", waiting).await.unwrap());
+    // The same before it was ever connected.
+    network.refuse();
+    socket.connect();
+    let waiting = tokio::spawn({
+        let socket = socket.clone();
+        async move { socket.next().await.is_none() }
+    });
+    settle().await;
+    socket.disconnect();
+    assert!(soon("the end", waiting).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_handler_may_pull_too() {
+    let (network, server) = world();
+    let mut log = Log::new();
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    let pen = log.pen.clone();
+    socket.on_connect(move |socket: ClientSocket| {
+        let pen = pen.clone();
+        async move {
+            while let Some(event) = socket.next().await {
+                pen.say(event.name());
+            }
+            pen.say("end");
+        }
+    });
+    soon("the socket", socket.connect()).await.unwrap();
+    for event in ["a", "b"] {
+        server.namespace("/").emit(event, ()).unwrap();
+        log.hears(event).await;
+    }
+    server.namespace("/").broadcast().disconnect(false);
+    log.hears("end").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_not_taken_goes_to_the_next_caller() {
+    let (network, server) = world();
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    soon("the socket", socket.connect()).await.unwrap();
+    for round in 0..10 {
+        let timeout = tokio::time::timeout(secs(1), socket.next());
+        server.namespace("/").emit("number", (round,)).unwrap();
+        drop(timeout);
+        assert_eq!(number(&socket).await, Some(round));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_only_emits_is_not_stopped_by_what_it_never_takes() {
+    let (network, server) = world();
+    server.namespace("/").on("echo", async |_: Socket, (number,): (u32,)| number);
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    soon("the socket", socket.connect()).await.unwrap();
+    for round in 0..1000 {
+        server.namespace("/").emit("noise", (round,)).unwrap();
+        tokio::task::yield_now().await;
+    }
+    settle().await;
+    assert_eq!(socket.emit_with_ack::<_, u32>("echo", (7,)).timeout(secs(1)).await.unwrap(), 7);
+    // The newest were kept.
+    let first = number(&socket).await.unwrap();
+    assert!((900..1000).contains(&first), "{first}");
+    until("the last of them", || true).await;
+}

@@ -1,0 +1,167 @@
+//! What becomes of a client whose connection breaks.
+
+use socketio_tokio::{ClientSocket, ServerBuilder, Socket, State};
+
+use crate::support::{Log, Network, client, secs, settle, soon, until, world};
+
+/// Says what becomes of a socket.
+fn tell(socket: &ClientSocket, log: &Log) {
+    let pen = log.pen.clone();
+    socket.on_connect(move |_| {
+        let pen = pen.clone();
+        async move { pen.say("connect") }
+    });
+    let pen = log.pen.clone();
+    socket.on_disconnect(move |_, reason: socketio_tokio::ClientDisconnectReason| {
+        let pen = pen.clone();
+        async move { pen.say(reason.as_str()) }
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_emitted_meanwhile_arrives_in_order_at_the_next_server() {
+    let (network, first) = world();
+    let mut log = Log::new();
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    tell(&socket, &log);
+    soon("the socket", socket.connect()).await.unwrap();
+    log.hears("connect").await;
+    let former = socket.id();
+    network.refuse();
+    network.cut();
+    log.hears("transport close").await;
+    assert!(!socket.is_connected() && socket.is_active());
+    for number in 0..100 {
+        socket.emit("number", (number,)).unwrap();
+    }
+    tokio::time::sleep(secs(60)).await;
+    let second = ServerBuilder::new().build().unwrap();
+    let pen = log.pen.clone();
+    second.namespace("/").on("number", move |_: Socket, (number,): (u32,)| {
+        let pen = pen.clone();
+        async move { pen.say(number) }
+    });
+    network.replace(&second);
+    until("the new connection", || socket.is_connected()).await;
+    socket.emit("number", (100,)).unwrap();
+    let mut heard = Vec::new();
+    while heard.len() < 102 {
+        heard.push(log.heard().await);
+    }
+    heard.retain(|word| word != "connect");
+    assert!(heard.iter().enumerate().all(|(index, word)| *word == index.to_string()), "{heard:?}");
+    assert_ne!(socket.id(), former);
+    drop(first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_states_tell_the_story() {
+    let (network, server) = world();
+    let client = client(&network).build().unwrap();
+    let mut states = client.states();
+    let socket = client.socket("/");
+    soon("the socket", socket.connect()).await.unwrap();
+    network.refuse();
+    network.cut();
+    tokio::time::sleep(secs(2)).await;
+    network.replace(&server);
+    let mut told = Vec::new();
+    loop {
+        match soon("a state", states.next()).await.unwrap() {
+            State::Connecting { attempt } => told.push(format!("connecting {attempt}")),
+            State::Connected { attempt: 0, .. } => told.push("connected".into()),
+            State::Connected { attempt, .. } => break told.push(format!("reconnected {attempt}")),
+            State::Closed { reason, .. } => told.push(reason.to_string()),
+            State::Waiting { attempt, .. } => told.push(format!("waiting {attempt}")),
+            State::AttemptFailed { attempt, .. } => told.push(format!("failed {attempt}")),
+            state => panic!("{state:?}"),
+        }
+    }
+    let expected =
+        ["connecting 0", "connected", "transport close", "waiting 1", "connecting 1", "failed 1", "waiting 2"];
+    assert_eq!(told[..7], expected);
+    assert!(told.last().unwrap().starts_with("reconnected "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_disconnects_a_socket_is_obeyed() {
+    let (network, server) = world();
+    let mut log = Log::new();
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    tell(&socket, &log);
+    soon("the socket", socket.connect()).await.unwrap();
+    log.hears("connect").await;
+    server.namespace("/").broadcast().disconnect(false);
+    log.hears("io server disconnect").await;
+    tokio::time::sleep(secs(600)).await;
+    assert!(!socket.is_active() && log.all().is_empty());
+    soon("the socket again", socket.connect()).await.unwrap();
+    log.hears("connect").await;
+    socket.disconnect();
+    log.hears("io client disconnect").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_the_engine_by_hand_is_a_break_like_any_other() {
+    let (network, server) = world();
+    let mut log = Log::new();
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    tell(&socket, &log);
+    soon("the socket", socket.connect()).await.unwrap();
+    log.hears("connect").await;
+    client.close_engine();
+    let reason = log.heard().await;
+    assert!(["forced close", "transport close"].contains(&&*reason), "{reason}");
+    log.hears("connect").await;
+    until("the end of the former session", || server.sessions() == 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_is_a_ping_timeout() {
+    let (network, _server) = world();
+    let mut log = Log::new();
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    tell(&socket, &log);
+    soon("the socket", socket.connect()).await.unwrap();
+    log.hears("connect").await;
+    network.hold();
+    log.hears("ping timeout").await;
+    network.release();
+    log.hears("connect").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_reconnection_a_break_is_the_end() {
+    let (network, _server) = world();
+    let mut log = Log::new();
+    let client = client(&network).reconnection(false).build().unwrap();
+    let socket = client.socket("/");
+    tell(&socket, &log);
+    soon("the socket", socket.connect()).await.unwrap();
+    log.hears("connect").await;
+    network.cut();
+    log.hears("transport close").await;
+    tokio::time::sleep(secs(600)).await;
+    assert!(log.all().is_empty() && network.dials().len() == 1);
+    soon("the socket again", socket.connect()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_breaks_leave_nothing_behind() {
+    let (network, server) = world();
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    soon("the socket", socket.connect()).await.unwrap();
+    for _ in 0..1000 {
+        network.cut();
+        until("the break", || !socket.is_connected()).await;
+        until("the reconnection", || socket.is_connected()).await;
+    }
+    settle().await;
+    assert_eq!(server.sessions(), 1);
+    let _: Network = network;
+}

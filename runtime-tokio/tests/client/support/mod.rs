@@ -1,0 +1,95 @@
+//! A network in memory, a runtime that counts, and a log.
+
+mod counting;
+mod network;
+
+use std::fmt::Display;
+use std::future::Future;
+use std::time::Duration;
+
+use socketio_tokio::{ClientBuilder, Server, ServerBuilder, TransportKind};
+use tokio::sync::mpsc;
+
+pub(crate) use counting::Counting;
+pub(crate) use network::Network;
+
+pub(crate) fn secs(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+pub(crate) fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// Where tests expect their server.
+pub(crate) const URL: &str = "http://server.test";
+
+/// A server with default options behind a network.
+pub(crate) fn world() -> (Network, Server) {
+    let server = ServerBuilder::new().build().unwrap();
+    (Network::to(&server), server)
+}
+
+/// A client in that network, by WebSocket alone: what does not care how it travels.
+pub(crate) fn client(network: &Network) -> ClientBuilder {
+    ClientBuilder::new(URL).connector(network.clone()).transports([TransportKind::WebSocket])
+}
+
+/// Waits for something that is to happen, for longer than any timeout.
+pub(crate) async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(secs(4 * 3600), happens).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited in vain for {what}"),
+    }
+}
+
+/// Lets everybody do what they can do at once.
+pub(crate) async fn settle() {
+    tokio::time::sleep(millis(1)).await;
+}
+
+/// Waits until something that cannot be awaited has become true.
+pub(crate) async fn until(what: &str, mut is_true: impl FnMut() -> bool) {
+    for _ in 0..100_000 {
+        if is_true() {
+            return;
+        }
+        settle().await;
+    }
+    panic!("waited in vain for {what}");
+}
+
+/// What handlers say and the test hears, in order.
+pub(crate) struct Log {
+    pub(crate) pen: Pen,
+    words: mpsc::UnboundedReceiver<String>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Pen(mpsc::UnboundedSender<String>);
+
+impl Pen {
+    pub(crate) fn say(&self, what: impl Display) {
+        _ = self.0.send(what.to_string());
+    }
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        let (pen, words) = mpsc::unbounded_channel();
+        Self { pen: Pen(pen), words }
+    }
+
+    pub(crate) async fn heard(&mut self) -> String {
+        soon("a word", self.words.recv()).await.unwrap()
+    }
+
+    pub(crate) async fn hears(&mut self, expected: &str) {
+        assert_eq!(self.heard().await, expected);
+    }
+
+    /// All that was said and not heard.
+    pub(crate) fn all(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.words.try_recv().ok()).collect()
+    }
+}
