@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const given = process.argv.slice(2)
-const files = (given.length ? given : ['conformance', 'client', 'browser']).flatMap((name) => {
+const files = (given.length ? given : ['conformance', 'client', 'browser', 'server-peer', 'ours']).flatMap((name) => {
   const path = resolve(here, name)
   if (statSync(path).isFile()) return [path]
   return readdirSync(path).filter((file) => file.endsWith('.test.mjs')).sort().map((file) => join(path, file))

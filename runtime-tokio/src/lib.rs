@@ -69,3 +69,9 @@ pub type ClientBuilder = socketio_runtime::ClientBuilder<Tokio>;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The examples for those who come from another client, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/migrating-from-javascript.md")]
+#[doc = include_str!("../../docs/migrating-from-rust_socketio.md")]
+struct Migrating;

@@ -1,0 +1,10 @@
+//! A client under remote control: JSON lines on stdin and stdout; interop/README.md describes them.
+
+use socketio_smol as socketio;
+
+#[path = "../../runtime-tokio/examples/driver/mod.rs"]
+mod driver;
+
+fn main() -> std::io::Result<()> {
+    driver::run::<socketio::Smol>()
+}

@@ -1,0 +1,11 @@
+//! A client under remote control: JSON lines on stdin and stdout; interop/README.md describes them.
+
+use socketio_tokio as socketio;
+
+mod driver;
+
+fn main() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let _inside = runtime.enter();
+    driver::run::<socketio::Tokio>()
+}

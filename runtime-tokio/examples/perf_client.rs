@@ -1,0 +1,11 @@
+//! A client that load is measured with: `perf_client URL [WINDOW] [ack|event] [SECONDS]`.
+
+use socketio_tokio as socketio;
+
+#[path = "driver/perf.rs"]
+mod perf;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    perf::run(tokio::time::sleep).await
+}
