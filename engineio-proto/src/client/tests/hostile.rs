@@ -12,7 +12,10 @@ fn a_second_open_packet_ends_the_session() {
 #[test]
 fn packets_that_mean_nothing_from_a_server_are_passed_over() {
     let out = polling().answer(1, "3|3probe|5|4a");
-    assert!(out.iter().any(|line| line == "message a") && !out.iter().any(|line| line.starts_with("closed")), "{out:?}");
+    assert!(
+        out.iter().any(|line| line == "message a") && !out.iter().any(|line| line.starts_with("closed")),
+        "{out:?}"
+    );
     let mut websocket = websocket();
     for packet in ["3", "3probe", "5"] {
         assert!(websocket.text(0, packet).is_empty());
