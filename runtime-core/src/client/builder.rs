@@ -32,7 +32,7 @@ use crate::server::BuildError;
 /// # fn example<R: Runtime + Default>() -> Result<Client, BuildError> {
 /// ClientBuilder::<R>::new("https://example.com")
 ///     .transports([TransportKind::WebSocket])
-///     .auth(("token", "abc"))
+///     .auth(serde_json::json!({ "token": "abc" }))
 ///     .reconnection_delay(Duration::from_millis(200))
 ///     .ack_timeout(Duration::from_secs(10))
 ///     .build()
