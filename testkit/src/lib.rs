@@ -16,8 +16,11 @@
 //!
 //! [`SimRuntime`] is for applications: handlers run against clients without a socket or a sleep, over a network that cuts streams into
 //! pieces, stalls and breaks.
+//!
+//! [`conformance`](mod@conformance) is for runtimes: one suite over real sockets, which every adapter passes.
 
 mod client;
+pub mod conformance;
 mod network;
 mod random;
 pub mod script;

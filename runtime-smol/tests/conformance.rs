@@ -1,0 +1,34 @@
+//! The suite of all runtimes on smol: on its global executor, and on one of the application's own.
+
+use socketio_smol::Smol;
+
+mod global {
+    use super::*;
+
+    socketio_testkit::conformance!(Smol::default(), smol::block_on);
+}
+
+mod own {
+    use std::future::Future;
+    use std::sync::Arc;
+
+    use smol::Executor;
+
+    use super::*;
+
+    thread_local! {
+        /// Each test has its thread.
+        static EXECUTOR: Arc<Executor<'static>> = Arc::default();
+    }
+
+    fn smol() -> Smol {
+        Smol::on(EXECUTOR.with(Arc::clone))
+    }
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        let executor = EXECUTOR.with(Arc::clone);
+        smol::block_on(executor.run(future))
+    }
+
+    socketio_testkit::conformance!(smol(), block_on);
+}
