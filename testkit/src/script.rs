@@ -46,10 +46,14 @@ macro_rules! actions {
 }
 
 actions! {
-    /// The client begins to connect; the number has no meaning.
-    Open(none) "open",
-    /// The client emits an event with so many bytes of filling; an odd number: as an attachment.
+    /// The client connects its socket in a namespace: 0 is `/`, 1 `/news`, 2 `/closed`, which the server refuses, 3 `/moody`, which it
+    /// refuses now and then.
+    Open(namespace) "open",
+    /// The client emits an event with so many bytes of filling; an odd number: as an attachment. The number decides which of its
+    /// sockets does so, too.
     Emit(bytes) "emit",
+    /// Likewise, by the retry queue; the server acknowledges it after half as many ms.
+    EmitSure(bytes) "emit-sure",
     /// The server emits to the client, likewise.
     Push(bytes) "push",
     /// The server broadcasts to all, likewise.
@@ -58,7 +62,7 @@ actions! {
     Volatile(bytes) "volatile",
     /// The server asks the client for an ack within 1 s; the client answers after so many ms.
     Ask(ms) "ask",
-    /// The client asks the server for an ack, which comes after so many ms.
+    /// The client asks the server for an ack, which comes after so many ms: within 1 s, or, if the number is odd, without a deadline.
     AskServer(ms) "ask-server",
     /// Nothing of the client travels for so many ms; what is under way comes late.
     Stall(ms) "stall",
@@ -70,12 +74,18 @@ actions! {
     Vanish(none) "vanish",
     /// The server stops to read from the client for so many ms.
     Pause(ms) "pause",
-    /// The client closes; the number has no meaning.
+    /// The client disconnects all its sockets; the number has no meaning.
     Close(none) "close",
-    /// The server disconnects the client's socket; the number has no meaning.
-    Kick(none) "kick",
+    /// The client disconnects one of its sockets.
+    Leave(socket) "leave",
+    /// The client closes the connection below its sockets; the number has no meaning.
+    Drop(none) "drop",
+    /// The server disconnects one of the client's sockets.
+    Kick(socket) "kick",
     /// The server shuts down, all clients included; the number has no meaning.
     Shutdown(none) "shutdown",
+    /// The server's process is gone without a word, and back after so many ms.
+    Restart(ms) "restart",
 }
 
 impl fmt::Display for Step {

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use socketio_proto::client::SocketConfig;
 use socketio_testkit::{Action, Network, Outcome, Random, Settings, Step, World, script};
 
 /// Runs a scenario with its share of the seeds.
@@ -49,6 +50,9 @@ fn anything() {
         settings.network = Network::any(random);
         settings.engine = quick(random);
         let clients = random.between(1, 3) as usize;
+        (settings.late, settings.unwilling) = (random.below(300), random.below(50));
+        settings.socket = SocketConfig::default().retries(Some(random.below(4) as u32));
+        settings.socket.ack_timeout = random.chance(700).then(|| Duration::from_millis(random.between(100, 2000)));
         let mut script: Vec<Step> =
             (0..clients).map(|client| step(random.below(200), client, Action::Open(0))).collect();
         for _ in 0..random.between(5, 60) {
@@ -58,24 +62,30 @@ fn anything() {
         (settings, script)
     });
     assert!(replaying() || sum(&outcomes, |outcome| outcome.up.min(outcome.down).min(outcome.upgrades)) > 0);
+    assert!(replaying() || sum(&outcomes, |outcome| outcome.buffered.min(outcome.delivered).min(outcome.refused)) > 0);
 }
 
 fn any_action(random: &mut Random) -> Action {
     match random.below(100) {
-        0..=19 => Action::Emit(random.below(2000)),
-        20..=39 => Action::Push(random.below(2000)),
-        40..=46 => Action::Broadcast(random.below(200)),
-        47..=51 => Action::Volatile(random.below(200)),
-        52..=57 => Action::Ask(random.below(2000)),
-        58..=62 => Action::AskServer(random.below(2000)),
-        63..=80 => Action::Open(0),
-        81..=84 => Action::Stall(random.below(6000)),
-        85..=88 => Action::Reset(0),
-        89..=90 => Action::HalfClose(0),
-        91 => Action::Vanish(0),
-        92..=94 => Action::Pause(random.below(6000)),
-        95..=96 => Action::Close(0),
-        97..=98 => Action::Kick(0),
+        0..=21 => Action::Emit(random.below(2000)),
+        22..=40 => Action::Push(random.below(2000)),
+        41..=45 => Action::Broadcast(random.below(200)),
+        46..=49 => Action::Volatile(random.below(200)),
+        50..=54 => Action::Ask(random.below(2000)),
+        55..=60 => Action::AskServer(random.below(1000)),
+        61..=65 => Action::EmitSure(random.below(2000)),
+        66..=71 => Action::Open(0),
+        72..=76 => Action::Open(random.below(4)),
+        77..=80 => Action::Stall(random.below(6000)),
+        81..=84 => Action::Reset(0),
+        85..=86 => Action::HalfClose(0),
+        87 => Action::Vanish(0),
+        88..=90 => Action::Pause(random.below(6000)),
+        91 => Action::Close(0),
+        92..=93 => Action::Leave(random.below(4)),
+        94 => Action::Drop(0),
+        95..=96 => Action::Kick(random.below(4)),
+        97..=98 => Action::Restart(random.below(5000)),
         _ => Action::Shutdown(0),
     }
 }

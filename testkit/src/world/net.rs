@@ -1,14 +1,15 @@
 //! The drivers of both sides, and HTTP between them.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use engineio_proto::client::{self, Session};
+use engineio_proto::client;
 use engineio_proto::http::{Verdict, verify};
 use engineio_proto::{Instant, RequestId, Sid, WebSocketId, server};
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::request::Parts;
+use socketio_proto::client::Manager;
 use socketio_proto::server::Connection;
 
 use super::pipe::{Load, Pipe, Wire, data};
@@ -26,46 +27,49 @@ impl World {
         self.schedule(self.now + delay, item);
     }
 
-    /// Gives an input to a client's session and does what it wants.
-    pub(super) fn client(&mut self, client: usize, input: impl FnOnce(&mut Session)) {
+    /// Gives an input to a client and does what it wants.
+    pub(super) fn client(&mut self, client: usize, input: impl FnOnce(&mut Manager)) {
         let peer = &mut self.clients[client];
         if peer.gone {
             return;
         }
         self.outcome.inputs += 1;
-        if let Some(session) = peer.machine.session() {
-            input(session);
-        }
+        input(&mut peer.machine);
         self.drain_client(client);
     }
 
     pub(super) fn drain_client(&mut self, client: usize) {
         loop {
-            let mut batch = None;
-            while let Some(transmit) = self.clients[client].machine.session().and_then(Session::poll_transmit) {
-                self.transmit_client(client, transmit, &mut batch);
+            let mut batches = BTreeMap::new();
+            let mut idle = true;
+            while let Some(transmit) = self.clients[client].machine.poll_transmit() {
+                self.transmit_client(client, transmit, &mut batches);
+                idle = false;
             }
-            if let Some((wire, left)) = batch {
+            for (wire, left) in batches {
                 self.schedule(left, Item::Flushed { wire, up: true });
             }
-            let now = self.now;
-            let Some(happened) = self.clients[client].machine.poll(now) else { break };
-            self.on_client(client, happened);
+            match self.clients[client].machine.poll_event() {
+                Some(event) => self.on_client(client, event),
+                None if idle => break,
+                None => {}
+            }
         }
-        let peer = &mut self.clients[client];
-        let timeout = peer.machine.poll_timeout();
-        if peer.machine.buffered() > self.settings.client.outbox_limit() + 1000 {
+        self.compare(client);
+        let machine = &self.clients[client].machine;
+        let timeout = machine.poll_timeout();
+        let most = self.settings.client.outbox_limit() + 1000;
+        if machine.engine().is_some_and(|engine| engine.buffered() > most) {
             self.fail(format!("c{client} holds more than its outbox may"));
         }
         self.arm(timeout, Item::ClientTimer(client));
     }
 
-    fn transmit_client(&mut self, client: usize, transmit: client::Transmit, batch: &mut Option<(u64, Instant)>) {
-        let session = self.clients[client].session;
+    fn transmit_client(&mut self, client: usize, transmit: client::Transmit, batches: &mut BTreeMap<u64, Instant>) {
         match transmit {
             client::Transmit::Request { id, request } => {
                 let (parts, body) = request.into_parts();
-                let exchange = Exchange { client, session, id, copy: false, parts, body, conn: None };
+                let exchange = Exchange { client, id, copy: false, parts, body, conn: None };
                 self.request(exchange);
             }
             client::Transmit::Cancel { id } => {
@@ -82,7 +86,7 @@ impl World {
                 self.serial += 1;
                 let number = self.serial;
                 let (up, down) = (Pipe::new(self.now), Pipe::new(self.now));
-                let wire = Wire { client, session, id, conn: None, up, down, client_done: false, server_done: false };
+                let wire = Wire { client, id, conn: None, up, down, client_done: false, server_done: false };
                 self.wires.insert(number, wire);
                 self.clients[client].wires.insert(id.0, number);
                 self.send(number, true, Load::Connect(Box::new(parts)));
@@ -91,7 +95,7 @@ impl World {
                 if let Some(number) = self.clients[client].wires.get(&id.0).copied() {
                     let Some(data) = data(frame) else { return self.fail("a text frame that is not UTF-8".into()) };
                     let left = self.send(number, true, Load::Data(data));
-                    *batch = Some((number, left));
+                    batches.insert(number, left);
                 }
             }
             client::Transmit::Close { id } => {
@@ -111,9 +115,9 @@ impl World {
         let number = self.serial;
         let lost = self.random.chance(network.lost);
         if !lost && self.random.chance(network.duplicated) {
-            let Exchange { client, session, id, parts, body, .. } = &exchange;
+            let Exchange { client, id, parts, body, .. } = &exchange;
             let (parts, body) = (parts.clone(), body.clone());
-            let copy = Exchange { client: *client, session: *session, id: *id, copy: true, parts, body, conn: None };
+            let copy = Exchange { client: *client, id: *id, copy: true, parts, body, conn: None };
             self.exchanges.insert(number, copy);
             self.later(Item::Request(number));
             self.serial += 1;
@@ -131,14 +135,17 @@ impl World {
 
     pub(super) fn on_request(&mut self, number: u64) {
         let Some(exchange) = self.exchanges.get(&number) else { return };
-        let (parts, client, session, id) =
-            (exchange.parts.clone(), exchange.client, exchange.session, RequestId(number));
+        let (parts, client, id) = (exchange.parts.clone(), exchange.client, RequestId(number));
         let now = self.now;
+        if self.down > now {
+            // Nobody listens.
+            return self.later(Item::Failed(number));
+        }
         match self.verify(&parts) {
             Verdict::Handshake(_) if !self.shut_down => {
                 let sid = Sid::from_entropy(self.entropy.bytes());
                 let engine = server::Session::open_polling(self.engine.clone(), sid, id, &parts, now);
-                let conn = self.open_conn(client, session, engine);
+                let conn = self.open_conn(client, engine);
                 self.attach(number, conn);
                 self.drain_server(conn);
             }
@@ -158,15 +165,15 @@ impl World {
 
     pub(super) fn on_connect(&mut self, number: u64, parts: &Parts) {
         let (now, id) = (self.now, WebSocketId(number));
-        let refused = self.random.chance(self.settings.network.refused) || self.shut_down;
+        let refused = self.random.chance(self.settings.network.refused) || self.shut_down || self.down > now;
         let verdict = self.verify(parts);
         let Some(wire) = self.wires.get_mut(&number) else { return };
-        let (client, session) = (wire.client, wire.session);
+        let client = wire.client;
         let (conn, fresh) = match verdict {
             Verdict::Handshake(_) if !refused => {
                 let sid = Sid::from_entropy(self.entropy.bytes());
                 let engine = server::Session::open_websocket(self.engine.clone(), sid, id, parts, now);
-                (self.open_conn(client, session, engine), true)
+                (self.open_conn(client, engine), true)
             }
             Verdict::Session { sid, upgrade: true } if !refused => (self.by_sid[&sid], false),
             _ => {
@@ -199,20 +206,18 @@ impl World {
         }
     }
 
-    fn open_conn(&mut self, client: usize, session: u64, engine: server::Session) -> usize {
+    fn open_conn(&mut self, client: usize, engine: server::Session) -> usize {
         self.outcome.sessions += 1;
         self.by_sid.insert(engine.sid().clone(), self.conns.len());
         self.conns.push(Conn {
             client,
-            session,
             machine: Connection::new(engine, self.connection.clone(), self.now),
             armed: None,
-            socket: None,
-            next_up: 0,
-            sent: VecDeque::new(),
+            sockets: BTreeMap::new(),
             asks: BTreeMap::new(),
             paused: None,
             repeated: false,
+            lost: false,
             closed: false,
         });
         self.conns.len() - 1
@@ -220,12 +225,18 @@ impl World {
 
     /// Gives an input to a connection of the server and does what it wants.
     pub(super) fn server(&mut self, conn: usize, input: impl FnOnce(&mut Connection)) {
+        if self.conns[conn].lost {
+            return;
+        }
         self.outcome.inputs += 1;
         input(&mut self.conns[conn].machine);
         self.drain_server(conn);
     }
 
     pub(super) fn drain_server(&mut self, conn: usize) {
+        if self.conns[conn].lost {
+            return;
+        }
         loop {
             let mut batch = None;
             while let Some(transmit) = self.conns[conn].machine.poll_transmit() {
@@ -244,7 +255,7 @@ impl World {
         if over {
             self.fail(format!("connection {conn} holds more than its outbox may"));
         }
-        if machine_over(&self.conns[conn]) && timeout.is_some() {
+        if self.conns[conn].machine.is_closed() && timeout.is_some() {
             self.fail(format!("connection {conn} is closed and has a timer"));
         }
         self.arm(timeout, Item::ServerTimer(conn));
@@ -291,8 +302,4 @@ impl World {
             self.schedule(timeout, item);
         }
     }
-}
-
-fn machine_over(conn: &Conn) -> bool {
-    conn.machine.is_closed()
 }

@@ -11,7 +11,6 @@ use super::{Item, World};
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) client: usize,
-    pub(super) session: u64,
     /// As the client names it; the server's name is the world's number.
     pub(super) id: WebSocketId,
     pub(super) conn: Option<usize>,

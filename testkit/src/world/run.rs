@@ -7,14 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engineio_proto::{Instant, WebSocketId};
+use socketio_proto::client::Manager;
 use socketio_proto::server::Hub;
 
-use super::{Item, Outcome, Peer, Settings, World};
+use super::peer::Peer;
+use super::{Item, Outcome, Settings, World};
 use crate::script::{Action, Step, print, shrink};
-use crate::{Network, Random, RawClient};
+use crate::{Network, Random};
 
 /// So many things at one point in time are a machine that spins.
 const SPIN: u32 = 100_000;
+
+/// How long everybody is away before the end, and how long all that is left may take to arrive then.
+const PAUSE: Duration = Duration::from_secs(1);
+const DELIVERY: Duration = Duration::from_secs(60);
 
 /// How long everything may take to end after everybody has closed: longer than any timeout of the defaults.
 const END: Duration = Duration::from_secs(200);
@@ -60,24 +66,14 @@ impl World {
         let mut random = Random::new(seed);
         let entropy = random.fork();
         let start = epoch();
-        let client = Arc::new(settings.client.clone());
+        let manager = Arc::new(settings.manager);
         let count = script.iter().map(|step| step.client + 1).max().unwrap_or(0);
-        let peer = |_| Peer {
-            machine: RawClient::new(client.clone()),
-            armed: None,
-            stalled: start,
-            gone: false,
-            session: 0,
-            emitted: 0,
-            asks: BTreeMap::new(),
-            next_ask: 0,
-            conn: None,
-            wires: BTreeMap::new(),
-            was_closed: false,
-        };
+        let clients =
+            (0..count).map(|_| Peer::new(Manager::new(manager.clone(), random.next(), start), start)).collect();
         Self {
             engine: Arc::new(settings.engine.clone()),
             connection: Arc::new(settings.connection),
+            client: Arc::new(settings.client.clone()),
             settings,
             start,
             now: start,
@@ -86,13 +82,18 @@ impl World {
             queue: BinaryHeap::new(),
             items: BTreeMap::new(),
             serial: 0,
-            clients: (0..count).map(peer).collect(),
+            clients,
             conns: Vec::new(),
+            joins: Vec::new(),
             by_sid: BTreeMap::new(),
+            by_socket: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             wires: BTreeMap::new(),
             hub: Hub::new(),
             shut_down: false,
+            down: start,
+            ending: false,
+            crowds: BTreeMap::new(),
             failure: None,
             outcome: Outcome::default(),
         }
@@ -105,16 +106,32 @@ impl World {
         let last = script.iter().map(|step| step.at).max().unwrap_or_default();
         self.advance(self.start + last + self.settings.settle)?;
         self.check_settled();
-        // The network is sound from now on, and everybody goes.
+        self.outcome.elapsed = self.now - self.start;
+        let outcome = self.outcome;
+        // From now on network, server and clients are sound. Everybody goes, comes once more for what is still to be sent, and goes.
         self.settings.network = Network { bandwidth: 0, lost: 0, duplicated: 0, refused: 0, ..self.settings.network };
+        (self.settings.late, self.settings.unwilling) = (0, 0);
+        (self.ending, self.shut_down, self.settings.lossless) = (true, false, false);
+        self.close_all();
+        self.advance(self.now + PAUSE)?;
+        for client in 0..self.clients.len() {
+            for at in 0..self.clients[client].members.len() {
+                let space = self.clients[client].members[at].space;
+                self.act(Step { at: Duration::ZERO, client, action: Action::Open(space as u64) });
+            }
+        }
+        self.advance(self.now + DELIVERY)?;
+        self.check_delivered();
+        self.close_all();
+        self.advance(self.now + END)?;
+        self.check_ended();
+        self.failure.map_or(Ok(outcome), Err)
+    }
+
+    fn close_all(&mut self) {
         for client in 0..self.clients.len() {
             self.act(Step { at: Duration::ZERO, client, action: Action::Close(0) });
         }
-        self.outcome.elapsed = self.now - self.start;
-        let end = self.now + END;
-        self.advance(end)?;
-        self.check_ended();
-        self.failure.map_or(Ok(self.outcome), Err)
     }
 
     fn advance(&mut self, until: Instant) -> Result<(), String> {
@@ -183,21 +200,28 @@ impl World {
                 }
             }
             Item::ClientTimer(client) => {
+                // One that was armed for a later time may still come.
                 self.clients[client].armed = None;
                 self.client(client, |machine| machine.handle_timeout(now));
+                let left = self.clients[client].machine.poll_timeout().is_some_and(|due| due <= now);
+                if left && !self.clients[client].gone {
+                    self.fail(format!("c{client}: its timeout stays in the past"));
+                }
             }
             Item::ServerTimer(conn) => {
                 self.conns[conn].armed = None;
                 self.server(conn, |machine| machine.handle_timeout(now));
-            }
-            Item::ClientAnswer(client, session, packet) => {
-                if self.clients[client].session == session && !self.clients[client].gone {
-                    self.clients[client].machine.emit(&packet);
-                    self.drain_client(client);
+                let state = &self.conns[conn];
+                if !state.lost && state.machine.poll_timeout().is_some_and(|due| due <= now) {
+                    self.fail(format!("connection {conn}: its timeout stays in the past"));
                 }
             }
+            Item::Open(client, willing) => self.answer(client, None, willing),
+            Item::Authenticate(client, socket, willing) => self.answer(client, Some(socket), willing),
+            Item::Admit(conn, socket, space) => self.admit(conn, socket, space),
+            Item::ClientAnswer(client, join, packet) => self.client_answers(client, join, packet),
             Item::ServerAnswer(conn, socket, packet) => {
-                // Refused if the client left meanwhile.
+                // Refused if the client left meanwhile, or if there is no room.
                 _ = self.conns[conn].machine.emit(socket, &packet);
                 self.drain_server(conn);
             }
@@ -212,43 +236,6 @@ impl World {
     fn held(&self, number: u64) -> Option<Instant> {
         let client = self.exchanges.get(&number)?.client;
         Some(self.clients[client].stalled).filter(|later| *later > self.now)
-    }
-
-    /// What was sent in sessions that live is there, where nothing may be lost.
-    fn check_settled(&mut self) {
-        if !self.settings.lossless {
-            return;
-        }
-        for client in 0..self.clients.len() {
-            let peer = &mut self.clients[client];
-            if peer.machine.session().is_some_and(|session| !session.is_closed()) && !peer.machine.is_connected() {
-                self.fail(format!("c{client}: its CONNECT was never answered"));
-                continue;
-            }
-            let peer = &self.clients[client];
-            let Some(conn) = peer.conn.filter(|_| peer.machine.is_connected()).map(|conn| &self.conns[conn]) else {
-                continue;
-            };
-            if conn.next_up != peer.emitted || !conn.sent.is_empty() {
-                let (got, emitted, missing) = (conn.next_up, peer.emitted, conn.sent.len());
-                self.fail(format!("c{client}: the server got {got} of {emitted} events, {missing} are missing here"));
-            }
-        }
-    }
-
-    /// Everything is back where it was.
-    fn check_ended(&mut self) {
-        let open = self.conns.iter().filter(|conn| !conn.closed).count();
-        let here = self.clients.iter_mut().filter(|peer| !peer.gone);
-        let sessions = here.filter_map(|peer| peer.machine.session()).filter(|session| !session.is_closed()).count();
-        let (rooms, acks) = (self.hub.create("/").len(), self.conns.iter().map(|conn| conn.asks.len()).sum::<usize>());
-        let buffered: usize = self.conns.iter().map(|conn| conn.machine.engine().buffered()).sum();
-        if open + sessions + rooms + acks + buffered > 0 {
-            self.fail(format!(
-                "left at the end: {open} connections, {sessions} sessions of clients, {rooms} members of rooms, {acks} acks, \
-                 {buffered} bytes"
-            ));
-        }
     }
 }
 
