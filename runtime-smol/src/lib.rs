@@ -38,8 +38,11 @@
 //! }
 //! ```
 //!
-//! Everything but [`Smol`] and [`stream`] comes from `socketio-runtime` and is the same on every runtime.
+//! Programs without async take the same client from [`blocking`]: its methods wait, its handlers are plain closures.
+//!
+//! Everything but [`Smol`], [`stream`] and [`blocking`] comes from `socketio-runtime` and is the same on every runtime.
 
+pub mod blocking;
 mod io;
 mod smol_runtime;
 
