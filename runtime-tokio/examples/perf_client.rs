@@ -7,5 +7,5 @@ mod perf;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    perf::run(tokio::time::sleep).await
+    perf::run(socketio::ClientBuilder::new, tokio::time::sleep).await
 }

@@ -27,15 +27,18 @@ fn cpu() -> f64 {
     stats.filter_map(|stat| stat.split(' ').next()?.parse::<f64>().ok()).sum::<f64>() / 1e9
 }
 
-/// Measures, with the sleep of a runtime.
-pub async fn run<S: Future<Output = ()>>(sleep: impl Fn(Duration) -> S) -> Result<(), Box<dyn Error>> {
+/// Measures a client that `begin` begins to set up, with the sleep of its runtime.
+pub async fn run<S: Future<Output = ()>>(
+    begin: impl FnOnce(String) -> ClientBuilder,
+    sleep: impl Fn(Duration) -> S,
+) -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let url = args.next().ok_or("usage: perf_client URL [WINDOW] [ack|event] [SECONDS]")?;
     let window = args.next().map_or(Ok(64), |window| window.parse::<usize>())?;
     let ack = args.next().is_none_or(|mode| mode == "ack");
     let seconds = args.next().map_or(Ok(4.0), |seconds| seconds.parse())?;
 
-    let client = ClientBuilder::new(url).transports([TransportKind::WebSocket]).reconnection(false).build()?;
+    let client = begin(url).transports([TransportKind::WebSocket]).reconnection(false).build()?;
     let socket = client.socket("/");
     socket.connect().await?;
     let done = Arc::new(AtomicU64::new(0));
