@@ -13,8 +13,10 @@ const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 /// range then: so the longest pauses differ as the others do, and no number of attempts leads beyond the numbers there are.
 pub(super) fn pause(backoff: &Backoff, attempt: u32, random: u64) -> Duration {
     let max = backoff.delay_max.min(LONGEST);
-    let doublings = attempt.saturating_sub(1).min(31);
-    let middle = backoff.delay.min(LONGEST).saturating_mul(2u32.saturating_pow(doublings)).min(max);
+    let doublings = attempt.saturating_sub(1);
+    // In two steps, as a factor has 32 bits: together they lead from a nanosecond beyond every maximum.
+    let factors = [doublings.min(31), doublings.saturating_sub(31).min(31)].map(|power| 1 << power);
+    let middle = factors.into_iter().fold(backoff.delay.min(LONGEST), Duration::saturating_mul).min(max);
     // As the reference: what is no share is none. (NaN is in no range.)
     let share = if (0.0..=1.0).contains(&backoff.randomization) { backoff.randomization } else { 0.0 };
     let low = middle.mul_f64(1.0 - share);

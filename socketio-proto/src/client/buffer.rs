@@ -10,6 +10,12 @@ pub(super) fn cost(packet: &Encoded) -> usize {
     packet.byte_len().saturating_add(Config::PACKET_COST)
 }
 
+/// What a packet takes of the engine session's limit.
+pub(super) fn engine_cost(packet: &Encoded) -> usize {
+    let count = 1 + packet.attachments().len();
+    packet.byte_len().saturating_add(count.saturating_mul(size_of::<engineio_proto::Packet>()))
+}
+
 /// The packets of one socket in the order in which they were emitted. Those with an ack are found by its id, too.
 #[derive(Debug, Default)]
 pub(super) struct SendBuffer {
@@ -35,17 +41,26 @@ impl SendBuffer {
         self.packets.first_key_value().map(|(_, (packet, _))| packet)
     }
 
-    pub(super) fn pop(&mut self) -> Option<Encoded> {
+    /// Takes out the first packet, with the id of the ack that it asks for.
+    pub(super) fn pop(&mut self) -> Option<(Encoded, Option<u64>)> {
         let (_, (packet, id)) = self.packets.pop_first()?;
         if let Some(id) = id {
             self.places.remove(&id);
         }
-        Some(packet)
+        Some((packet, id))
     }
 
     /// Whether the packet that asks for this ack waits here.
     pub(super) fn holds(&self, id: u64) -> bool {
         self.places.contains_key(&id)
+    }
+
+    /// The packet that asks for this ack is one like any other from now on.
+    pub(super) fn forget(&mut self, id: u64) {
+        let place = self.places.remove(&id);
+        if let Some((_, id)) = place.and_then(|place| self.packets.get_mut(&place)) {
+            *id = None;
+        }
     }
 
     /// Takes out the packet that asks for this ack.

@@ -2,6 +2,7 @@
 
 use engineio_proto::{Instant, Text};
 
+use super::buffer::engine_cost;
 use super::link::Link;
 use super::manager::Manager;
 use super::member::{Member, Phase};
@@ -84,14 +85,18 @@ impl Manager {
         self.process();
     }
 
-    /// An answer to [`Event::Authenticate`](super::Event::Authenticate): joins the namespace with this object, or with nothing. Nothing happens if the socket does not
-    /// wait for it.
+    /// An answer to [`Event::Authenticate`](super::Event::Authenticate): joins the namespace with this object, or with nothing. Nothing
+    /// happens if the socket does not wait for it. An object that is larger than the engine session's `outbox_limit` is none.
     pub fn authenticate(&mut self, socket: SocketKey, auth: Option<&Json>, now: Instant) {
         self.elapse(now);
-        let asking = self.members.iter_mut().find(|member| member.key == socket && member.phase == Phase::Asking);
-        if let Some(member) = asking {
-            member.phase = Phase::Joining;
+        let mut members = self.members.iter_mut().enumerate();
+        let asking = members.find(|(_, member)| member.key == socket && member.phase == Phase::Asking);
+        if let Some((index, member)) = asking {
             let packet = encode::connect(&member.namespace, auth);
+            if self.outbox_limit < engine_cost(&packet) {
+                return self.refused(index, Refusal::NoCredentials);
+            }
+            member.phase = Phase::Joining;
             self.control(packet);
         }
     }

@@ -30,7 +30,10 @@ impl Manager {
                     self.events.push_back(Event::Upgraded { transport });
                 }
                 Engine::UpgradeFailed(fault) => self.events.push_back(Event::UpgradeFailed(fault)),
-                Engine::Ready => self.send_on(),
+                Engine::Ready => {
+                    self.relieved();
+                    self.send_on();
+                }
                 Engine::Closed { reason, fault } => self.ended(reason, fault),
             }
         }
@@ -84,6 +87,7 @@ impl Manager {
         let Some(member) = self.members.get_mut(index) else { return };
         let socket = member.key;
         member.phase = Phase::Connected(id.clone());
+        member.last_epoch = self.epochs;
         let early = std::mem::take(&mut member.early);
         self.early -= early.iter().map(|(_, event)| cost(event)).sum::<usize>();
         // What waited is on its way before anything that the application does because of the event.
@@ -146,10 +150,13 @@ impl Manager {
     }
 
     fn keep_early(&mut self, index: usize, id: Option<u64>, event: crate::Event) {
-        self.early = self.early.saturating_add(cost(&event));
-        if let Some(member) = self.members.get_mut(index) {
-            member.early.push((id, event));
+        let Some(member) = self.members.get_mut(index) else { return };
+        // It may be for the socket that was here before, and crossed its DISCONNECT. What was missed comes with a new connection only.
+        if member.last_epoch == self.epochs {
+            return;
         }
+        self.early = self.early.saturating_add(cost(&event));
+        member.early.push((id, event));
         if self.early > self.config.receive_buffer_limit {
             self.violated();
         }
@@ -196,16 +203,17 @@ fn sid(answer: &Json) -> Option<Text> {
 
 /// What the server says against a socket: an object, or a mere text, which the reference loses.
 fn refusal(error: &Json) -> Refusal {
-    #[derive(Deserialize)]
-    struct Error<'a> {
-        #[serde(borrow, default)]
-        message: Cow<'a, str>,
-        #[serde(default)]
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Error {
+        message: Option<Json>,
         data: Option<Json>,
     }
-    match (error.parse::<Error<'_>>(), error.parse::<Cow<'_, str>>()) {
-        (Ok(Error { message, data }), _) => Refusal::Server { message: Text::from(&*message), data },
-        (_, Ok(message)) => Refusal::Server { message: Text::from(&*message), data: None },
-        _ => Refusal::Server { message: Text::default(), data: None },
+    let text = |json: &Json| json.parse::<Cow<'_, str>>().ok().map(|text| Text::from(&*text));
+    match error.parse::<Error>() {
+        Ok(Error { message, data }) => {
+            Refusal::Server { message: message.as_ref().and_then(text).unwrap_or_default(), data }
+        }
+        Err(_) => Refusal::Server { message: text(error).unwrap_or_default(), data: None },
     }
 }

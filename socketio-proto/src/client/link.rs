@@ -102,6 +102,7 @@ impl Manager {
         if self.config.connect_timeout == Some(Duration::ZERO) {
             return self.failed(AttemptError::Timeout);
         }
+        self.outbox_limit = engine.outbox_limit();
         self.epochs += 1;
         let epoch = self.epochs;
         let start = Start { first_id: epoch << 32, prior_websocket: self.prior_websocket, entropy: self.random.next() };
@@ -215,6 +216,7 @@ impl Manager {
     /// An open connection is no longer.
     fn lost(&mut self, reason: CloseReason, fault: Option<Fault>) {
         self.events.push_back(Event::Closed { reason, fault });
+        self.relieved();
         self.controls.clear();
         self.decoder.reset();
         self.reassembly_grace = None;

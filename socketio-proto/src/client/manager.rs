@@ -98,11 +98,23 @@ pub struct Manager {
     pub(super) buffered: usize,
     /// What events that came early hold, as their limit counts.
     pub(super) early: usize,
-    /// The pressure has been high, and nobody was told yet that it no longer is.
-    pub(super) awaited: bool,
+    pub(super) room: Room,
+    /// What the outbox of the last connection could hold.
+    pub(super) outbox_limit: usize,
     pub(super) events: VecDeque<Event>,
     pub(super) next_key: u64,
     pub(super) next_retry: u64,
+}
+
+/// Who waits for room, and for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Nobody.
+    Ample,
+    /// The pressure has been high, and nobody was told yet that it no longer is.
+    Scarce,
+    /// A packet was refused although the pressure was low. It will be no other until something has left.
+    Refused,
 }
 
 /// The queue of events is given back beyond this many places: the loss of a connection can settle many acks at once.
@@ -130,7 +142,8 @@ impl Manager {
             controls: VecDeque::new(),
             buffered: 0,
             early: 0,
-            awaited: false,
+            room: Room::Ample,
+            outbox_limit: usize::MAX,
             events: VecDeque::new(),
             next_key: 0,
             next_retry: 0,

@@ -18,6 +18,8 @@ pub(super) struct Member {
     pub(super) retries: RetryQueue,
     /// Events that came before the CONNECT.
     pub(super) early: Vec<(Option<u64>, crate::Event)>,
+    /// The last engine session over which it was connected; 0 before the first.
+    pub(super) last_epoch: u64,
 }
 
 /// ```text
@@ -54,6 +56,7 @@ impl Member {
             buffer: SendBuffer::default(),
             retries: RetryQueue::default(),
             early: Vec::new(),
+            last_epoch: 0,
         }
     }
 
@@ -64,11 +67,5 @@ impl Member {
     /// Whether the socket is connected or shall be.
     pub(super) fn is_active(&self) -> bool {
         !matches!(self.phase, Phase::Idle | Phase::Leaving)
-    }
-
-    pub(super) fn take_ack_id(&mut self) -> u64 {
-        let id = self.next_ack;
-        self.next_ack += 1;
-        id
     }
 }

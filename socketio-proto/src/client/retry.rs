@@ -37,11 +37,21 @@ impl RetryQueue {
         self.under_way.take_if(|waiting| *waiting == id).is_some()
     }
 
+    /// Whether this is the ack that is waited for.
+    pub(super) fn awaits(&self, id: u64) -> bool {
+        self.under_way == Some(id)
+    }
+
     /// Takes out the first packet if it was acknowledged, or was sent as often as it may be.
     pub(super) fn finish(&mut self, acknowledged: bool, retries: u32) -> Option<(RetryId, Encoded)> {
         if !acknowledged && self.tries <= retries {
             return None;
         }
+        self.give_up()
+    }
+
+    /// Takes out the first packet, which is not under way.
+    pub(super) fn give_up(&mut self) -> Option<(RetryId, Encoded)> {
         self.tries = 0;
         self.packets.pop_front()
     }

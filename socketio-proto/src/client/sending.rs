@@ -3,8 +3,8 @@
 use engineio_proto::{Data, Instant, Pressure, SendError};
 
 use super::link::Link;
-use super::manager::Manager;
-use super::{EmitError, Emitted, Event, RetryId, SocketKey, buffer};
+use super::manager::{Manager, Room};
+use super::{AckError, EmitError, Emitted, Event, RetryId, SocketKey, buffer};
 use crate::Encoded;
 
 /// Commands: sockets send.
@@ -14,7 +14,9 @@ use crate::Encoded;
 impl Manager {
     /// Sends an event, or keeps it until the socket is connected. What was emitted first leaves first.
     ///
-    /// What has been handed to a connection is lost with it.
+    /// What has been handed to a connection is lost with it. So is what was kept and turns out to be larger than all that the engine
+    /// session takes (`outbox_limit`): an ack that it asked for is settled with
+    /// [`AckError::Disconnected`](super::AckError::Disconnected).
     ///
     /// # Errors
     /// [`EmitError::Full`], or [`EmitError::Disconnected`] if there is no such socket.
@@ -34,10 +36,13 @@ impl Manager {
         free && writable && self.send(&packet.into()).is_ok()
     }
 
-    /// An ack id that the socket has not used yet. They count from 0, and on from one connection to the next. 0 if there is no such
-    /// socket.
+    /// An ack id that the socket has not used yet. They count from 0, and on from one connection to the next; one that was chosen
+    /// otherwise and is still owed is passed over. 0 if there is no such socket.
     pub fn next_ack_id(&mut self, socket: SocketKey) -> u64 {
-        self.member_mut(socket).map_or(0, |member| member.take_ack_id())
+        let Some(index) = self.index(socket) else { return 0 };
+        let id = self.free_ack_id(index);
+        self.used_ack_id(index, id);
+        id
     }
 
     /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`] follows exactly once: with the server's
@@ -69,7 +74,12 @@ impl Manager {
 
     /// Stops waiting for an ack. No [`Event::Acked`] follows; a later ack is ignored. The event is sent all the same.
     pub fn forget_ack(&mut self, socket: SocketKey, id: u64) {
-        self.acks.settle(socket, id);
+        let Some(member) = self.member_mut(socket) else { return };
+        // That of a retry queue is not the caller's.
+        if !member.retries.awaits(id) {
+            member.buffer.forget(id);
+            self.acks.settle(socket, id);
+        }
     }
 
     /// Sends an event until the server acknowledges it: at least once if the connection ever lasts, perhaps several times.
@@ -117,7 +127,7 @@ impl Manager {
             return Err(EmitError::Disconnected);
         }
         let sent = self.send(&packet.into()).map_err(|error| match error {
-            SendError::Full => EmitError::Full,
+            SendError::Full => self.full(),
             _ => EmitError::Disconnected,
         });
         self.watch_pressure();
@@ -144,10 +154,7 @@ impl Manager {
         if member.is_connected() && member.buffer.is_empty() {
             match self.send(&packet) {
                 Ok(pressure) => return Ok(Emitted::Sent(pressure)),
-                Err(SendError::Full) => {
-                    self.awaited = true;
-                    return Err(EmitError::Full);
-                }
+                Err(SendError::Full) => return Err(self.full()),
                 // The session is closing: there will be another.
                 Err(_) => {}
             }
@@ -162,9 +169,8 @@ impl Manager {
     /// Makes room for a packet in the buffers.
     fn reserve(&mut self, packet: &Encoded) -> Result<(), EmitError> {
         let buffered = self.buffered.saturating_add(buffer::cost(packet));
-        if buffered > self.config.send_buffer_limit {
-            self.awaited = true;
-            return Err(EmitError::Full);
+        if buffered > self.config.send_buffer_limit || buffer::engine_cost(packet) > self.outbox_limit {
+            return Err(self.full());
         }
         self.buffered = buffered;
         Ok(())
@@ -173,6 +179,7 @@ impl Manager {
     /// A packet has left the buffers.
     pub(super) fn release(&mut self, packet: &Encoded) {
         self.buffered -= buffer::cost(packet);
+        self.relieved();
     }
 
     /// Hands a packet to the engine session.
@@ -206,42 +213,93 @@ impl Manager {
 
     /// Sends what waits for a connected socket, as far as there is room.
     pub(super) fn send_waiting(&mut self, index: usize) {
-        while let Some(packet) =
-            self.members.get(index).filter(|member| member.is_connected()).map(|member| member.buffer.front())
-        {
-            let Some(packet) = packet.cloned() else { return self.send_next_try(index) };
-            if self.send(&packet).is_err() {
+        while let Some(member) = self.members.get(index).filter(|member| member.is_connected()) {
+            let Some(packet) = member.buffer.front().cloned() else { return self.send_next_try(index) };
+            let lost = self.never_fits(&packet);
+            if !lost && self.send(&packet).is_err() {
                 return;
             }
             self.release(&packet);
-            if let Some(member) = self.members.get_mut(index) {
-                member.buffer.pop();
+            let Some(member) = self.members.get_mut(index) else { return };
+            let (socket, id) = (member.key, member.buffer.pop().and_then(|(_, id)| id));
+            if let Some(id) = id.filter(|id| lost && self.acks.settle(socket, *id)) {
+                self.events.push_back(Event::Acked { socket, id, result: Err(AckError::Disconnected) });
             }
         }
     }
 
     /// Sends the first packet of the retry queue, if it is not under way.
     fn send_next_try(&mut self, index: usize) {
-        let Some(member) = self.members.get_mut(index) else { return };
-        let Some(packet) = member.retries.next() else { return };
-        let packet = packet.with_id(&member.namespace, member.next_ack);
-        let (socket, timeout) = (member.key, member.config.ack_timeout);
-        if self.send(&packet).is_err() {
-            return;
+        while let Some(packet) = self.members.get(index).and_then(|member| member.retries.next()).cloned() {
+            let id = self.free_ack_id(index);
+            let Some(member) = self.members.get_mut(index) else { return };
+            let (socket, timeout) = (member.key, member.config.ack_timeout);
+            let packet = packet.with_id(&member.namespace, id);
+            if self.never_fits(&packet) {
+                self.give_up_retry(index);
+            } else if self.send(&packet).is_err() {
+                return;
+            } else {
+                self.used_ack_id(index, id);
+                let deadline = timeout.and_then(|timeout| self.now.checked_add(timeout));
+                self.acks.insert(socket, id, deadline);
+                if let Some(member) = self.members.get_mut(index) {
+                    member.retries.sent(id);
+                }
+            }
         }
-        let deadline = timeout.and_then(|timeout| self.now.checked_add(timeout));
+    }
+
+    fn give_up_retry(&mut self, index: usize) {
+        let Some(member) = self.members.get_mut(index) else { return };
+        let socket = member.key;
+        if let Some((retry, packet)) = member.retries.give_up() {
+            self.release(&packet);
+            self.events.push_back(Event::Delivered { socket, retry, result: Err(AckError::Disconnected) });
+        }
+    }
+
+    /// Whether a packet is larger than all that the connection takes, although it was not known when it was emitted. It can't be sent,
+    /// and must not hold up those behind it.
+    fn never_fits(&self, packet: &Encoded) -> bool {
+        buffer::engine_cost(packet) > self.outbox_limit
+    }
+
+    /// The next ack id of a socket that is not owed.
+    fn free_ack_id(&self, index: usize) -> u64 {
+        let Some(member) = self.members.get(index) else { return 0 };
+        let mut id = member.next_ack;
+        while self.acks.contains(member.key, id) {
+            id = id.wrapping_add(1);
+        }
+        id
+    }
+
+    fn used_ack_id(&mut self, index: usize, id: u64) {
         if let Some(member) = self.members.get_mut(index) {
-            let id = member.take_ack_id();
-            member.retries.sent(id);
-            self.acks.insert(socket, id, deadline);
+            member.next_ack = id.wrapping_add(1);
+        }
+    }
+
+    /// A packet is refused.
+    fn full(&mut self) -> EmitError {
+        self.room = Room::Refused;
+        EmitError::Full
+    }
+
+    /// Something has left.
+    pub(super) fn relieved(&mut self) {
+        if self.room == Room::Refused {
+            self.room = Room::Scarce;
         }
     }
 
     /// Tells when the pressure is low again.
     pub(super) fn watch_pressure(&mut self) {
         if self.pressure() == Pressure::High {
-            self.awaited = true;
-        } else if std::mem::take(&mut self.awaited) {
+            self.room = Room::Scarce;
+        } else if self.room == Room::Scarce {
+            self.room = Room::Ample;
             self.events.push_back(Event::Ready);
         }
     }

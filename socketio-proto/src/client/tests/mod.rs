@@ -1,48 +1,401 @@
-//! What a manager does without a server.
+//! Scripts: what is put in, what comes out, line by line.
+
+mod acks;
+mod backoff;
+mod buffers;
+mod connecting;
+mod early;
+mod leaving;
+mod losing;
+mod polling;
+mod reading;
+mod reconnecting;
+mod refusing;
+mod retries;
+mod room;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use engineio_proto::Instant;
+use bytes::Bytes;
+use engineio_proto::client::{Config as EngineConfig, ConfigBuilder, Transmit};
+use engineio_proto::{Data, Instant, Pressure, RequestId, TransportKind, WebSocketId};
+use serde::Serialize;
 
 use super::*;
+use crate::{Args, Encoded, Json, encode};
 
-#[allow(clippy::disallowed_methods)] // Any point in time will do.
-fn manager(config: Config) -> (Manager, Instant) {
-    let now = Instant::now();
-    (Manager::new(Arc::new(config), 1, now), now)
+/// A manager and a clock that only goes when told to.
+struct Script {
+    manager: Manager,
+    engine: Arc<EngineConfig>,
+    /// Of the sockets, in the order in which they were made.
+    namespaces: Vec<String>,
+    start: Instant,
+    now: Instant,
+    /// The last of each that was asked for.
+    ws: WebSocketId,
+    get: RequestId,
+    post: RequestId,
+    /// Nothing that is sent by WebSocket is ever flushed.
+    stuck: bool,
 }
 
-#[test]
-fn attempts_follow_each_other_after_pauses_until_they_are_given_up() {
-    let backoff = Backoff { randomization: 0.0, ..Backoff::default() };
-    let (mut manager, mut now) = manager(Config::default().reconnection_attempts(Some(4)).backoff(backoff));
-    let socket = manager.socket("/", SocketConfig::default());
-    manager.connect(socket, now);
-    let mut pauses = Vec::new();
-    for attempt in 0..=4 {
-        assert_eq!(manager.poll_event(), Some(Event::Attempt { attempt }));
-        manager.fail_attempt(now);
-        assert_eq!(manager.poll_event(), Some(Event::AttemptFailed { attempt, error: AttemptError::CalledOff }));
-        if attempt < 4 {
-            let Some(Event::Waiting { attempt: next, delay }) = manager.poll_event() else { panic!() };
-            assert_eq!((next, manager.poll_timeout()), (attempt + 1, Some(now + delay)));
-            pauses.push(delay.as_millis());
-            now += delay;
-            manager.handle_timeout(now);
+const A: SocketKey = SocketKey(0);
+const B: SocketKey = SocketKey(1);
+
+const OPEN: &str = r#"0{"sid":"E","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100}"#;
+
+/// Pauses without jitter: 1, 2, 4, 5, 5 .. seconds.
+fn config() -> Config {
+    Config::default().backoff(Backoff { randomization: 0.0, ..Backoff::default() })
+}
+
+fn engine() -> ConfigBuilder {
+    EngineConfig::builder().path("/socket.io").timestamp_requests(Some(false))
+}
+
+fn by_websocket() -> ConfigBuilder {
+    engine().transports([TransportKind::WebSocket])
+}
+
+/// A manager with socket [`A`] in `/`, idle.
+fn idle() -> Script {
+    idle_with(config(), by_websocket())
+}
+
+fn idle_with(config: Config, engine: ConfigBuilder) -> Script {
+    #[allow(clippy::disallowed_methods)] // Any point in time will do.
+    let start = Instant::now();
+    let mut script = Script {
+        manager: Manager::new(Arc::new(config), 1, start),
+        engine: engine.build().unwrap().into(),
+        namespaces: Vec::new(),
+        start,
+        now: start,
+        ws: WebSocketId(0),
+        get: RequestId(0),
+        post: RequestId(0),
+        stuck: false,
+    };
+    assert_eq!(script.socket("/"), A);
+    script
+}
+
+/// As [`idle`], with the first connection open: [`A`] is asked for its credentials.
+fn opened() -> Script {
+    opened_with(config(), by_websocket())
+}
+
+fn opened_with(config: Config, engine: ConfigBuilder) -> Script {
+    let mut script = idle_with(config, engine);
+    assert_eq!(script.connect(A), ["attempt 0"]);
+    assert_eq!(script.establish(), ["opened 0 websocket", "authenticate 0"]);
+    script
+}
+
+/// As [`opened`], with CONNECT sent.
+fn joining() -> Script {
+    let mut script = opened();
+    assert_eq!(script.authenticate(A), ["1: 40"]);
+    script
+}
+
+/// As [`joining`], with CONNECT answered.
+fn joined() -> Script {
+    joined_with(config(), by_websocket())
+}
+
+fn joined_with(config: Config, engine: ConfigBuilder) -> Script {
+    let mut script = opened_with(config, engine);
+    assert_eq!(script.authenticate(A), ["1: 40"]);
+    assert_eq!(script.text(r#"40{"sid":"S"}"#), ["connected 0 S"]);
+    script
+}
+
+/// As [`joined`], with socket [`B`] in `/foo`.
+fn both() -> Script {
+    both_with(config(), by_websocket())
+}
+
+fn both_with(config: Config, engine: ConfigBuilder) -> Script {
+    let mut script = joined_with(config, engine);
+    assert_eq!(script.socket("/foo"), B);
+    assert_eq!(script.connect(B), ["authenticate 1"]);
+    assert_eq!(script.authenticate(B), ["1: 40/foo,"]);
+    assert_eq!(script.text(r#"40/foo,{"sid":"T"}"#), ["connected 1 T"]);
+    script
+}
+
+/// The application.
+impl Script {
+    fn socket(&mut self, namespace: &str) -> SocketKey {
+        self.socket_with(namespace, SocketConfig::default())
+    }
+
+    fn socket_with(&mut self, namespace: &str, config: SocketConfig) -> SocketKey {
+        let key = self.manager.socket(namespace, config);
+        if key.0 == self.namespaces.len() as u64 {
+            self.namespaces.push(namespace.to_owned());
+        }
+        key
+    }
+
+    fn connect(&mut self, socket: SocketKey) -> Vec<String> {
+        self.manager.connect(socket, self.now);
+        self.out()
+    }
+
+    fn disconnect(&mut self, socket: SocketKey) -> Vec<String> {
+        self.manager.disconnect(socket, self.now);
+        self.out()
+    }
+
+    fn close_engine(&mut self) -> Vec<String> {
+        self.manager.close_engine(self.now);
+        self.out()
+    }
+
+    fn authenticate(&mut self, socket: SocketKey) -> Vec<String> {
+        self.manager.authenticate(socket, None, self.now);
+        self.out()
+    }
+
+    fn authenticate_with(&mut self, socket: SocketKey, auth: &str) -> Vec<String> {
+        self.manager.authenticate(socket, Some(&Json::check(auth.into()).unwrap()), self.now);
+        self.out()
+    }
+
+    fn event<T: Serialize>(&self, socket: SocketKey, id: Option<u64>, name: &str, args: T) -> Encoded {
+        encode::event(&self.namespaces[socket.0 as usize], id, name, &args).unwrap()
+    }
+
+    fn try_emit<T: Serialize>(&mut self, socket: SocketKey, name: &str, args: T) -> Result<Emitted, EmitError> {
+        let packet = self.event(socket, None, name, args);
+        self.manager.emit(socket, packet, self.now)
+    }
+
+    fn emit<T: Serialize>(&mut self, socket: SocketKey, name: &str, args: T) -> Vec<String> {
+        self.try_emit(socket, name, args).unwrap();
+        self.out()
+    }
+
+    fn volatile(&mut self, socket: SocketKey, name: &str) -> bool {
+        let packet = self.event(socket, None, name, ());
+        self.manager.emit_volatile(socket, packet, self.now)
+    }
+
+    fn try_ask(&mut self, socket: SocketKey, name: &str, deadline: Option<u64>) -> Result<Emitted, EmitError> {
+        let id = self.manager.next_ack_id(socket);
+        let deadline = deadline.map(|ms| self.start + Duration::from_millis(ms));
+        let packet = self.event(socket, Some(id), name, ());
+        self.manager.emit_with_ack(socket, packet, id, deadline, self.now)
+    }
+
+    /// Emits what the server is to answer until that many milliseconds after the beginning.
+    fn ask(&mut self, socket: SocketKey, name: &str, deadline: Option<u64>) -> Vec<String> {
+        self.try_ask(socket, name, deadline).unwrap();
+        self.out()
+    }
+
+    fn reliable<T: Serialize>(&mut self, socket: SocketKey, name: &str, args: T) -> Vec<String> {
+        let packet = self.event(socket, None, name, args);
+        self.manager.emit_reliable(socket, packet, self.now).unwrap();
+        self.out()
+    }
+}
+
+/// The driver.
+impl Script {
+    /// Answers an attempt.
+    fn open(&mut self) -> Vec<String> {
+        self.manager.open(self.engine.clone(), self.now);
+        self.out()
+    }
+
+    /// Answers an attempt, with a server that opens the session at once.
+    fn establish(&mut self) -> Vec<String> {
+        let dialled = self.open();
+        assert!(matches!(&*dialled, [line] if line.ends_with(": connect")), "{dialled:?}");
+        nothing(self.accepted());
+        self.text(OPEN)
+    }
+
+    fn accepted(&mut self) -> Vec<String> {
+        let (parts, ()) = http::Response::builder().status(101).body(()).unwrap().into_parts();
+        self.manager.handle_websocket(self.ws, &parts, self.now);
+        self.out()
+    }
+
+    fn text(&mut self, text: &str) -> Vec<String> {
+        self.text_on(self.ws, text)
+    }
+
+    fn text_on(&mut self, ws: WebSocketId, text: &str) -> Vec<String> {
+        self.manager.handle_message(ws, Data::from(text), self.now);
+        self.out()
+    }
+
+    fn binary(&mut self, bytes: &'static [u8]) -> Vec<String> {
+        self.manager.handle_message(self.ws, Data::Binary(bytes.into()), self.now);
+        self.out()
+    }
+
+    fn flushed(&mut self) -> Vec<String> {
+        self.manager.handle_flushed(self.ws, self.now);
+        self.out()
+    }
+
+    fn refused(&mut self, status: Option<u16>) -> Vec<String> {
+        self.manager.handle_websocket_failed(self.ws, status, self.now);
+        self.out()
+    }
+
+    fn hung_up(&mut self, error: bool) -> Vec<String> {
+        self.manager.handle_websocket_closed(self.ws, error, self.now);
+        self.out()
+    }
+
+    fn answer(&mut self, request: RequestId, body: &str) -> Vec<String> {
+        let body = Bytes::from(body.replace('|', "\u{1e}"));
+        self.manager.handle_response(request, http::Response::new(body), self.now);
+        self.out()
+    }
+
+    /// The answer to the last GET.
+    fn got(&mut self, body: &str) -> Vec<String> {
+        self.answer(self.get, body)
+    }
+
+    /// The answer to the last POST.
+    fn posted(&mut self) -> Vec<String> {
+        self.answer(self.post, "ok")
+    }
+
+    /// Sets the clock to that many milliseconds after the beginning.
+    fn sleep_until(&mut self, ms: u64) {
+        self.now = self.start + Duration::from_millis(ms);
+    }
+
+    /// Sets the clock and lets the timer fire.
+    fn at(&mut self, ms: u64) -> Vec<String> {
+        self.sleep_until(ms);
+        self.manager.handle_timeout(self.now);
+        self.out()
+    }
+
+    /// Lets the pause pass and answers the next attempt, with a server that opens the session at once.
+    fn again(&mut self) -> Vec<String> {
+        let deadline = self.deadline().unwrap();
+        let asked = self.at(deadline);
+        assert!(matches!(&*asked, [line] if line.starts_with("attempt ")), "{asked:?}");
+        self.establish()
+    }
+
+    /// The deadline in milliseconds after the beginning.
+    fn deadline(&self) -> Option<u64> {
+        let deadline = self.manager.poll_timeout()?;
+        Some((deadline - self.start).as_millis() as u64)
+    }
+
+    /// All outputs, one line each: transmits, then events, until there are no more.
+    fn out(&mut self) -> Vec<String> {
+        let mut out = Vec::new();
+        loop {
+            let (before, mut batch) = (out.len(), None);
+            while let Some(transmit) = self.manager.poll_transmit() {
+                if let Transmit::Frame { id, .. } = &transmit {
+                    batch = Some(*id);
+                }
+                out.push(self.told(transmit));
+            }
+            if let Some(id) = batch.filter(|_| !self.stuck) {
+                self.manager.handle_flushed(id, self.now);
+            }
+            while let Some(event) = self.manager.poll_event() {
+                out.push(happened(event));
+            }
+            if out.len() == before {
+                assert!(!self.manager.has_events());
+                return out;
+            }
         }
     }
-    assert_eq!(pauses, [1000, 2000, 4000, 5000]);
-    assert_eq!(manager.poll_event(), Some(Event::ReconnectFailed { attempts: 4 }));
-    assert!(manager.is_idle() && manager.is_active(socket) && manager.poll_timeout().is_none());
 
-    // By hand it begins anew.
-    manager.connect(socket, now);
-    assert_eq!(manager.poll_event(), Some(Event::Attempt { attempt: 0 }));
-    manager.disconnect(socket, now);
-    assert!(manager.is_idle() && !manager.is_active(socket));
-    assert_eq!(manager.poll_event(), None);
-    // The answer comes too late.
-    manager.fail_attempt(now + Duration::from_secs(1));
-    assert_eq!(manager.poll_event(), None);
+    /// Which engine session has something to do, and what.
+    fn told(&mut self, transmit: Transmit) -> String {
+        match transmit {
+            Transmit::Request { id, request } => {
+                let body = String::from_utf8(request.body().to_vec()).unwrap().replace('\u{1e}', "|");
+                match request.method().as_str() {
+                    "POST" => self.post = id,
+                    _ => self.get = id,
+                }
+                format!("{}: {} {body}", id.0 >> 32, request.method()).trim_end().to_owned()
+            }
+            Transmit::Cancel { id } => format!("{}: cancel", id.0 >> 32),
+            Transmit::Connect { id, .. } => {
+                self.ws = id;
+                format!("{}: connect", id.0 >> 32)
+            }
+            Transmit::Frame { id, frame } if frame.binary => format!("{}: binary {:?}", id.0 >> 32, frame.body),
+            Transmit::Frame { id, frame } => {
+                let prefix = frame.prefix.map(char::from).map(String::from).unwrap_or_default();
+                format!("{}: {prefix}{}", id.0 >> 32, String::from_utf8_lossy(&frame.body))
+            }
+            Transmit::Close { id } => format!("{}: close", id.0 >> 32),
+        }
+    }
+}
+
+fn happened(event: Event) -> String {
+    match event {
+        Event::Attempt { attempt } => format!("attempt {attempt}"),
+        Event::AttemptFailed { attempt, error } => format!("attempt {attempt} failed: {error}"),
+        Event::Waiting { attempt, delay } => format!("attempt {attempt} in {} ms", delay.as_millis()),
+        Event::ReconnectFailed { attempts } => format!("given up after {attempts}"),
+        Event::Opened { attempt, transport } => format!("opened {attempt} {transport}"),
+        Event::Upgraded { transport } => format!("upgraded {transport}"),
+        Event::UpgradeFailed(fault) => format!("upgrade failed: {fault}"),
+        Event::Authenticate { socket } => format!("authenticate {}", socket.0),
+        Event::Connected { socket, id } => format!("connected {} {id}", socket.0),
+        Event::Refused { socket, error: Refusal::Server { message, data: Some(data) } } => {
+            format!("refused {}: {message} {}", socket.0, data.as_str())
+        }
+        Event::Refused { socket, error } => format!("refused {}: {error}", socket.0),
+        Event::NotJoined { socket, reason } => format!("not joined {}: {reason}", socket.0),
+        Event::Received { socket, id, event } => {
+            let id = id.map(|id| format!(" ack {id}")).unwrap_or_default();
+            format!("received {} {}({}){}{id}", socket.0, event.name, event.args.json(), attached(&event.args))
+        }
+        Event::Acked { socket, id, result } => format!("acked {} {id} {}", socket.0, settled(result)),
+        Event::Delivered { socket, retry, result } => {
+            format!("delivered {} #{} {}", socket.0, retry.0, settled(result))
+        }
+        Event::Disconnected { socket, reason } => format!("disconnected {}: {reason}", socket.0),
+        Event::Undecodable(error) => format!("undecodable: {error}"),
+        Event::Ready => "ready".into(),
+        Event::Closed { reason, fault: None } => format!("closed: {reason}"),
+        Event::Closed { reason, fault: Some(fault) } => format!("closed: {reason}, {fault}"),
+    }
+}
+
+fn settled(result: Result<Args, AckError>) -> String {
+    match result {
+        Ok(args) => format!("({}){}", args.json(), attached(&args)),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn attached(args: &Args) -> String {
+    match args.attachments() {
+        [] => String::new(),
+        attachments => format!(" {attachments:?}"),
+    }
+}
+
+/// Compares without a type for the empty list.
+#[track_caller]
+fn nothing(out: Vec<String>) {
+    assert!(out.is_empty(), "{out:?}");
 }

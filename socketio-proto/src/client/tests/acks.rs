@@ -1,0 +1,200 @@
+//! Acks that the server owes.
+
+use super::*;
+
+#[test]
+fn an_ack_settles_what_asked_for_it() {
+    let mut script = both();
+    assert_eq!(script.ask(A, "ask", None), [r#"1: 420["ask"]"#]);
+    assert_eq!(script.ask(A, "ask", Some(5000)), [r#"1: 421["ask"]"#]);
+    assert_eq!(script.ask(B, "ask", None), [r#"1: 42/foo,0["ask"]"#]);
+    assert_eq!((script.manager.pending_acks(), script.deadline()), (3, Some(5000)));
+    assert_eq!(script.text(r#"431["yes",1]"#), [r#"acked 0 1 ("yes",1)"#]);
+    assert_eq!(script.text(r#"43/foo,0[]"#), ["acked 1 0 ()"]);
+    nothing(script.text(r#"461-0[{"_placeholder":true,"num":0}]"#));
+    assert_eq!(script.binary(b"\x01"), [r#"acked 0 0 ({"_placeholder":true,"num":0}) [b"\x01"]"#]);
+    assert_eq!((script.manager.pending_acks(), script.deadline()), (0, Some(45_000)));
+    // Twice, and of ids that never were.
+    nothing(script.text("431[]"));
+    nothing(script.text("437[]"));
+}
+
+#[test]
+fn ids_count_on_from_connection_to_connection() {
+    let mut script = joined();
+    assert_eq!(script.ask(A, "ask", None), [r#"1: 420["ask"]"#]);
+    assert_eq!(script.hung_up(false)[1], "acked 0 0 socket has been disconnected");
+    script.again();
+    script.authenticate(A);
+    script.text(r#"40{"sid":"S2"}"#);
+    assert_eq!(script.ask(A, "ask", None), [r#"2: 421["ask"]"#]);
+    nothing(script.text("430[]"));
+    assert_eq!(script.text("431[]"), ["acked 0 1 ()"]);
+}
+
+#[test]
+fn an_ack_that_comes_too_late_is_nothing() {
+    let mut script = joined();
+    script.ask(A, "ask", Some(100));
+    assert_eq!(script.at(100), ["acked 0 0 operation has timed out"]);
+    nothing(script.text("430[]"));
+    assert_eq!(script.manager.pending_acks(), 0);
+}
+
+#[test]
+fn what_times_out_before_it_left_never_leaves() {
+    let mut script = idle();
+    script.ask(A, "one", Some(50));
+    script.ask(A, "two", None);
+    script.ask(A, "three", Some(50));
+    assert_eq!((script.manager.pending_acks(), script.deadline()), (3, Some(50)));
+    assert_eq!(script.at(50), ["acked 0 0 operation has timed out", "acked 0 2 operation has timed out"]);
+    script.connect(A);
+    script.establish();
+    script.authenticate(A);
+    assert_eq!(script.text(r#"40{"sid":"S"}"#), [r#"1: 421["two"]"#, "connected 0 S"]);
+    assert_eq!((script.manager.pending_acks(), script.manager.buffered()), (1, 0));
+}
+
+#[test]
+fn a_deadline_that_has_passed_is_noticed_at_the_next_timeout() {
+    let mut script = joined();
+    script.sleep_until(1000);
+    script.ask(A, "ask", Some(500));
+    assert_eq!(script.deadline(), Some(500));
+    assert_eq!(script.at(1000), ["acked 0 0 operation has timed out"]);
+}
+
+#[test]
+fn a_disconnect_settles_what_has_left_and_keeps_what_has_not() {
+    let mut script = both();
+    script.ask(A, "sent", None);
+    script.ask(B, "other", None);
+    let out = ["1: 41", "acked 0 0 socket has been disconnected", "disconnected 0: io client disconnect"];
+    assert_eq!(script.disconnect(A), out);
+    nothing(script.ask(A, "kept", None));
+    assert_eq!(script.manager.pending_acks(), 2);
+    // The server cannot know of it.
+    nothing(script.text("431[]"));
+    let out = [
+        "closed: transport close",
+        "acked 1 0 socket has been disconnected",
+        "disconnected 1: transport close",
+        "attempt 1 in 1000 ms",
+    ];
+    assert_eq!(script.hung_up(false), out);
+    nothing(script.connect(A));
+    script.again();
+    script.authenticate(A);
+    nothing(script.text("431[]"));
+    assert_eq!(script.text(r#"40{"sid":"S2"}"#), [r#"2: 421["kept"]"#, "connected 0 S2"]);
+    assert_eq!(script.text("431[1]"), ["acked 0 1 (1)"]);
+}
+
+#[test]
+fn an_ack_for_what_still_waits_is_nothing() {
+    let mut script = joined_with(config(), by_websocket().outbox_limit(1000));
+    script.stuck = true;
+    script.emit(A, "x", ());
+    while script.try_emit(A, "x", ()).is_ok() {}
+    script.out();
+    // The sockets share a connection; what is emitted to one that joins now has to wait.
+    assert_eq!(script.socket("/foo"), B);
+    script.ask(B, "ask", None);
+    script.connect(B);
+    script.authenticate(B);
+    nothing(script.text("43/foo,0[]"));
+    nothing(script.text(r#"40/foo,{"sid":"T"}"#).into_iter().filter(|line| line != "connected 1 T").collect());
+    assert!(script.manager.is_connected(B));
+    nothing(script.text("43/foo,0[]"));
+    assert_eq!(script.manager.pending_acks(), 1);
+    script.stuck = false;
+    let out = script.flushed();
+    assert!(out.contains(&r#"1: 42/foo,0["ask"]"#.to_owned()), "{out:?}");
+    assert_eq!(script.text("43/foo,0[]"), ["acked 1 0 ()"]);
+}
+
+#[test]
+fn acks_are_bounded() {
+    let mut script = joined_with(config().max_pending_acks(2), by_websocket());
+    script.ask(A, "ask", None);
+    script.ask(A, "ask", None);
+    assert_eq!(script.try_ask(A, "ask", None), Err(EmitError::TooManyAcks));
+    assert_eq!(script.try_ask(A, "ask", Some(1)), Err(EmitError::TooManyAcks));
+    nothing(script.out());
+    script.text("430[]");
+    assert_eq!(script.try_ask(A, "ask", None), Ok(Emitted::Sent(Pressure::Low)));
+    script.manager.forget_ack(A, 1);
+    assert_eq!(script.try_ask(A, "ask", None), Ok(Emitted::Sent(Pressure::Low)));
+    // As many as there may be settle at once.
+    assert_eq!(script.hung_up(false).len(), 5);
+}
+
+#[test]
+fn an_id_is_not_used_twice_at_a_time() {
+    let mut script = joined();
+    script.ask(A, "ask", None);
+    let packet = script.event(A, Some(0), "ask", ());
+    let again = script.manager.emit_with_ack(A, &packet, 0, None, script.now);
+    assert_eq!(again, Err(EmitError::AckIdInUse));
+    script.text("430[]");
+    assert!(script.manager.emit_with_ack(A, &packet, 0, None, script.now).is_ok());
+}
+
+#[test]
+fn ids_of_the_application_s_own_choice_are_passed_over() {
+    let mut script = joined();
+    let packet = script.event(A, Some(1), "own", ());
+    script.manager.emit_with_ack(A, &packet, 1, Some(script.start), script.now).unwrap();
+    assert_eq!(script.out(), [r#"1: 421["own"]"#]);
+    assert_eq!(script.manager.next_ack_id(A), 0);
+    assert_eq!(script.reliable(A, "m", ()), [r#"1: 422["m"]"#]);
+    assert_eq!(script.manager.next_ack_id(A), 3);
+    assert_eq!(script.text("432[]"), ["delivered 0 #0 ()"]);
+    assert_eq!(script.text("431[]"), ["acked 0 1 ()"]);
+    // However large they are.
+    let packet = script.event(A, Some(u64::MAX), "own", ());
+    script.manager.emit_with_ack(A, &packet, u64::MAX, None, script.now).unwrap();
+    script.out();
+    assert_eq!(script.manager.next_ack_id(A), 4);
+    assert_eq!(script.text("4318446744073709551615[]"), ["acked 0 18446744073709551615 ()"]);
+}
+
+#[test]
+fn an_ack_may_be_forgotten() {
+    let mut script = joined();
+    script.ask(A, "ask", Some(100));
+    script.manager.forget_ack(A, 0);
+    script.manager.forget_ack(A, 0);
+    script.manager.forget_ack(B, 0);
+    assert_eq!((script.manager.pending_acks(), script.deadline()), (0, Some(45_000)));
+    nothing(script.text("430[]"));
+    nothing(script.at(100));
+    assert_eq!(script.hung_up(false).len(), 3);
+}
+
+#[test]
+fn what_was_forgotten_leaves_all_the_same() {
+    let mut script = idle();
+    script.ask(A, "one", Some(50));
+    script.manager.forget_ack(A, 0);
+    // Its id is free; this packet has nothing to do with the other.
+    let packet = script.event(A, Some(0), "two", ());
+    script.manager.emit_with_ack(A, &packet, 0, Some(script.start + Duration::from_millis(50)), script.now).unwrap();
+    script.emit(A, "three", ());
+    assert_eq!(script.at(50), ["acked 0 0 operation has timed out"]);
+    script.connect(A);
+    script.establish();
+    script.authenticate(A);
+    let out = [r#"1: 420["one"]"#, r#"1: 42["three"]"#, "connected 0 S"];
+    assert_eq!(script.text(r#"40{"sid":"S"}"#), out);
+    assert_eq!(script.manager.buffered(), 0);
+}
+
+#[test]
+fn the_ack_of_a_retry_cannot_be_forgotten() {
+    let mut script = joined();
+    assert_eq!(script.reliable(A, "m", ()), [r#"1: 420["m"]"#]);
+    script.manager.forget_ack(A, 0);
+    assert_eq!(script.text("430[]"), ["delivered 0 #0 ()"]);
+}

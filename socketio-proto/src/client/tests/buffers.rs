@@ -1,0 +1,119 @@
+//! What is emitted before there is a connection, and what never waits.
+
+use super::*;
+
+#[test]
+fn what_waits_leaves_in_order_before_the_application_is_told() {
+    let mut script = idle();
+    assert_eq!(script.try_emit(A, "one", ()), Ok(Emitted::Buffered(Pressure::Low)));
+    nothing(script.ask(A, "two", None));
+    nothing(script.emit(A, "three", Bytes::from_static(b"\x01")));
+    script.connect(A);
+    script.establish();
+    nothing(script.emit(A, "four", ()));
+    assert_eq!(script.authenticate(A), ["1: 40"]);
+    nothing(script.emit(A, "five", ()));
+    let out = [
+        r#"1: 42["one"]"#,
+        r#"1: 420["two"]"#,
+        r#"1: 451-["three",{"_placeholder":true,"num":0}]"#,
+        r#"1: binary b"\x01""#,
+        r#"1: 42["four"]"#,
+        r#"1: 42["five"]"#,
+        "connected 0 S",
+    ];
+    assert_eq!(script.text(r#"40{"sid":"S"}"#), out);
+    assert_eq!(script.manager.buffered(), 0);
+    assert_eq!(script.try_emit(A, "six", ()), Ok(Emitted::Sent(Pressure::Low)));
+    assert_eq!(script.out(), [r#"1: 42["six"]"#]);
+}
+
+#[test]
+fn the_order_is_kept_beyond_a_reconnection() {
+    let mut script = joined();
+    assert_eq!(script.emit(A, "one", ()), [r#"1: 42["one"]"#]);
+    script.hung_up(false);
+    nothing(script.emit(A, "two", ()));
+    script.at(1000);
+    nothing(script.emit(A, "three", ()));
+    script.establish();
+    script.authenticate(A);
+    // And beyond another one.
+    script.hung_up(false);
+    nothing(script.emit(A, "four", ()));
+    script.again();
+    script.authenticate(A);
+    let out = [r#"3: 42["two"]"#, r#"3: 42["three"]"#, r#"3: 42["four"]"#, "connected 0 S3"];
+    assert_eq!(script.text(r#"40{"sid":"S3"}"#), out);
+}
+
+#[test]
+fn each_socket_has_its_own() {
+    let mut script = joined();
+    assert_eq!(script.socket("/foo"), B);
+    nothing(script.emit(B, "one", ()));
+    script.connect(B);
+    script.authenticate(B);
+    assert_eq!(script.emit(A, "two", ()), [r#"1: 42["two"]"#]);
+    assert_eq!(script.text(r#"40/foo,{"sid":"T"}"#), [r#"1: 42/foo,["one"]"#, "connected 1 T"]);
+}
+
+#[test]
+fn what_is_volatile_leaves_at_once_or_never() {
+    let mut script = idle();
+    assert!(!script.volatile(A, "never"));
+    script.connect(A);
+    script.establish();
+    assert!(!script.volatile(A, "never"));
+    script.authenticate(A);
+    assert!(!script.volatile(A, "never"));
+    script.stuck = true;
+    assert_eq!(script.text(r#"40{"sid":"S"}"#), ["connected 0 S"]);
+    assert!(script.volatile(A, "now"));
+    assert_eq!(script.out(), [r#"1: 42["now"]"#]);
+    assert!(!script.volatile(A, "never"));
+    nothing(script.flushed());
+    assert!(script.volatile(A, "now"));
+    script.disconnect(A);
+    assert!(!script.volatile(A, "never"));
+    assert_eq!(script.manager.buffered(), 0);
+}
+
+#[test]
+fn buffers_are_bounded_together_and_tell_when_there_is_room() {
+    let mut script = idle_with(config().send_buffer_limit(400), by_websocket());
+    assert_eq!(script.socket("/foo"), B);
+    // 64 for each beside its bytes.
+    assert_eq!(script.try_emit(A, "one", "x".repeat(87)), Ok(Emitted::Buffered(Pressure::Low)));
+    assert_eq!(script.manager.buffered(), 64 + r#"2["one",""]"#.len() + 87);
+    assert_eq!(script.try_emit(B, "two", "x".repeat(82)), Ok(Emitted::Buffered(Pressure::High)));
+    assert_eq!(script.manager.pressure(), Pressure::High);
+    assert_eq!(script.try_emit(A, "three", "x".repeat(82)), Err(EmitError::Full));
+    assert_eq!(script.try_ask(A, "x", None), Ok(Emitted::Buffered(Pressure::High)));
+    assert_eq!(script.try_ask(A, "y", None), Err(EmitError::Full));
+    assert_eq!(script.manager.pending_acks(), 1);
+    script.connect(A);
+    script.connect(B);
+    script.establish();
+    script.authenticate(A);
+    let out = script.text(r#"40{"sid":"S"}"#);
+    assert_eq!(out[2..], ["connected 0 S", "ready"]);
+    script.authenticate(B);
+    assert_eq!(script.text(r#"40/foo,{"sid":"T"}"#).len(), 2);
+    assert_eq!(script.manager.buffered(), 0);
+}
+
+#[test]
+fn a_refusal_under_low_pressure_is_followed_by_ready_only_when_something_has_left() {
+    let mut script = idle_with(config().send_buffer_limit(400), by_websocket());
+    nothing(script.emit(A, "one", "x".repeat(50)));
+    assert_eq!(script.try_emit(A, "two", "x".repeat(300)), Err(EmitError::Full));
+    assert_eq!(script.manager.pressure(), Pressure::Low);
+    nothing(script.out());
+    assert_eq!(script.connect(A), ["attempt 0"]);
+    assert_eq!(script.establish(), ["opened 0 websocket", "authenticate 0"]);
+    script.authenticate(A);
+    let out = script.text(r#"40{"sid":"S"}"#);
+    assert_eq!(out[1..], ["connected 0 S", "ready"]);
+    nothing(script.at(10));
+}

@@ -1,0 +1,69 @@
+//! Events that come before the CONNECT of their namespace: those missed before, after a recovery.
+
+use super::*;
+
+#[test]
+fn they_are_told_once_the_socket_is_connected() {
+    let mut script = joining();
+    nothing(script.text(r#"42["one",1]"#));
+    nothing(script.text(r#"427["two"]"#));
+    nothing(script.text(r#"451-["three",{"_placeholder":true,"num":0}]"#));
+    nothing(script.binary(b"\x01"));
+    let out = [
+        "connected 0 S",
+        "received 0 one(1)",
+        "received 0 two() ack 7",
+        r#"received 0 three({"_placeholder":true,"num":0}) [b"\x01"]"#,
+        "received 0 four()",
+    ];
+    let mut told = script.text(r#"40{"sid":"S"}"#);
+    told.extend(script.text(r#"42["four"]"#));
+    assert_eq!(told, out);
+    assert_eq!(script.manager.early, 0);
+}
+
+#[test]
+fn they_are_bounded_over_all_sockets() {
+    let mut script = opened_with(config().receive_buffer_limit(200), by_websocket());
+    assert_eq!(script.socket("/foo"), B);
+    script.connect(B);
+    script.authenticate(A);
+    script.authenticate(B);
+    nothing(script.text(r#"42["a"]"#));
+    nothing(script.text(r#"42/foo,["b"]"#));
+    nothing(script.text(r#"42["c"]"#));
+    let out = [
+        "1: close",
+        "closed: parse error",
+        "not joined 0: parse error",
+        "not joined 1: parse error",
+        "attempt 1 in 1000 ms",
+    ];
+    assert_eq!(script.text(r#"42/foo,["d"]"#), out);
+    assert_eq!(script.manager.early, 0);
+    script.again();
+    script.authenticate(A);
+    assert_eq!(script.text(r#"40{"sid":"S"}"#), ["connected 0 S"]);
+}
+
+#[test]
+fn they_are_lost_with_the_connection_and_when_the_socket_is_not_let_in() {
+    let mut script = joining();
+    script.text(r#"42["one"]"#);
+    script.hung_up(false);
+    assert_eq!(script.manager.early, 0);
+    script.again();
+    script.authenticate(A);
+    assert_eq!(script.text(r#"40{"sid":"S"}"#), ["connected 0 S"]);
+
+    for answer in [r#"44{"message":"no"}"#, "40", "41"] {
+        let mut script = joining();
+        script.text(r#"42["one"]"#);
+        script.text(answer);
+        assert_eq!(script.manager.early, 0);
+    }
+    let mut script = joining();
+    script.text(r#"42["one"]"#);
+    script.disconnect(A);
+    assert_eq!(script.manager.early, 0);
+}

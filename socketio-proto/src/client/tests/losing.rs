@@ -1,0 +1,239 @@
+//! Connections that are lost, in every phase of their sockets.
+
+use super::*;
+
+#[test]
+fn what_is_told_comes_in_order() {
+    let mut script = both();
+    let (asking, joining, leaving) = (script.socket("/asking"), script.socket("/joining"), script.socket("/leaving"));
+    let idle = script.socket("/idle");
+    for socket in [asking, joining, leaving] {
+        script.connect(socket);
+    }
+    script.authenticate(joining);
+    script.authenticate(leaving);
+    nothing(script.disconnect(leaving));
+    script.ask(A, "ask", None);
+    let out = [
+        "closed: transport error, the WebSocket failed",
+        "acked 0 0 socket has been disconnected",
+        "disconnected 0: transport error",
+        "disconnected 1: transport error",
+        "not joined 2: transport error",
+        "not joined 3: transport error",
+        "attempt 1 in 1000 ms",
+    ];
+    let told = script.hung_up(true);
+    assert_eq!(told[1..], out[1..]);
+    assert!(told[0].starts_with("closed: transport error, "), "{told:?}");
+    assert_eq!((script.manager.is_connected(A), script.manager.id(A)), (false, None));
+    let active = [asking, joining, leaving, idle].map(|socket| script.manager.is_active(socket));
+    assert_eq!(active, [true, true, false, false]);
+    let out = ["opened 1 websocket", "authenticate 0", "authenticate 1", "authenticate 2", "authenticate 3"];
+    assert_eq!(script.again(), out);
+    assert_eq!(script.authenticate(A), ["2: 40"]);
+    assert_eq!(script.text(r#"40{"sid":"S2"}"#), ["connected 0 S2"]);
+}
+
+#[test]
+fn the_ways_to_lose_one() {
+    let lost = |lose: &dyn Fn(&mut Script) -> Vec<String>| {
+        let mut script = joined();
+        let mut out = lose(&mut script);
+        assert_eq!(out.pop().unwrap(), "attempt 1 in 1000 ms");
+        assert!(script.manager.is_active(A) && !script.manager.is_connected(A));
+        out
+    };
+    let closed = ["closed: transport close", "disconnected 0: transport close"];
+    assert_eq!(lost(&|script| script.hung_up(false)), closed);
+    let closed = ["1: close", "closed: transport close", "disconnected 0: transport close"];
+    assert_eq!(lost(&|script| script.text("1")), closed);
+    let timeout = ["1: close", "closed: ping timeout", "disconnected 0: ping timeout"];
+    assert_eq!(lost(&|script| script.at(45_000)), timeout);
+    let forced = ["1: close", "closed: forced close", "disconnected 0: forced close"];
+    assert_eq!(lost(&Script::close_engine), forced);
+}
+
+#[test]
+fn a_packet_that_is_none_ends_the_connection_and_the_next_begins_anew() {
+    let mut script = joined();
+    let first = script.ws;
+    // Half a packet is forgotten with its connection.
+    nothing(script.text(r#"451-["file",{"_placeholder":true,"num":0}]"#));
+    let out = script.text(r#"42["hi"]"#);
+    assert!(out[1].starts_with("undecodable: "), "{out:?}");
+    assert_eq!(out[0], "1: close");
+    assert_eq!(out[2..], ["closed: parse error", "disconnected 0: parse error", "attempt 1 in 1000 ms"]);
+    assert_eq!(script.again(), ["opened 1 websocket", "authenticate 0"]);
+    assert_ne!(script.ws, first);
+    assert_eq!(script.authenticate(A), ["2: 40"]);
+    assert_eq!(script.text(r#"40{"sid":"S2"}"#), ["connected 0 S2"]);
+    assert_eq!(script.text(r#"42["hi"]"#), ["received 0 hi()"]);
+}
+
+#[test]
+fn the_server_s_disconnect_is_not_answered_with_another_try() {
+    let mut script = both();
+    assert_eq!(script.text("41"), ["disconnected 0: io server disconnect"]);
+    assert!(!script.manager.is_active(A) && script.manager.is_connected(B));
+    assert_eq!(script.hung_up(false).len(), 3);
+    assert_eq!(script.again(), ["opened 1 websocket", "authenticate 1"]);
+    script.authenticate(B);
+    script.text(r#"40/foo,{"sid":"T2"}"#);
+    // By hand, over the same connection.
+    assert_eq!(script.connect(A), ["authenticate 0"]);
+    script.authenticate(A);
+    assert_eq!(script.text(r#"40{"sid":"S2"}"#), ["connected 0 S2"]);
+    script.text("41");
+    // The last one takes the connection with it.
+    let out = ["2: close", "disconnected 1: io server disconnect", "closed: forced close"];
+    assert_eq!(script.text("41/foo,"), out);
+    assert!(script.manager.is_idle());
+}
+
+#[test]
+fn what_a_former_connection_says_is_nothing() {
+    let mut script = joined();
+    let first = script.ws;
+    script.close_engine();
+    assert_eq!(script.again(), ["opened 1 websocket", "authenticate 0"]);
+    assert_eq!(script.authenticate(A), ["2: 40"]);
+    nothing(script.text_on(first, r#"40{"sid":"late"}"#));
+    nothing(script.text_on(first, r#"42["late"]"#));
+    nothing(script.text_on(first, "41"));
+    nothing(script.text_on(first, "nonsense"));
+    let (parts, ()) = http::Response::new(()).into_parts();
+    script.manager.handle_websocket(first, &parts, script.now);
+    script.manager.handle_websocket_failed(first, None, script.now);
+    script.manager.handle_websocket_closed(first, true, script.now);
+    script.manager.handle_flushed(first, script.now);
+    // Nor anything of names that never were.
+    for name in [0, 1, u64::MAX] {
+        script.manager.handle_websocket_closed(WebSocketId(name), true, script.now);
+        script.manager.handle_request_failed(RequestId(name), script.now);
+        script.manager.handle_response(RequestId(name), http::Response::default(), script.now);
+    }
+    nothing(script.out());
+    assert_eq!(script.text(r#"40{"sid":"S2"}"#), ["connected 0 S2"]);
+}
+
+#[test]
+fn a_former_connection_says_goodbye_while_the_next_one_is_made() {
+    let mut script = joined();
+    script.stuck = true;
+    assert_eq!(script.emit(A, "one", ()), [r#"1: 42["one"]"#]);
+    // Waits for the flush.
+    nothing(script.emit(A, "two", ()));
+    let out = ["disconnected 0: io client disconnect", "closed: forced close"];
+    assert_eq!(script.disconnect(A), out);
+    assert!(!script.manager.is_idle());
+    assert_eq!(script.deadline(), Some(30_000));
+    let first = script.ws;
+    assert_eq!(script.connect(A), ["attempt 0"]);
+    assert_eq!(script.open(), ["2: connect"]);
+    // Names of both can be told apart.
+    assert_ne!(script.ws, first);
+    script.manager.handle_flushed(first, script.now);
+    assert_eq!(script.out(), [r#"1: 42["two"]"#, "1: 41", "1: close"]);
+    script.accepted();
+    assert_eq!(script.text(OPEN), ["opened 0 websocket", "authenticate 0"]);
+    assert_eq!(script.manager.former.len(), 0);
+}
+
+#[test]
+fn a_goodbye_has_an_end() {
+    let mut script = joined();
+    script.stuck = true;
+    script.emit(A, "one", ());
+    script.emit(A, "two", ());
+    script.disconnect(A);
+    nothing(script.at(29_999));
+    assert!(!script.manager.is_idle());
+    assert_eq!(script.at(30_000), ["1: close"]);
+    assert!(script.manager.is_idle());
+    assert_eq!(script.deadline(), None);
+}
+
+#[test]
+fn goodbyes_are_bounded() {
+    let mut script = joined();
+    script.stuck = true;
+    for round in 1..20 {
+        script.emit(A, "one", ());
+        script.emit(A, "two", ());
+        let out = script.disconnect(A);
+        assert_eq!(out.len(), if round > 8 { 3 } else { 2 }, "{out:?}");
+        assert!(script.manager.former.len() <= 8);
+        assert_eq!(script.connect(A), ["attempt 0"]);
+        script.establish();
+        script.authenticate(A);
+        script.flushed();
+        script.text(r#"40{"sid":"S"}"#);
+    }
+}
+
+#[test]
+fn closing_the_connection_lets_leave_what_was_sent() {
+    let mut script = joined();
+    script.stuck = true;
+    script.emit(A, "one", ());
+    script.emit(A, "two", ());
+    nothing(script.close_engine());
+    // It takes nothing more: the next one does.
+    assert_eq!(script.try_emit(A, "three", ()), Ok(Emitted::Buffered(Pressure::Low)));
+    assert!(!script.volatile(A, "never"));
+    nothing(script.out());
+    // And brings nothing.
+    nothing(script.text(r#"42["hi"]"#));
+    let out =
+        [r#"1: 42["two"]"#, "1: close", "closed: forced close", "disconnected 0: forced close", "attempt 1 in 1000 ms"];
+    assert_eq!(script.flushed(), out);
+    script.again();
+    script.flushed();
+    script.authenticate(A);
+    script.flushed();
+    assert_eq!(script.text(r#"40{"sid":"S2"}"#), [r#"2: 42["three"]"#, "connected 0 S2"]);
+}
+
+#[test]
+fn joining_while_the_connection_closes() {
+    let mut script = opened();
+    script.stuck = true;
+    script.manager.close_engine(script.now);
+    script.manager.authenticate(A, None, script.now);
+    let out = ["1: close", "closed: forced close", "not joined 0: forced close", "attempt 1 in 1000 ms"];
+    assert_eq!(script.out(), out);
+}
+
+#[test]
+fn an_emit_finds_out_that_the_connection_is_gone() {
+    let mut script = joined();
+    // The process was stopped: no timer has fired.
+    script.sleep_until(45_000);
+    assert_eq!(script.try_emit(A, "hi", ()), Ok(Emitted::Buffered(Pressure::Low)));
+    let out = ["1: close", "closed: ping timeout", "disconnected 0: ping timeout", "attempt 1 in 1000 ms"];
+    assert_eq!(script.out(), out);
+    script.again();
+    script.authenticate(A);
+    assert_eq!(script.text(r#"40{"sid":"S2"}"#), [r#"2: 42["hi"]"#, "connected 0 S2"]);
+
+    let mut script = joined();
+    script.sleep_until(45_000);
+    assert!(!script.volatile(A, "hi"));
+    let ack = encode::ack("/", 0, &()).unwrap();
+    let mut script = joined();
+    script.sleep_until(45_000);
+    assert_eq!(script.manager.send_ack(A, ack, script.now), Err(EmitError::Disconnected));
+}
+
+#[test]
+fn time_does_not_go_backwards() {
+    let mut script = joined();
+    script.at(1000);
+    script.hung_up(false);
+    assert_eq!(script.deadline(), Some(2000));
+    nothing(script.at(0));
+    script.sleep_until(0);
+    assert_eq!(script.deadline(), Some(2000));
+    assert_eq!(script.at(2000), ["attempt 1"]);
+}

@@ -1,0 +1,90 @@
+//! Sockets that are not let in.
+
+use super::*;
+
+/// What becomes of a CONNECT that is answered so.
+fn answered(answer: &str) -> String {
+    let mut script = joining();
+    let out = script.text(answer);
+    assert_eq!([&*out[0], &*out[2]], ["1: close", "closed: forced close"], "{out:?}");
+    assert!(!script.manager.is_active(A) && script.manager.is_idle());
+    assert_eq!(script.deadline(), None);
+    out[1].clone()
+}
+
+#[test]
+fn the_server_says_why() {
+    assert_eq!(answered(r#"44{"message":"no","data":{"code":1}}"#), r#"refused 0: no {"code":1}"#);
+    assert_eq!(answered(r#"44{"message":"n\"o"}"#), "refused 0: n\"o");
+    assert_eq!(answered(r#"44{"message":"no","data":null}"#), "refused 0: no");
+    assert_eq!(answered(r#"44"mere text""#), "refused 0: mere text");
+    assert_eq!(answered(r#"44{"data":[1]}"#), "refused 0:  [1]");
+    assert_eq!(answered("44{}"), "refused 0: ");
+}
+
+#[test]
+fn a_refusal_without_a_message_that_is_text_keeps_its_data() {
+    assert_eq!(answered(r#"44{"message":null,"data":1}"#), "refused 0:  1");
+    assert_eq!(answered(r#"44{"message":{"a":1},"data":1}"#), "refused 0:  1");
+}
+
+#[test]
+fn an_answer_without_an_id_is_of_an_old_server() {
+    let old = "refused 0: the server let the socket in without a sid: it seems to be a Socket.IO server of version 2";
+    assert_eq!(answered("40"), old);
+    assert_eq!(answered("40{}"), old);
+    assert_eq!(answered(r#"40{"sid":""}"#), old);
+    assert_eq!(answered(r#"40{"sid":1}"#), old);
+    // It does not wait for CONNECT either.
+    let mut script = opened();
+    assert_eq!(script.text("40"), ["1: close", old, "closed: forced close"]);
+}
+
+#[test]
+fn an_id_may_have_escapes() {
+    let mut script = joining();
+    assert_eq!(script.text(r#"40{"sid":"a\u002fb","more":{}}"#), ["connected 0 a/b"]);
+}
+
+#[test]
+fn the_driver_has_no_credentials() {
+    let mut script = opened();
+    script.manager.refuse_authentication(A, script.now);
+    assert_eq!(script.out(), ["1: close", "refused 0: there are no credentials", "closed: forced close"]);
+    assert!(script.manager.is_idle() && !script.manager.is_active(A));
+}
+
+#[test]
+fn a_refused_socket_is_tried_again_only_when_told_to() {
+    let mut script = both();
+    let third = script.socket("/bar");
+    script.connect(third);
+    script.authenticate(third);
+    assert_eq!(script.text(r#"44/bar,{"message":"no"}"#), ["refused 2: no"]);
+    assert!(!script.manager.is_active(third));
+    // The others stay, and come again without it.
+    assert_eq!(script.hung_up(true).len(), 4);
+    assert_eq!(script.again(), ["opened 1 websocket", "authenticate 0", "authenticate 1"]);
+    assert_eq!(script.connect(third), ["authenticate 2"]);
+    assert_eq!(script.authenticate(third), ["2: 40/bar,"]);
+    assert_eq!(script.text(r#"40/bar,{"sid":"U"}"#), ["connected 2 U"]);
+}
+
+#[test]
+fn a_disconnect_for_an_answer_is_a_refusal() {
+    assert_eq!(answered("41"), "refused 0: the server disconnected the socket before it had let it in");
+}
+
+#[test]
+fn a_refusal_without_a_payload_is_a_parse_error_and_tried_again() {
+    let mut script = joining();
+    let out = [
+        "1: close",
+        "undecodable: the payload is missing",
+        "closed: parse error",
+        "not joined 0: parse error",
+        "attempt 1 in 1000 ms",
+    ];
+    assert_eq!(script.text("44"), out);
+    assert!(script.manager.is_active(A));
+}

@@ -1,0 +1,172 @@
+//! What is sent until it is acknowledged.
+
+use super::*;
+
+/// Socket [`B`] in `/foo`, connected, with so many retries after 100 ms each.
+fn retrying(retries: u32) -> Script {
+    retrying_with(SocketConfig::default().retries(Some(retries)).ack_timeout(Some(Duration::from_millis(100))))
+}
+
+fn retrying_with(config: SocketConfig) -> Script {
+    let mut script = joined();
+    assert_eq!(script.socket_with("/foo", config), B);
+    script.connect(B);
+    script.authenticate(B);
+    script.text(r#"40/foo,{"sid":"T"}"#);
+    script
+}
+
+fn rejoin(script: &mut Script) -> Vec<String> {
+    script.again();
+    script.authenticate(B);
+    let mut out = script.text(r#"40/foo,{"sid":"T2"}"#);
+    assert_eq!(out.pop().unwrap(), "connected 1 T2");
+    out
+}
+
+#[test]
+fn one_is_under_way_at_a_time() {
+    let mut script = retrying(3);
+    assert_eq!(script.reliable(B, "echo", 1), [r#"1: 42/foo,0["echo",1]"#]);
+    nothing(script.reliable(B, "echo", 2));
+    nothing(script.reliable(B, "echo", 3));
+    let out = [r#"1: 42/foo,1["echo",2]"#, "delivered 1 #0 (1)"];
+    assert_eq!(script.text("43/foo,0[1]"), out);
+    let out = [r#"1: 42/foo,2["echo",3]"#, "delivered 1 #1 (2)"];
+    assert_eq!(script.text("43/foo,1[2]"), out);
+    assert_eq!(script.text("43/foo,2[3]"), ["delivered 1 #2 (3)"]);
+    assert_eq!((script.manager.buffered(), script.manager.pending_acks()), (0, 0));
+}
+
+#[test]
+fn what_is_never_answered_is_given_up() {
+    let mut script = retrying(2);
+    assert_eq!(script.reliable(B, "m", 1), [r#"1: 42/foo,0["m",1]"#]);
+    nothing(script.reliable(B, "n", 2));
+    assert_eq!(script.deadline(), Some(100));
+    assert_eq!(script.at(100), [r#"1: 42/foo,1["m",1]"#]);
+    assert_eq!(script.at(200), [r#"1: 42/foo,2["m",1]"#]);
+    // Each try has its own id: this answers one that was given up.
+    nothing(script.text("43/foo,1[]"));
+    assert_eq!(script.at(300), [r#"1: 42/foo,3["n",2]"#, "delivered 1 #0 operation has timed out"]);
+    assert_eq!(script.at(400), [r#"1: 42/foo,4["n",2]"#]);
+    assert_eq!(script.at(500), [r#"1: 42/foo,5["n",2]"#]);
+    assert_eq!(script.at(600), ["delivered 1 #1 operation has timed out"]);
+    assert_eq!((script.manager.buffered(), script.manager.pending_acks()), (0, 0));
+    // The next one has all its tries.
+    assert_eq!(script.reliable(B, "o", ()), [r#"1: 42/foo,6["o"]"#]);
+    assert_eq!(script.at(700), [r#"1: 42/foo,7["o"]"#]);
+    assert_eq!(script.text("43/foo,7[]"), ["delivered 1 #2 ()"]);
+}
+
+#[test]
+fn nothing_is_tried_while_there_is_no_connection() {
+    let mut script = retrying(2);
+    script.disconnect(B);
+    nothing(script.reliable(B, "m", ()));
+    nothing(script.at(1000));
+    script.connect(B);
+    script.authenticate(B);
+    assert_eq!(script.text(r#"40/foo,{"sid":"T"}"#), [r#"1: 42/foo,0["m"]"#, "connected 1 T"]);
+}
+
+#[test]
+fn what_was_under_way_is_sent_again_on_the_next_connection() {
+    let mut script = retrying_with(SocketConfig::default().retries(Some(1)));
+    assert_eq!(script.reliable(B, "m", ()), [r#"1: 42/foo,0["m"]"#]);
+    nothing(script.reliable(B, "n", ()));
+    let out = script.hung_up(false);
+    assert!(!out.iter().any(|line| line.starts_with("delivered")), "{out:?}");
+    assert_eq!(rejoin(&mut script), [r#"2: 42/foo,1["m"]"#]);
+    nothing(script.text("43/foo,0[]"));
+    // It has been lost as often as it may be.
+    let out = script.hung_up(false);
+    assert!(out.contains(&"delivered 1 #0 socket has been disconnected".to_owned()), "{out:?}");
+    assert_eq!(rejoin(&mut script), [r#"3: 42/foo,2["n"]"#]);
+    assert_eq!(script.text("43/foo,2[]"), ["delivered 1 #1 ()"]);
+}
+
+#[test]
+fn without_retries_there_is_one_try() {
+    let mut script = retrying_with(SocketConfig::default().ack_timeout(Some(Duration::from_millis(100))));
+    script.reliable(B, "m", ());
+    assert_eq!(script.at(100), ["delivered 1 #0 operation has timed out"]);
+    script.reliable(B, "m", ());
+    let out = script.hung_up(false);
+    assert_eq!(out[2..4], ["delivered 1 #1 socket has been disconnected", "disconnected 1: transport close"]);
+}
+
+#[test]
+fn a_disconnect_by_hand_is_a_try_that_failed() {
+    let mut script = retrying(0);
+    script.reliable(B, "m", ());
+    nothing(script.reliable(B, "n", ()));
+    let out = ["1: 41/foo,", "delivered 1 #0 socket has been disconnected", "disconnected 1: io client disconnect"];
+    assert_eq!(script.disconnect(B), out);
+    script.connect(B);
+    script.authenticate(B);
+    assert_eq!(script.text(r#"40/foo,{"sid":"T"}"#), [r#"1: 42/foo,1["n"]"#, "connected 1 T"]);
+}
+
+#[test]
+fn what_was_emitted_before_joining_leaves_behind_the_buffer() {
+    let mut script = idle();
+    nothing(script.reliable(A, "reliable", ()));
+    nothing(script.emit(A, "plain", ()));
+    script.connect(A);
+    script.establish();
+    script.authenticate(A);
+    let out = [r#"1: 42["plain"]"#, r#"1: 420["reliable"]"#, "connected 0 S"];
+    assert_eq!(script.text(r#"40{"sid":"S"}"#), out);
+    // What the application emits because of it comes behind, and once.
+    nothing(script.reliable(A, "echo", ()));
+    assert_eq!(script.text("430[]"), [r#"1: 421["echo"]"#, "delivered 0 #0 ()"]);
+}
+
+#[test]
+fn the_id_has_its_place_in_every_packet() {
+    let mut script = retrying(0);
+    let bytes = Bytes::from_static(b"\x01");
+    let packet = encode::event("/", None, "b", &(1, &bytes)).unwrap();
+    script.manager.emit_reliable(A, packet, script.now).unwrap();
+    let placeholder = r#"{"_placeholder":true,"num":0}"#;
+    assert_eq!(script.out(), [format!(r#"1: 451-0["b",1,{placeholder}]"#), r#"1: binary b"\x01""#.into()]);
+    // An id that it has already is replaced.
+    let packet = encode::event("/foo", Some(77), "b-1", &(&bytes, "2,3")).unwrap();
+    script.manager.emit_reliable(B, packet, script.now).unwrap();
+    let out = [format!(r#"1: 451-/foo,0["b-1",{placeholder},"2,3"]"#), r#"1: binary b"\x01""#.into()];
+    assert_eq!(script.out(), out);
+    nothing(script.reliable(A, "", ()));
+    assert_eq!(script.text("430[]"), [r#"1: 421[""]"#, "delivered 0 #0 ()"]);
+}
+
+#[test]
+fn tries_without_time_end() {
+    let mut script = retrying_with(SocketConfig::default().retries(Some(3)).ack_timeout(Some(Duration::ZERO)));
+    assert_eq!(script.reliable(B, "m", ()), [r#"1: 42/foo,0["m"]"#]);
+    let out =
+        [r#"1: 42/foo,1["m"]"#, r#"1: 42/foo,2["m"]"#, r#"1: 42/foo,3["m"]"#, "delivered 1 #0 operation has timed out"];
+    assert_eq!(script.at(0), out);
+    let mut script = retrying_with(SocketConfig::default().ack_timeout(Some(Duration::MAX)));
+    script.reliable(B, "m", ());
+    assert_eq!(script.deadline(), Some(45_000));
+}
+
+#[test]
+fn retries_are_bounded_with_the_buffers() {
+    let mut script = idle_with(config().send_buffer_limit(300), by_websocket());
+    let packet = script.event(A, None, "m", "x".repeat(100));
+    let first = script.manager.emit_reliable(A, &packet, script.now).unwrap();
+    assert!(script.manager.buffered() > 100);
+    assert_eq!(script.manager.emit_reliable(A, &packet, script.now), Err(EmitError::Full));
+    assert_eq!(script.manager.emit(A, &packet, script.now), Err(EmitError::Full));
+    nothing(script.out());
+    script.connect(A);
+    script.establish();
+    script.authenticate(A);
+    script.text(r#"40{"sid":"S"}"#);
+    // Until it is acknowledged it may have to be sent again.
+    assert!(script.manager.buffered() > 100);
+    assert_eq!(script.text("430[]"), [&format!("delivered 0 #{} ()", first.0), "ready"]);
+    assert_eq!(script.manager.buffered(), 0);
+}

@@ -1,0 +1,166 @@
+//! Connections that take nothing more for a while.
+
+use super::*;
+
+/// As [`joined`], with an outbox of 1000 bytes that is full; nothing is flushed.
+fn full() -> (Script, usize) {
+    let mut script = joined_with(config(), by_websocket().outbox_limit(1000));
+    script.stuck = true;
+    assert_eq!(script.emit(A, "x", ()), [r#"1: 42["x"]"#]);
+    let mut count = 0;
+    while script.try_emit(A, "x", ()).is_ok() {
+        count += 1;
+    }
+    assert_eq!(script.try_emit(A, "x", ()), Err(EmitError::Full));
+    assert_eq!(script.try_ask(A, "x", None), Err(EmitError::Full));
+    assert_eq!((script.manager.pending_acks(), script.manager.buffered()), (0, 0));
+    assert_eq!(script.manager.pressure(), Pressure::High);
+    nothing(script.out());
+    (script, count)
+}
+
+/// Everything leaves.
+fn flush(script: &mut Script) -> Vec<String> {
+    script.stuck = false;
+    let mut out = script.flushed();
+    out.retain(|line| line != r#"1: 42["x"]"#);
+    out
+}
+
+#[test]
+fn an_emit_that_finds_no_room_is_refused_and_told_when_there_is_some() {
+    let (mut script, _) = full();
+    assert_eq!(flush(&mut script), ["ready"]);
+    assert_eq!(script.manager.pressure(), Pressure::Low);
+    assert_eq!(script.emit(A, "y", ()), [r#"1: 42["y"]"#]);
+}
+
+#[test]
+fn an_ack_that_finds_no_room_is_refused() {
+    let (mut script, _) = full();
+    let ack = encode::ack("/", 0, &()).unwrap();
+    assert_eq!(script.manager.send_ack(A, &ack, script.now), Err(EmitError::Full));
+    nothing(script.out());
+    assert_eq!(flush(&mut script), ["ready"]);
+    assert_eq!(script.manager.send_ack(A, &ack, script.now), Ok(Pressure::Low));
+}
+
+#[test]
+fn connect_waits_for_room() {
+    let (mut script, _) = full();
+    assert_eq!(script.socket("/foo"), B);
+    assert_eq!(script.connect(B), ["authenticate 1"]);
+    nothing(script.authenticate(B));
+    nothing(script.emit(B, "y", ()));
+    assert_eq!(flush(&mut script), ["ready", "1: 40/foo,"]);
+    assert_eq!(script.text(r#"40/foo,{"sid":"T"}"#), [r#"1: 42/foo,["y"]"#, "connected 1 T"]);
+}
+
+#[test]
+fn disconnect_waits_for_room_and_what_follows_it_stays_behind() {
+    let (mut script, _) = full();
+    assert_eq!(script.socket("/foo"), B);
+    script.connect(B);
+    script.authenticate(B);
+    assert_eq!(script.disconnect(A), ["disconnected 0: io client disconnect"]);
+    assert_eq!(script.connect(A), ["authenticate 0"]);
+    nothing(script.authenticate(A));
+    nothing(script.text(r#"42["late"]"#));
+    assert_eq!(flush(&mut script), ["ready", "1: 40/foo,", "1: 41", "1: 40"]);
+    assert_eq!(script.text(r#"40{"sid":"S2"}"#), ["connected 0 S2"]);
+}
+
+#[test]
+fn what_waits_for_room_is_of_no_use_to_the_next_connection() {
+    let (mut script, _) = full();
+    assert_eq!(script.socket("/foo"), B);
+    script.connect(B);
+    script.authenticate(B);
+    script.hung_up(false);
+    assert_eq!(script.manager.controls.len(), 0);
+    script.stuck = false;
+    assert_eq!(script.again(), ["opened 1 websocket", "authenticate 0", "authenticate 1"]);
+}
+
+#[test]
+fn a_lost_connection_relieves_too() {
+    let (mut script, _) = full();
+    let out = ["closed: transport close", "disconnected 0: transport close", "attempt 1 in 1000 ms", "ready"];
+    assert_eq!(script.hung_up(false), out);
+}
+
+#[test]
+fn buffers_wait_for_room_and_keep_their_order() {
+    let (mut script, _) = full();
+    assert_eq!(script.socket("/foo"), B);
+    for number in 0..30 {
+        nothing(script.emit(B, "n", number));
+    }
+    nothing(script.reliable(B, "last", ()));
+    script.connect(B);
+    script.authenticate(B);
+    assert_eq!(flush(&mut script), ["ready", "1: 40/foo,"]);
+    script.stuck = true;
+    // More than there is room for.
+    let mut out = script.text(r#"40/foo,{"sid":"T"}"#);
+    assert!(script.manager.buffered() > 0);
+    // What is emitted now goes behind.
+    assert_eq!(script.try_emit(B, "n", 30), Ok(Emitted::Buffered(Pressure::High)));
+    assert!(!script.volatile(B, "never"));
+    script.stuck = false;
+    out.extend(script.flushed());
+    out.retain(|line| line.starts_with("1: "));
+    let mut expected: Vec<String> = (0..31).map(|number| format!(r#"1: 42/foo,["n",{number}]"#)).collect();
+    expected.push(r#"1: 42/foo,0["last"]"#.into());
+    assert_eq!(out, expected);
+    assert_eq!(script.text("43/foo,0[]"), ["delivered 1 #0 ()"]);
+    assert_eq!(script.manager.buffered(), 0);
+}
+
+#[test]
+fn a_packet_that_no_connection_can_take_does_not_block_those_behind_it() {
+    let mut script = idle_with(config(), by_websocket().outbox_limit(1000));
+    nothing(script.emit(A, "one", ()));
+    nothing(script.emit(A, "large", "x".repeat(1000)));
+    nothing(script.emit(A, "two", ()));
+    script.connect(A);
+    script.establish();
+    script.authenticate(A);
+    let out = script.text(r#"40{"sid":"S"}"#);
+    assert_eq!(out, [r#"1: 42["one"]"#, r#"1: 42["two"]"#, "connected 0 S"]);
+    assert_eq!(script.manager.buffered(), 0);
+}
+
+#[test]
+fn what_no_connection_can_take_is_settled() {
+    let mut script = idle_with(config(), by_websocket().outbox_limit(1000));
+    let large = "x".repeat(1000);
+    let packet = script.event(A, Some(0), "large", &large);
+    script.manager.emit_with_ack(A, packet, 0, None, script.now).unwrap();
+    nothing(script.reliable(A, "large", &large));
+    nothing(script.reliable(A, "last", ()));
+    script.connect(A);
+    script.establish();
+    // From here it is known.
+    assert_eq!(script.try_emit(A, "large", &large), Err(EmitError::Full));
+    script.authenticate(A);
+    let out = [
+        r#"1: 420["last"]"#,
+        "acked 0 0 socket has been disconnected",
+        "delivered 0 #0 socket has been disconnected",
+        "connected 0 S",
+        "ready",
+    ];
+    assert_eq!(script.text(r#"40{"sid":"S"}"#), out);
+    assert_eq!(script.try_emit(A, "large", &large), Err(EmitError::Full));
+    let packet = script.event(A, None, "large", &large);
+    assert_eq!(script.manager.emit_reliable(A, packet, script.now), Err(EmitError::Full));
+    nothing(script.out());
+}
+
+#[test]
+fn credentials_that_no_connection_can_take_are_none() {
+    let mut script = opened_with(config(), by_websocket().outbox_limit(1000));
+    let out = script.authenticate_with(A, &format!(r#"{{"token":"{}"}}"#, "x".repeat(1000)));
+    assert_eq!(out, ["1: close", "refused 0: there are no credentials", "closed: forced close"]);
+}
