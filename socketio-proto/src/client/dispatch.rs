@@ -79,6 +79,10 @@ impl Manager {
                 self.control(encode::disconnect(&namespace));
             }
             (Body::ConnectError(_) | Body::Disconnect, Phase::Leaving) => self.set_phase(index, Phase::Idle),
+            // The answer comes although a DISCONNECT was taken for it, which had crossed ours. Nobody is here to be let in.
+            (Body::Connect(Some(answer)), Phase::Idle | Phase::Asking) if sid(&answer).is_some() => {
+                self.control(encode::disconnect(&namespace));
+            }
             _ => {}
         }
     }

@@ -81,11 +81,11 @@ impl Link {
         }
     }
 
-    /// Beside those of the engine session.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// Beside those of the engine session. While nothing is read no server can be late.
+    pub(super) fn deadline(&self, paused: bool) -> Option<Instant> {
         match self {
             Self::Pausing { until } => Some(*until),
-            Self::Opening { deadline, .. } => *deadline,
+            Self::Opening { deadline, .. } => deadline.filter(|_| !paused),
             Self::Idle | Self::Asking | Self::Open(_) => None,
         }
     }
@@ -110,7 +110,7 @@ impl Manager {
         if self.paused {
             session.pause_reading(now);
         }
-        let deadline = self.config.connect_timeout.and_then(|timeout| now.checked_add(timeout));
+        let deadline = self.attempt_deadline();
         self.link = Link::Opening { engine: Box::new(Engine { session, epoch }), deadline };
         self.process();
     }
@@ -142,6 +142,19 @@ impl Manager {
                 self.failed(AttemptError::Timeout);
             }
             Link::Idle | Link::Asking | Link::Open(_) => {}
+        }
+    }
+
+    /// The end of the time of an attempt that begins now.
+    fn attempt_deadline(&self) -> Option<Instant> {
+        self.config.connect_timeout.and_then(|timeout| self.now.checked_add(timeout))
+    }
+
+    /// Reading goes on after a pause.
+    pub(super) fn extend_attempt(&mut self) {
+        let anew = self.attempt_deadline();
+        if let Link::Opening { deadline, .. } = &mut self.link {
+            *deadline = anew;
         }
     }
 

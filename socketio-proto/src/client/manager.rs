@@ -261,14 +261,14 @@ impl Manager {
                 self.undecodable(error);
             }
         }
-        if self.link.deadline().is_some_and(|deadline| deadline <= now) {
+        if self.link.deadline(self.paused).is_some_and(|deadline| deadline <= now) {
             self.link_is_due();
         }
         self.process();
     }
 
-    /// The driver stops reading from the server. What the server owes the client's reading stands still: the ping, and the
-    /// attachments of a packet that has begun. See [`Session::pause_reading`].
+    /// The driver stops reading from the server. What the server owes the client's reading stands still: the ping, the
+    /// attachments of a packet that has begun, and the opening of a session. See [`Session::pause_reading`].
     pub fn pause_reading(&mut self, now: Instant) {
         let now = self.clock(now);
         self.paused = true;
@@ -278,11 +278,12 @@ impl Manager {
         self.process();
     }
 
-    /// The driver reads again: ping and attachments get their whole time anew.
+    /// The driver reads again: all of that gets its whole time anew.
     pub fn resume_reading(&mut self, now: Instant) {
         let now = self.clock(now);
         if std::mem::take(&mut self.paused) {
             self.reassembly_grace = now.checked_add(self.config.decoder.reassembly_timeout);
+            self.extend_attempt();
         }
         if let Some(engine) = self.link.engine_mut() {
             engine.session.resume_reading(now);
@@ -351,7 +352,7 @@ impl Manager {
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before: the next attempt, the end of the time it
     /// has, a ping, acks and attachments that are due. None if nothing is waited for.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let own = [self.link.deadline(), self.acks.next_deadline(), self.reassembly_deadline()];
+        let own = [self.link.deadline(self.paused), self.acks.next_deadline(), self.reassembly_deadline()];
         let engines = self.link.engine().into_iter().chain(&self.former);
         own.into_iter().chain(engines.map(|engine| engine.session.poll_timeout())).flatten().min()
     }

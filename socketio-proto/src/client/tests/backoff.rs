@@ -53,6 +53,13 @@ proptest! {
 }
 
 #[test]
+fn a_pause_of_a_nanosecond_grows_to_the_longest_too() {
+    let backoff = Backoff { delay: Duration::from_nanos(1), randomization: 0.0, ..Backoff::default() };
+    assert_eq!(pause(&backoff, 33, 0), Duration::from_nanos(1 << 32));
+    assert_eq!(pause(&backoff, u32::MAX, 0), Duration::from_secs(5));
+}
+
+#[test]
 fn pauses_differ_also_where_they_are_longest() {
     let backoff = Backoff::default();
     let mut random = Random::new(7);

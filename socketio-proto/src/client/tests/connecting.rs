@@ -133,7 +133,6 @@ fn answers_that_nobody_waits_for_are_nothing() {
 #[test]
 fn what_the_server_says_too_early_is_nothing() {
     let mut script = opened();
-    nothing(script.text(r#"40{"sid":"S"}"#));
     nothing(script.text(r#"42["hi"]"#));
     nothing(script.text(r#"44{"message":"no"}"#));
     nothing(script.text("41"));

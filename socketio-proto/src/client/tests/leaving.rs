@@ -101,6 +101,22 @@ fn what_crosses_a_disconnect_is_nothing() {
 }
 
 #[test]
+fn who_is_let_in_although_nobody_is_there_any_more_leaves() {
+    let mut script = both();
+    script.disconnect(B);
+    script.connect(B);
+    script.authenticate(B);
+    // It crossed ours; but it might as well be the answer.
+    let refused = "refused 1: the server disconnected the socket before it had let it in";
+    assert_eq!(script.text("41/foo,"), [refused]);
+    assert_eq!(script.text(r#"40/foo,{"sid":"T2"}"#), ["1: 41/foo,"]);
+    assert_eq!(script.connect(B), ["authenticate 1"]);
+    assert_eq!(script.text(r#"40/foo,{"sid":"T2"}"#), ["1: 41/foo,"]);
+    assert_eq!(script.authenticate(B), ["1: 40/foo,"]);
+    assert_eq!(script.text(r#"40/foo,{"sid":"T3"}"#), ["connected 1 T3"]);
+}
+
+#[test]
 fn events_of_the_time_before_are_not_taken_for_those_of_the_time_after() {
     let mut script = both();
     script.disconnect(B);

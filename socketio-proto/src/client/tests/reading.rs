@@ -70,6 +70,37 @@ fn the_next_connection_is_not_read_either() {
 }
 
 #[test]
+fn a_connection_is_not_late_while_nobody_reads() {
+    let mut script = idle_with(config(), engine());
+    script.connect(A);
+    nothing(script.pause());
+    assert_eq!(script.open(), ["1: GET"]);
+    assert_eq!(script.deadline(), None);
+    // Its answer is not read either.
+    nothing(script.got(OPEN));
+    nothing(script.at(30_000));
+    assert_eq!(script.resume(), ["1: connect", "1: GET", "opened 0 polling", "authenticate 0"]);
+
+    let mut script = idle_with(config(), engine());
+    script.connect(A);
+    script.open();
+    script.pause();
+    nothing(script.at(30_000));
+    nothing(script.resume());
+    assert_eq!(script.deadline(), Some(50_000));
+    assert_eq!(script.at(50_000)[1], "attempt 0 failed: timeout");
+}
+
+#[test]
+fn pauses_end_while_nobody_reads() {
+    let mut script = joined();
+    script.pause();
+    script.hung_up(false);
+    assert_eq!(script.deadline(), Some(1000));
+    assert_eq!(script.at(1000), ["attempt 1"]);
+}
+
+#[test]
 fn acks_are_overdue_all_the_same() {
     let mut script = joined();
     script.ask(A, "ask", Some(100));
