@@ -61,6 +61,11 @@ impl<S> Mailbox<S> {
         self.returned = self.event.is_some();
     }
 
+    /// Whether there is an event that was delivered and is not taken yet.
+    pub(crate) fn holds_event(&self) -> bool {
+        self.event.is_some()
+    }
+
     /// Whether there is an event for `take_back`.
     pub(crate) fn has_returned(&self) -> bool {
         self.returned

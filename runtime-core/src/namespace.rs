@@ -142,8 +142,9 @@ impl Namespace {
         self
     }
 
-    /// Called once for every socket that has left, whatever the reason. It does not wait for a handler that still runs; events
-    /// that have not been handled by then are dropped.
+    /// Called once for every socket that has left, whatever the reason. The events that a client sent before it left come first,
+    /// one at a time as ever; the last of them may still be at work, for this does not wait for a handler that runs. If the server
+    /// disconnected the socket, events that no handler has begun with are dropped.
     pub fn on_disconnect<F, Fut, M>(&self, handler: F) -> &Self
     where
         F: Fn(Socket, DisconnectReason) -> Fut + Send + Sync + 'static,

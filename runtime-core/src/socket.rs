@@ -51,6 +51,9 @@ struct Inner {
     id: Sid,
     auth: Option<Json>,
     connected: AtomicBool,
+    /// Nobody is given an event any more: the server has disconnected the socket, or the client has and all events that it had
+    /// sent are given out.
+    deaf: AtomicBool,
     /// Whether `own` holds handlers, or somebody waits for an event.
     attended: AtomicBool,
     own: Mutex<Own>,
@@ -84,6 +87,7 @@ impl Socket {
             id,
             auth,
             connected: AtomicBool::new(true),
+            deaf: AtomicBool::new(false),
             attended: AtomicBool::new(false),
             own: Mutex::new(own),
         };
@@ -238,20 +242,24 @@ impl Socket {
         self.inner.namespace.rooms().joined(self.id()).cloned().collect()
     }
 
-    /// Disconnects this socket: the client sees `io server disconnect` and its other namespaces stay.
+    /// Disconnects this socket: the client sees `io server disconnect` and its other namespaces stay. Events that wait for
+    /// a handler are dropped.
     pub fn disconnect(&self) {
+        self.ignore_events();
         self.with_machine(|machine| machine.disconnect(self.inner.key));
     }
 
-    /// Disconnects the client from every namespace and closes the connection.
+    /// Disconnects the client from every namespace and closes the connection. Events that wait for a handler are dropped.
     pub fn disconnect_all(&self) {
+        self.ignore_events();
         let now = self.inner.conn.now();
         self.with_machine(|machine| machine.disconnect_all(now));
     }
 
     // --- receiving -----------------------------------------------------------------------------------------------------
 
-    /// Waits for the next event of this socket, in order. `None` once it is disconnected.
+    /// Waits for the next event of this socket, in order. `None` once it is disconnected, and all is taken that the client sent
+    /// before it left.
     ///
     /// For a connect handler that reads better as a loop: while it runs, events wait for it instead of going to handlers. An
     /// event that arrives while nobody waits here and no handler runs goes to the handlers.
@@ -261,9 +269,14 @@ impl Socket {
             let mut own = self.own();
             let mailbox = own.mailbox.get_or_insert_with(Box::default);
             if let Some(event) = mailbox.take() {
+                drop(own);
+                if !self.is_connected() {
+                    // The socket's end waits until the last event is taken.
+                    self.inner.conn.notify();
+                }
                 return Poll::Ready(Some(event));
             }
-            if !self.is_connected() {
+            if self.is_deaf() && !self.is_connected() {
                 return Poll::Ready(None);
             }
             let first = mailbox.wait(cx.waker());
@@ -311,8 +324,8 @@ impl Socket {
     /// Changes the socket's own handlers. What `set` replaces is the application's, so it is dropped without the lock.
     fn handle<T>(&self, set: impl FnOnce(&mut Handlers) -> T) {
         let mut own = self.own();
-        // Closing has dropped the handlers for good.
-        if self.is_connected() {
+        // The end has dropped the handlers for good.
+        if !self.is_deaf() {
             let former = set(own.handlers.get_or_insert_with(Box::default));
             self.inner.attended.store(true, Ordering::Release);
             drop(own);
@@ -321,6 +334,15 @@ impl Socket {
     }
 
     // --- for the rest of the crate -------------------------------------------------------------------------------------
+
+    /// Whether nobody is given an event any more.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.inner.deaf.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn ignore_events(&self) {
+        self.inner.deaf.store(true, Ordering::Release);
+    }
 
     pub(crate) fn is_attended(&self) -> bool {
         self.inner.attended.load(Ordering::Acquire)
@@ -388,6 +410,11 @@ impl Socket {
         self.is_attended() && self.own().mailbox.as_ref().is_some_and(|mailbox| mailbox.has_returned())
     }
 
+    /// Whether there is an event that was delivered and is not taken yet.
+    pub(crate) fn holds_event(&self) -> bool {
+        self.is_attended() && self.own().mailbox.as_ref().is_some_and(|mailbox| mailbox.holds_event())
+    }
+
     /// Whether somebody waits in `next`.
     pub(crate) fn is_awaited(&self) -> bool {
         self.is_attended() && self.own().mailbox.as_ref().is_some_and(|mailbox| mailbox.is_awaited())
@@ -406,18 +433,26 @@ impl Socket {
         self.own().ready.drain(..).for_each(Waker::wake);
     }
 
-    /// The machine has let go of the socket. Its own handlers are dropped, so that one which holds the socket leaks nothing.
+    /// The machine has let go of the socket; events of before may still wait.
     pub(crate) fn disconnected(&self, reason: DisconnectReason) {
         let mut own = self.own();
         self.inner.connected.store(false, Ordering::Release);
         own.reason = Some(reason);
+        let ready = std::mem::take(&mut own.ready);
+        drop(own);
+        ready.into_iter().for_each(Waker::wake);
+    }
+
+    /// No event follows. The socket's own handlers are dropped, so that one which holds the socket leaks nothing.
+    pub(crate) fn deafen(&self) {
+        let mut own = self.own();
+        self.inner.deaf.store(true, Ordering::Release);
         let handlers = own.handlers.take();
         let waiting = own.mailbox.as_mut().and_then(|mailbox| mailbox.dismiss());
         let event = own.mailbox.as_mut().and_then(|mailbox| mailbox.take_back());
-        let ready = std::mem::take(&mut own.ready);
         drop(own);
         drop((handlers, event));
-        waiting.into_iter().chain(ready).for_each(Waker::wake);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Why the socket was disconnected, once it was.
@@ -436,19 +471,18 @@ impl Drop for LeaveMailbox<'_> {
         if !mailbox.leave() {
             return;
         }
-        // It goes to whoever is next. Nobody is once the socket has left, and the event holds the socket.
-        let event = match self.0.is_connected() {
-            true => {
+        // It goes to whoever is next. Nobody is once the socket is deaf, and the event holds the socket.
+        let event = match self.0.is_deaf() {
+            false => {
                 mailbox.give_back();
                 None
             }
-            false => mailbox.take(),
+            true => mailbox.take(),
         };
         drop(own);
-        match event {
-            Some(event) => drop(event),
-            None => self.0.inner.conn.notify(),
-        }
+        drop(event);
+        // Somebody is to take it, or the end has waited for it.
+        self.0.inner.conn.notify();
     }
 }
 

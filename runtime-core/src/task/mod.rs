@@ -3,6 +3,7 @@
 //! It alone owns the client's WebSockets, runs the handlers of its sockets, and sleeps for its timers. A turn reads, feeds the
 //! machine once for all that was read, starts what handlers can start, takes what the machine has to send, and writes once.
 
+mod messages;
 mod runner;
 pub(crate) mod scratch;
 
@@ -323,5 +324,6 @@ impl Drop for SessionTask {
             events.into_iter().for_each(|event| self.runners.abandon(event));
             self.conn.shared.session_ended(&self.conn.sid);
         }
+        self.runners.abandon_all();
     }
 }

@@ -4,24 +4,24 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use engineio_proto::{Data, Text};
+use engineio_proto::{CloseReason, Text};
 use http::Extensions;
 use socketio_proto::server::{self, DisconnectReason, SocketKey};
 use socketio_proto::{Args, Json};
 
 use crate::conn::Conn;
 use crate::endpoint::Endpoint;
-use crate::engine::EngineSocket;
 use crate::event::Event;
 use crate::handler::{Answer, HandlerError, Handlers, guarded, poll_guarded, reported};
 use crate::machine::{self, Machine};
 use crate::namespace::{ConnectRequest, NamespaceInner, Refusal};
 use crate::runtime::BoxFuture;
-use crate::server::{App, entropy};
+use crate::server::entropy;
 use crate::socket::Socket;
+use crate::task::messages::Messages;
 
 /// Handlers started in one turn for one socket, so that other tasks get their turn, too.
-const BUDGET: usize = 128;
+pub(super) const BUDGET: usize = 128;
 
 /// What a running handler that no event waits for counts in the inbox.
 const RUNNING_BYTES: usize = 4096;
@@ -42,14 +42,6 @@ pub(super) struct Runners {
     beside: Vec<BoxFuture<'static, Answer>>,
 }
 
-/// What waits for the one handler of bare Engine.IO.
-#[derive(Default)]
-struct Messages {
-    queue: VecDeque<Data>,
-    current: Option<BoxFuture<'static, Answer>>,
-    bytes: usize,
-}
-
 /// One socket: what waits for its handlers, and the one that runs.
 struct Runner {
     key: SocketKey,
@@ -61,8 +53,15 @@ struct Runner {
     current: Current,
     queue: VecDeque<Queued>,
     bytes: usize,
-    /// The machine has let go of the socket.
-    left: bool,
+    presence: Presence,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Here,
+    /// The machine has let go of the socket, and the end is told behind the events that the client sent before.
+    Leaving(DisconnectReason),
+    Gone,
 }
 
 enum Current {
@@ -103,8 +102,9 @@ impl Runners {
     /// Events that wait, and their bytes. What runs although no event waits for it counts, too, so that a client can't make
     /// more and more of it: handlers of sockets that have left, of disconnects and of errors.
     pub(super) fn inbox(&self) -> (usize, usize) {
-        let running = self.beside.len() + self.sockets.iter().filter(|runner| runner.left).count();
-        let messages = (self.messages.queue.len() + running, self.messages.bytes + running * RUNNING_BYTES);
+        let running = self.beside.len() + self.sockets.iter().filter(|runner| !runner.is_here()).count();
+        let (events, bytes) = self.messages.inbox();
+        let messages = (events + running, bytes + running * RUNNING_BYTES);
         let sockets = self.sockets.iter().map(|runner| (runner.queue.len(), runner.bytes));
         sockets.fold(messages, |sum, runner| (sum.0 + runner.0, sum.1 + runner.1))
     }
@@ -121,19 +121,17 @@ impl Runners {
 
     /// Whether all handlers have ended, for good.
     pub(super) fn is_idle(&self) -> bool {
-        self.sockets.is_empty() && self.beside.is_empty() && self.messages.current.is_none()
+        self.sockets.is_empty() && self.beside.is_empty() && self.messages.is_quiet()
     }
 
     /// Takes an event of the machine.
     pub(super) fn take(&mut self, event: machine::Event) {
         match event {
             machine::Event::Engine(engineio_proto::server::Event::Message(data)) => {
-                self.messages.bytes += data.len();
-                self.messages.queue.push_back(data);
+                self.messages.push(data);
             }
-            machine::Event::Engine(engineio_proto::server::Event::Closed { .. }) => {
-                self.messages.queue.clear();
-                self.messages.bytes = 0;
+            machine::Event::Engine(engineio_proto::server::Event::Closed { reason: CloseReason::ForcedClose }) => {
+                self.messages.clear();
             }
             machine::Event::Engine(_) => {}
             machine::Event::Socket(event) => self.take_socket(event),
@@ -183,6 +181,11 @@ impl Runners {
         }
     }
 
+    /// Nobody will run handlers any more, also not for those who have left before.
+    pub(super) fn abandon_all(&mut self) {
+        self.sockets.iter_mut().for_each(Runner::abandon);
+    }
+
     /// Lets handlers go on and starts those that can start.
     pub(super) fn run(&mut self, cx: &mut Context<'_>) -> Step {
         let mut step = self.messages.run(&self.conn, cx);
@@ -194,29 +197,6 @@ impl Runners {
         self.sockets.retain(|runner| !runner.is_over());
         self.beside.retain_mut(|handler| poll_guarded(handler, cx).is_pending());
         step
-    }
-}
-
-impl Messages {
-    fn is_quiet(&self) -> bool {
-        self.current.is_none() && self.queue.is_empty()
-    }
-
-    fn run(&mut self, conn: &Arc<Conn>, cx: &mut Context<'_>) -> Step {
-        let App::Engine(handler) = &conn.shared.app else { return Step::Waiting };
-        for _ in 0..BUDGET {
-            if let Some(current) = &mut self.current {
-                // Nobody hears of an error: there is no socket to report it for.
-                if poll_guarded(current, cx).is_pending() {
-                    return Step::Waiting;
-                }
-                self.current = None;
-            }
-            let Some(data) = self.queue.pop_front() else { return Step::Waiting };
-            self.bytes -= data.len();
-            self.current = guarded(|| handler(EngineSocket::new(conn.clone()), data)).ok();
-        }
-        Step::Moved
     }
 }
 
@@ -234,7 +214,7 @@ impl Runner {
             current: Current::Checking(Box::pin(std::future::ready(Ok(()))), admission),
             queue: VecDeque::new(),
             bytes: 0,
-            left: false,
+            presence: Presence::Here,
         }
     }
 
@@ -260,7 +240,11 @@ impl Runner {
     }
 
     fn is_quiet(&self) -> bool {
-        matches!(self.current, Current::Idle) && self.queue.is_empty() && !self.left && !self.has_returned()
+        matches!(self.current, Current::Idle) && self.queue.is_empty() && self.is_here() && !self.has_returned()
+    }
+
+    fn is_here(&self) -> bool {
+        self.presence == Presence::Here
     }
 
     fn has_returned(&self) -> bool {
@@ -269,17 +253,20 @@ impl Runner {
 
     fn is_called(&self) -> bool {
         let awaited = !self.queue.is_empty() && self.socket.as_ref().is_some_and(Socket::is_awaited);
-        awaited || !self.left && self.has_returned()
+        awaited || self.has_returned()
     }
 
     fn is_over(&self) -> bool {
-        self.left && matches!(self.current, Current::Idle)
+        self.presence == Presence::Gone && matches!(self.current, Current::Idle)
     }
 
     fn run(&mut self, conn: &Arc<Conn>, beside: &mut Vec<BoxFuture<'static, Answer>>, cx: &mut Context<'_>) -> Step {
         for _ in 0..BUDGET {
-            if let Some(event) = self.socket.as_ref().filter(|_| !self.left).and_then(Socket::take_back) {
+            if let Some(event) = self.socket.as_ref().and_then(Socket::take_back) {
                 self.push_front(event);
+            }
+            if self.socket.as_ref().is_some_and(Socket::is_deaf) {
+                self.clear();
             }
             match std::mem::replace(&mut self.current, Current::Idle) {
                 Current::Checking(mut check, admission) => {
@@ -291,7 +278,7 @@ impl Runner {
                         Poll::Ready(Ok(())) => self.check(conn, admission, beside),
                         Poll::Ready(Err(refusal)) => {
                             refuse(conn, self.key, &refusal);
-                            self.left = true;
+                            self.presence = Presence::Gone;
                         }
                     }
                 }
@@ -300,12 +287,16 @@ impl Runner {
                         self.current = Current::Running(handler);
                         // It may wait for the next event itself.
                         if !self.deliver() {
+                            self.end(beside);
                             return Step::Waiting;
                         }
                     }
                     Poll::Ready(answer) => self.finish(answer, beside),
                 },
-                Current::Idle if self.queue.is_empty() => return Step::Waiting,
+                Current::Idle if self.queue.is_empty() => {
+                    self.end(beside);
+                    return Step::Waiting;
+                }
                 Current::Idle => {
                     if !self.deliver() {
                         self.start(beside);
@@ -318,7 +309,7 @@ impl Runner {
 
     /// Begins the next check, or lets the client in.
     fn check(&mut self, conn: &Arc<Conn>, mut admission: Admission, beside: &mut Vec<BoxFuture<'static, Answer>>) {
-        if self.left {
+        if self.presence == Presence::Gone {
             return;
         }
         if let Some(middleware) = self.handlers.middlewares.get(admission.passed) {
@@ -341,7 +332,7 @@ impl Runner {
             let mut inner = conn.lock();
             let Machine::Socket(machine) = &mut inner.machine else { return };
             let Ok(id) = machine.accept(self.key, entropy()) else {
-                self.left = true;
+                self.presence = Presence::Gone;
                 return;
             };
             drop(inner);
@@ -409,12 +400,36 @@ impl Runner {
         beside.extend(self.socket.as_ref().and_then(|socket| socket.report(error)));
     }
 
-    /// The machine has let go of the socket.
+    /// The machine has let go of the socket. What the client had sent before it left is still handled.
     fn leave(&mut self, reason: DisconnectReason, beside: &mut Vec<BoxFuture<'static, Answer>>) {
-        let own = self.socket.as_ref().and_then(|socket| socket.with_handlers(|own| own.disconnect.clone()));
         self.depart(reason);
+        // A client that said goodbye, vanished or broke a rule had sent them before; how far we have come is no matter of its.
+        if matches!(reason, DisconnectReason::ServerNamespaceDisconnect | DisconnectReason::ServerShuttingDown) {
+            self.socket.as_ref().map(Socket::ignore_events);
+            self.clear();
+        }
+        self.end(beside);
+    }
+
+    /// Leaves the namespace.
+    fn depart(&mut self, reason: DisconnectReason) {
         // Without a socket a check runs on; whatever it says comes too late.
-        let Some(socket) = &self.socket else { return };
+        let Some(socket) = &self.socket else { return self.presence = Presence::Gone };
+        self.presence = Presence::Leaving(reason);
+        self.namespace.rooms().remove(socket.id());
+        socket.disconnected(reason);
+    }
+
+    /// Tells of the end, once every event before it is in somebody's hands.
+    fn end(&mut self, beside: &mut Vec<BoxFuture<'static, Answer>>) {
+        let Presence::Leaving(reason) = self.presence else { return };
+        let Some(socket) = self.socket.clone() else { return };
+        if !self.queue.is_empty() || !socket.is_deaf() && socket.holds_event() {
+            return;
+        }
+        self.presence = Presence::Gone;
+        let own = socket.with_handlers(|own| own.disconnect.clone());
+        socket.deafen();
         let handlers = self.namespace.handlers();
         for handler in handlers.disconnect.iter().chain(&own) {
             match guarded(|| handler(socket.clone(), reason)) {
@@ -424,15 +439,16 @@ impl Runner {
         }
     }
 
-    /// Leaves the namespace; no handler hears of it.
-    fn depart(&mut self, reason: DisconnectReason) {
-        self.left = true;
+    /// Nobody hears of anything any more.
+    fn abandon(&mut self) {
+        self.presence = Presence::Gone;
+        self.clear();
+        self.socket.as_ref().map(Socket::deafen);
+    }
+
+    fn clear(&mut self) {
         self.queue = VecDeque::new();
         self.bytes = 0;
-        if let Some(socket) = &self.socket {
-            self.namespace.rooms().remove(socket.id());
-            socket.disconnected(reason);
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod churn;
 mod emits;
+mod goodbye;
 mod handlers;
 mod hostile;
 mod http;
