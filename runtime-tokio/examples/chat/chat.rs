@@ -3,9 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use socketio_tokio::{Args, Bytes, FromArgs, HandlerError, Namespace, Socket, Text};
 
 use crate::rooms::{Content, Message, Person, Rooms, Seat, TooManyRooms};
+use crate::socketio::{Args, Bytes, FromArgs, HandlerError, Namespace, Socket, Text};
 
 /// What all handlers share: given to the builder of the server, reached by [`Socket::state`].
 pub(crate) type State = Mutex<Rooms>;

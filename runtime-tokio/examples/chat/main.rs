@@ -2,45 +2,38 @@
 //!
 //! `cargo run --release -p socketio-tokio --example chat`, then open <http://localhost:3000> in two tabs; the
 //! environment's `PORT` chooses another port. Here is how Socket.IO stands beside the routes of an axum application,
-//! and how it stops; what the chat does is in `chat.rs`, what it remembers in `rooms.rs`.
+//! and how it stops; what the chat does is in `chat.rs`, what it remembers in `rooms.rs`, its settings are in `site.rs`.
+//! All three are those of `chat_smol`, too.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a program, not a library
 
 mod chat;
 mod rooms;
+mod site;
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::map_request;
-use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use axum::serve::ListenerExt;
-use socketio_tokio::{Peer, Server, ServerBuilder};
+use site::{CLOSE_TIMEOUT, PAGE};
+use socketio::Peer;
+use socketio_tokio as socketio;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-/// How long a client may take to hear the last words. Who presses Ctrl-C does not want to wait for the slowest.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let server = server()?;
-    chat::handle(&server.namespace("/"));
+    let server = site::server()?;
+    let app = PAGE
+        .into_iter()
+        .fold(Router::new(), |app, (path, kind, content)| app.route(path, get(([(CONTENT_TYPE, kind)], content))));
+    let app = app.layer(server.layer()).layer(map_request(note_peer));
 
-    let app = Router::new()
-        .route("/", get(Html(include_str!("page/index.html"))))
-        .route("/chat.css", get(text("text/css", include_str!("page/chat.css"))))
-        .route("/chat.js", get(text("text/javascript", include_str!("page/chat.js"))))
-        .layer(server.layer())
-        .layer(map_request(note_peer));
-
-    let port = std::env::var("PORT").unwrap_or_else(|_| "3000".into());
-    let port = port.parse::<u16>().map_err(|_| format!("PORT can't be {port:?}"))?;
+    let port = site::port()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
     let listener = listener.map_err(|error| format!("can't listen on port {port}: {error}"))?;
     let addr = listener.local_addr()?;
@@ -60,28 +53,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         () = async { asked_to_stop().await; sleep(2 * CLOSE_TIMEOUT).await } => {}
     }
     Ok(())
-}
-
-fn server() -> Result<Server, Box<dyn Error>> {
-    let mut builder =
-        ServerBuilder::new().state(chat::State::default()).engine(|engine| engine.close_timeout(CLOSE_TIMEOUT));
-    if let Some(folder) = client_folder() {
-        builder = builder.serve_client(folder);
-    }
-    Ok(builder.build()?)
-}
-
-/// The browser bundles of the official client, if the packages of `interop` are installed; else the page asks the CDN.
-fn client_folder() -> Option<PathBuf> {
-    let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    [workspace, "."]
-        .map(|root| PathBuf::from(root).join("interop/node_modules/socket.io/client-dist"))
-        .into_iter()
-        .find(|folder| folder.is_dir())
-}
-
-fn text(kind: &str, content: &'static str) -> impl IntoResponse + Clone + Send + Sync + 'static {
-    ([(CONTENT_TYPE, format!("{kind}; charset=utf-8"))], content)
 }
 
 /// Tells the server whom it talks to; axum alone knows.

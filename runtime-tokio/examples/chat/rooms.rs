@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use socketio_tokio::Text;
+
+use crate::socketio::Text;
 
 /// The room that is always there.
 pub(crate) const LOBBY: &str = "lobby";
