@@ -76,12 +76,12 @@ impl Manager {
             (Body::Disconnect, Phase::Connected(_)) => self.left(index, DisconnectReason::ServerDisconnect),
             (Body::Connect(_), Phase::Leaving) => {
                 self.set_phase(index, Phase::Idle);
-                self.control(encode::disconnect(&namespace));
+                self.send_away(index);
             }
             (Body::ConnectError(_) | Body::Disconnect, Phase::Leaving) => self.set_phase(index, Phase::Idle),
             // The answer comes although a DISCONNECT was taken for it, which had crossed ours. Nobody is here to be let in.
             (Body::Connect(Some(answer)), Phase::Idle | Phase::Asking) if sid(&answer).is_some() => {
-                self.control(encode::disconnect(&namespace));
+                self.send_away(index);
             }
             _ => {}
         }
@@ -98,6 +98,14 @@ impl Manager {
         self.send_waiting(index);
         self.events.push_back(Event::Connected { socket, id });
         self.events.extend(early.into_iter().map(|(id, event)| Event::Received { socket, id, event }));
+    }
+
+    /// The server let in whom nobody wants any more. It may have said something to it already.
+    fn send_away(&mut self, index: usize) {
+        let Some(member) = self.members.get_mut(index) else { return };
+        member.last_epoch = self.epochs;
+        let packet = encode::disconnect(&member.namespace);
+        self.control(packet);
     }
 
     pub(super) fn refused(&mut self, index: usize, error: Refusal) {

@@ -18,7 +18,7 @@ pub(super) struct Member {
     pub(super) retries: RetryQueue,
     /// Events that came before the CONNECT.
     pub(super) early: Vec<(Option<u64>, crate::Event)>,
-    /// The last engine session over which it was connected; 0 before the first.
+    /// The last engine session over which the server let it in; 0 before the first.
     pub(super) last_epoch: u64,
 }
 

@@ -127,3 +127,14 @@ fn events_of_the_time_before_are_not_taken_for_those_of_the_time_after() {
     assert_eq!(script.text(r#"40/foo,{"sid":"T2"}"#), ["connected 1 T2"]);
     assert_eq!(script.text(r#"42/foo,["hi"]"#), ["received 1 hi()"]);
 }
+
+#[test]
+fn nor_are_those_of_a_time_that_was_over_before_it_began() {
+    let mut script = half();
+    script.disconnect(B);
+    assert_eq!(script.text(r#"40/foo,{"sid":"T"}"#), ["1: 41/foo,"]);
+    script.connect(B);
+    script.authenticate(B);
+    nothing(script.text(r#"42/foo,["late"]"#));
+    assert_eq!(script.text(r#"40/foo,{"sid":"T2"}"#), ["connected 1 T2"]);
+}
