@@ -1,0 +1,146 @@
+//! The client's application: it numbers what it sends, for each socket.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use engineio_proto::Instant;
+use engineio_proto::client::Config as EngineConfig;
+use socketio_proto::client::{AckError, Backoff, Config, Event, Manager, RetryId, SocketConfig, SocketKey};
+use socketio_proto::encode;
+
+use crate::NAMES;
+
+pub(crate) struct Client {
+    pub(crate) manager: Manager,
+    engine: Arc<EngineConfig>,
+    pub(crate) sockets: [Socket; NAMES.len()],
+    /// What is asked, by ack id.
+    asked: BTreeMap<(SocketKey, u64), u64>,
+}
+
+pub(crate) struct Socket {
+    key: SocketKey,
+    /// While it is connected: its id, and how many events of the server it has heard since.
+    pub(crate) joined: Option<(String, u64)>,
+    pub(crate) heard: usize,
+    sent: u64,
+    /// The numbers of what timed out, perhaps before it had left.
+    pub(crate) withdrawn: BTreeSet<u64>,
+    reliable: u64,
+    under_way: VecDeque<(RetryId, u64)>,
+    /// The numbers that the server acknowledged.
+    pub(crate) delivered: Vec<u64>,
+}
+
+impl Client {
+    pub(crate) fn new(engine: EngineConfig, now: Instant) -> Self {
+        let ms = Duration::from_millis;
+        let backoff = Backoff { delay: ms(20), delay_max: ms(80), ..Backoff::default() };
+        let config = Config::default().backoff(backoff).connect_timeout(Some(ms(250)));
+        let mut manager = Manager::new(config.into(), 7, now);
+        let retries = SocketConfig::default().retries(Some(3)).ack_timeout(Some(ms(100)));
+        let sockets = NAMES.map(|name| Socket {
+            key: manager.socket(name, if name == "/retry" { retries } else { SocketConfig::default() }),
+            joined: None,
+            heard: 0,
+            sent: 0,
+            withdrawn: BTreeSet::new(),
+            reliable: 0,
+            under_way: VecDeque::new(),
+            delivered: Vec::new(),
+        });
+        Self { manager, engine: engine.into(), sockets, asked: BTreeMap::new() }
+    }
+
+    pub(crate) fn connect(&mut self, socket: usize, now: Instant) {
+        self.manager.connect(self.sockets[socket].key, now);
+    }
+
+    pub(crate) fn disconnect(&mut self, socket: usize, now: Instant) {
+        self.manager.disconnect(self.sockets[socket].key, now);
+    }
+
+    pub(crate) fn emit(&mut self, index: usize, now: Instant) {
+        let socket = &mut self.sockets[index];
+        let packet = encode::event(NAMES[index], None, "plain", &socket.sent).unwrap();
+        self.manager.emit(socket.key, packet, now).unwrap();
+        socket.sent += 1;
+    }
+
+    pub(crate) fn ask(&mut self, index: usize, ms: Option<u64>, now: Instant) {
+        let socket = &mut self.sockets[index];
+        let id = self.manager.next_ack_id(socket.key);
+        let packet = encode::event(NAMES[index], Some(id), "plain", &socket.sent).unwrap();
+        let deadline = ms.map(|ms| now + Duration::from_millis(ms));
+        self.manager.emit_with_ack(socket.key, packet, id, deadline, now).unwrap();
+        assert_eq!(self.asked.insert((socket.key, id), socket.sent), None);
+        socket.sent += 1;
+    }
+
+    pub(crate) fn emit_reliable(&mut self, index: usize, now: Instant) {
+        let socket = &mut self.sockets[index];
+        let packet = encode::event(NAMES[index], None, "reliable", &socket.reliable).unwrap();
+        let retry = self.manager.emit_reliable(socket.key, packet, now).unwrap();
+        socket.under_way.push_back((retry, socket.reliable));
+        socket.reliable += 1;
+    }
+
+    pub(crate) fn owes_nothing(&self) -> bool {
+        let idle = self.manager.pending_acks() == 0 && self.manager.buffered() == 0;
+        assert!(!idle || self.asked.is_empty() && self.sockets.iter().all(|socket| socket.under_way.is_empty()));
+        idle
+    }
+
+    pub(crate) fn react(&mut self, event: Event, now: Instant) {
+        let index = |key: SocketKey| key.0 as usize;
+        match event {
+            Event::Attempt { .. } => self.manager.open(self.engine.clone(), now),
+            Event::Authenticate { socket } => self.manager.authenticate(socket, None, now),
+            Event::Connected { socket, id } => {
+                assert_eq!(self.sockets[index(socket)].joined.replace((id.to_string(), 0)), None);
+            }
+            Event::Disconnected { socket, .. } => assert!(self.sockets[index(socket)].joined.take().is_some()),
+            Event::Received { socket: key, id, event } => {
+                let socket = &mut self.sockets[index(key)];
+                let (sid, heard) = socket.joined.as_mut().expect("connected");
+                let (to, number) = event.args.get::<(String, u64)>().unwrap();
+                assert_eq!((&to, number), (&*sid, *heard), "for another, lost, or twice");
+                *heard += 1;
+                socket.heard += 1;
+                if let Some(id) = id {
+                    // The socket may have left since.
+                    let ack = encode::ack(NAMES[index(key)], id, &number).unwrap();
+                    let _ = self.manager.send_ack(key, ack, now);
+                }
+            }
+            Event::Acked { socket, id, result } => {
+                let number = self.asked.remove(&(socket, id)).expect("settled once");
+                match result {
+                    Ok(args) => assert_eq!(args.get::<u64>().unwrap(), number),
+                    Err(AckError::Timeout) => drop(self.sockets[index(socket)].withdrawn.insert(number)),
+                    Err(_) => {}
+                }
+            }
+            Event::Delivered { socket, retry, result } => {
+                let socket = &mut self.sockets[index(socket)];
+                let (first, number) = socket.under_way.pop_front().expect("settled once");
+                assert_eq!(first, retry);
+                if let Ok(args) = result {
+                    assert_eq!(args.get::<u64>().unwrap(), number);
+                    socket.delivered.push(number);
+                }
+            }
+            Event::Undecodable(error) => panic!("{error}"),
+            _ => {}
+        }
+    }
+
+    /// Both are of the same opinion.
+    pub(crate) fn is_joined_as(&self, index: usize, sid: Option<&str>) -> bool {
+        let Socket { key, joined, .. } = &self.sockets[index];
+        let told = joined.as_ref().map(|(id, _)| &**id);
+        assert_eq!(self.manager.id(*key), told);
+        told == sid
+    }
+}
