@@ -80,6 +80,12 @@ impl Args {
         self.attachments = attachments;
     }
 
+    /// The same in memory of its own: without what else they came in.
+    pub(crate) fn copied(&self) -> Self {
+        let args = Self::new(Text::from(self.json()), Attachments::none());
+        Self { attachments: self.attachments.copied(), ..args }
+    }
+
     pub(crate) fn shared_attachments(&self) -> &Attachments {
         &self.attachments
     }

@@ -37,6 +37,11 @@ impl EventName {
         &self.text
     }
 
+    /// The same in memory of its own.
+    pub(crate) fn copied(&self) -> Self {
+        Self { text: Text::from(&*self.text), number: self.number }
+    }
+
     /// Whether the peer sent a number.
     pub fn is_number(&self) -> bool {
         self.number

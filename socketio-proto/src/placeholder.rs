@@ -146,6 +146,15 @@ impl Attachments {
         }
     }
 
+    /// The same in memory of its own.
+    pub(crate) fn copied(&self) -> Self {
+        let copied = |attached: &Arc<Attached>| Attached {
+            buffers: attached.buffers.iter().map(|buffer| Bytes::copy_from_slice(buffer)).collect(),
+            places: attached.places.clone(),
+        };
+        Self(self.0.as_ref().map(|attached| Arc::new(copied(attached))))
+    }
+
     #[inline]
     pub(crate) fn buffers(&self) -> &[Bytes] {
         self.0.as_ref().map_or(&[], |attached| &attached.buffers)

@@ -168,6 +168,8 @@ impl Manager {
             return;
         }
         self.early = self.early.saturating_add(cost(&event));
+        // As it came it would keep all of the body that it came in, and no limit counts that.
+        let event = crate::Event { name: event.name.copied(), args: event.args.copied() };
         member.early.push((id, event));
         if self.early > self.config.receive_buffer_limit {
             self.violated();

@@ -24,7 +24,8 @@ pub struct RetryId(pub u64);
 /// `Disconnected`; or, instead of all that follows `Connected`, `Refused` or `NotJoined`. When a connection is lost, `Closed` comes
 /// before what its sockets hear of it.
 ///
-/// The arguments of `Received` and `Acked` share the buffer in which they came.
+/// The arguments of `Received` and `Acked` share the buffer in which they came, except those of events that had to wait for
+/// `Connected`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
@@ -78,7 +79,7 @@ pub enum Event {
     Connected {
         /// The socket.
         socket: SocketKey,
-        /// Its id, until it is disconnected; the server knows it, too. It shares the buffer in which it came.
+        /// Its id, until it is disconnected; the server knows it, too. It has memory of its own.
         id: Text,
     },
     /// A socket is not let into its namespace. It is no longer active: it is tried again when it is told to

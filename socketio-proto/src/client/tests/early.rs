@@ -67,3 +67,22 @@ fn they_are_lost_with_the_connection_and_when_the_socket_is_not_let_in() {
     script.disconnect(A);
     assert_eq!(script.manager.early, 0);
 }
+
+#[test]
+fn they_keep_nothing_of_what_they_came_with() {
+    let mut script = idle_with(config(), engine().upgrade(false));
+    script.connect(A);
+    script.open();
+    script.got(OPEN);
+    script.authenticate(A);
+    script.posted();
+    let placeholder = r#"{"_placeholder":true,"num":0}"#;
+    let body = format!(r#"42["one",1]|42/unknown,["{}"]|451-[2,"a",{placeholder},"b"]|bAQ=="#, "x".repeat(1000));
+    let body = Bytes::from(body.replace('|', "\u{1e}"));
+    script.manager.handle_response(script.get, http::Response::new(body.clone()), script.now);
+    assert_eq!(script.out(), ["1: GET"]);
+    assert!(script.manager.early > 0 && body.is_unique());
+    let two = format!(r#"received 0 2("a",{placeholder},"b") [b"\x01"]"#);
+    let out = script.got(r#"40{"sid":"S"}"#);
+    assert_eq!(out, ["1: GET", "connected 0 S", "received 0 one(1)", &two]);
+}
