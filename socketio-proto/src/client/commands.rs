@@ -56,7 +56,7 @@ impl Manager {
         match member.phase {
             Phase::Connected(_) => {
                 let packet = encode::disconnect(&member.namespace);
-                self.control(packet);
+                self.control(socket, packet);
                 return self.left(index, DisconnectReason::ClientDisconnect);
             }
             Phase::Joining => member.phase = Phase::Leaving,
@@ -97,7 +97,7 @@ impl Manager {
                 return self.refused(index, Refusal::NoCredentials);
             }
             member.phase = Phase::Joining;
-            self.control(packet);
+            self.control(socket, packet);
         }
     }
 

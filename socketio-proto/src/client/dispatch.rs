@@ -59,6 +59,10 @@ impl Manager {
         // Nobody there: the answer to something that is over.
         let Some((index, member)) = found else { return };
         let socket = member.key;
+        // It can't answer what has not left. What else it says is for a socket that is no more.
+        if self.is_behind(socket) {
+            return;
+        }
         match (body, &member.phase) {
             (Body::Event { id, event }, Phase::Connected(_)) => {
                 self.events.push_back(Event::Received { socket, id, event });
@@ -104,8 +108,8 @@ impl Manager {
     fn send_away(&mut self, index: usize) {
         let Some(member) = self.members.get_mut(index) else { return };
         member.last_epoch = self.epochs;
-        let packet = encode::disconnect(&member.namespace);
-        self.control(packet);
+        let (socket, packet) = (member.key, encode::disconnect(&member.namespace));
+        self.control(socket, packet);
     }
 
     pub(super) fn refused(&mut self, index: usize, error: Refusal) {

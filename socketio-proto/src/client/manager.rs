@@ -92,8 +92,8 @@ pub struct Manager {
     /// In the order in which they were made.
     pub(super) members: Vec<Member>,
     pub(super) acks: AckTable<SocketKey>,
-    /// CONNECT and DISCONNECT for which the engine session has no room.
-    pub(super) controls: VecDeque<Encoded>,
+    /// CONNECT and DISCONNECT for which the engine session has no room; two of a socket at most.
+    pub(super) controls: VecDeque<(SocketKey, Encoded)>,
     /// What the send buffers and retry queues hold, as their limit counts.
     pub(super) buffered: usize,
     /// What events that came early hold, as their limit counts.

@@ -192,17 +192,22 @@ impl Manager {
     }
 
     /// Sends a packet that tells the server which sockets there are. It can't be left out: it waits for room.
-    pub(super) fn control(&mut self, packet: Encoded) {
+    pub(super) fn control(&mut self, socket: SocketKey, packet: Encoded) {
         if !self.controls.is_empty() || self.send(&packet) == Err(SendError::Full) {
-            self.controls.push_back(packet);
+            self.controls.push_back((socket, packet));
         }
+    }
+
+    /// Whether the server has not been told all of what became of a socket.
+    pub(super) fn is_behind(&self, socket: SocketKey) -> bool {
+        self.controls.iter().any(|(behind, _)| *behind == socket)
     }
 
     /// The engine session has room again.
     pub(super) fn send_on(&mut self) {
-        while let Some(packet) = self.controls.pop_front() {
+        while let Some((socket, packet)) = self.controls.pop_front() {
             if self.send(&packet) == Err(SendError::Full) {
-                self.controls.push_front(packet);
+                self.controls.push_front((socket, packet));
                 return;
             }
         }

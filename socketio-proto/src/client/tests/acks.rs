@@ -94,15 +94,14 @@ fn a_disconnect_settles_what_has_left_and_keeps_what_has_not() {
 #[test]
 fn an_ack_for_what_still_waits_is_nothing() {
     let mut script = joined_with(config(), by_websocket().outbox_limit(1000));
+    assert_eq!(script.socket("/foo"), B);
+    script.ask(B, "ask", None);
+    script.connect(B);
+    assert_eq!(script.authenticate(B), ["1: 40/foo,"]);
     script.stuck = true;
     script.emit(A, "x", ());
     while script.try_emit(A, "x", ()).is_ok() {}
     script.out();
-    // The sockets share a connection; what is emitted to one that joins now has to wait.
-    assert_eq!(script.socket("/foo"), B);
-    script.ask(B, "ask", None);
-    script.connect(B);
-    script.authenticate(B);
     nothing(script.text("43/foo,0[]"));
     nothing(script.text(r#"40/foo,{"sid":"T"}"#).into_iter().filter(|line| line != "connected 1 T").collect());
     assert!(script.manager.is_connected(B));

@@ -164,3 +164,52 @@ fn credentials_that_no_connection_can_take_are_none() {
     let out = script.authenticate_with(A, &format!(r#"{{"token":"{}"}}"#, "x".repeat(1000)));
     assert_eq!(out, ["1: close", "refused 0: there are no credentials", "closed: forced close"]);
 }
+
+/// As [`full`], with sockets `/foo`, joining, and `/bar`, which nobody wants.
+fn crowded() -> Script {
+    let (mut script, _) = full();
+    assert_eq!(script.socket("/foo"), B);
+    assert_eq!(script.socket("/bar"), SocketKey(2));
+    script.connect(B);
+    nothing(script.authenticate(B));
+    script
+}
+
+#[test]
+fn ghosts_without_end_are_one_disconnect() {
+    let mut script = crowded();
+    for _ in 0..100 {
+        nothing(script.text(r#"40/bar,{"sid":"ghost"}"#));
+    }
+    assert_eq!(script.manager.controls.len(), 2);
+    assert_eq!(flush(&mut script), ["ready", "1: 40/foo,", "1: 41/bar,"]);
+}
+
+#[test]
+fn what_has_not_left_is_not_answered() {
+    let mut script = crowded();
+    for _ in 0..100 {
+        nothing(script.text(r#"40/foo,{"sid":"T"}"#));
+        nothing(script.text(r#"44/foo,{"message":"no"}"#));
+        nothing(script.text("41/foo,"));
+        nothing(script.disconnect(B));
+        nothing(script.text(r#"40/foo,{"sid":"T"}"#));
+        nothing(script.connect(B));
+    }
+    assert_eq!(script.manager.controls.len(), 1);
+    assert_eq!(flush(&mut script), ["ready", "1: 40/foo,"]);
+    assert_eq!(script.text(r#"40/foo,{"sid":"T"}"#), ["connected 1 T"]);
+}
+
+#[test]
+fn a_disconnect_that_crosses_one_without_room_is_nothing() {
+    let (mut script, _) = full();
+    assert_eq!(script.socket("/foo"), B);
+    script.connect(B);
+    assert_eq!(script.disconnect(A), ["disconnected 0: io client disconnect"]);
+    script.connect(A);
+    nothing(script.authenticate(A));
+    nothing(script.text("41"));
+    assert_eq!(flush(&mut script), ["ready", "1: 41", "1: 40"]);
+    assert_eq!(script.text(r#"40{"sid":"S2"}"#), ["connected 0 S2"]);
+}
