@@ -4,15 +4,15 @@
 
 use std::time::Duration;
 
-use socketio_proto::client::SocketConfig;
+use socketio_proto::client::{Backoff, SocketConfig};
 use socketio_testkit::{Action, Network, Outcome, Random, Settings, Step, World, script};
 
-/// Runs a scenario with its share of the seeds.
+/// Runs a scenario with its share of the seeds, of which there are ten thousand parts.
 fn explore(name: &str, share: u64, scenario: impl Fn(&mut Random) -> (Settings, Vec<Step>)) -> Vec<Outcome> {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let seeds = match number("SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..(number("SEEDS").unwrap_or(10_000) * share / 100).max(1),
+        None => 0..(number("SEEDS").unwrap_or(10_000) * share / 10_000).max(1),
     };
     let replayed = std::env::var("SCRIPT").ok().map(|text| script::parse(&text).expect("a script"));
     let run = |seed| {
@@ -45,7 +45,7 @@ fn sound(random: &mut Random) -> Network {
 /// Everything at once.
 #[test]
 fn anything() {
-    let outcomes = explore("anything", 31, |random| {
+    let outcomes = explore("anything", 3096, |random| {
         let mut settings = Settings::default();
         settings.network = Network::any(random);
         settings.engine = quick(random);
@@ -104,7 +104,7 @@ fn quick(random: &mut Random) -> engineio_proto::Config {
 /// Nothing is lost, doubled or out of order while the transport changes under both senders.
 #[test]
 fn upgrade_while_both_sides_send() {
-    let outcomes = explore("upgrade_while_both_sides_send", 20, |random| {
+    let outcomes = explore("upgrade_while_both_sides_send", 2000, |random| {
         let mut settings = Settings::default();
         (settings.network, settings.lossless) = (sound(random), true);
         settings.settle = Duration::from_secs(20);
@@ -122,7 +122,7 @@ fn upgrade_while_both_sides_send() {
 /// Clients that are gone without a word leave nothing behind, wherever they were.
 #[test]
 fn abandoned_polling_sessions() {
-    let outcomes = explore("abandoned_polling_sessions", 5, |random| {
+    let outcomes = explore("abandoned_polling_sessions", 500, |random| {
         let mut settings = Settings::default();
         settings.network = Network::any(random);
         settings.settle = Duration::from_secs(60);
@@ -141,7 +141,7 @@ fn abandoned_polling_sessions() {
 /// Heartbeats keep a session for a day, on either transport.
 #[test]
 fn a_day_of_heartbeats() {
-    let outcomes = explore("a_day_of_heartbeats", 1, |random| {
+    let outcomes = explore("a_day_of_heartbeats", 100, |random| {
         let mut settings = Settings::default();
         (settings.network, settings.lossless) = (sound(random), true);
         let client = engineio_proto::client::Config::builder().upgrade(random.chance(500));
@@ -158,7 +158,7 @@ fn a_day_of_heartbeats() {
 /// An ack settles exactly once, whichever comes first: it, its deadline, or the end.
 #[test]
 fn ack_timeout_against_late_ack() {
-    let outcomes = explore("ack_timeout_against_late_ack", 12, |random| {
+    let outcomes = explore("ack_timeout_against_late_ack", 1200, |random| {
         let mut settings = Settings::default();
         settings.network = sound(random);
         let mut script = vec![step(0, 0, Action::Open(0))];
@@ -178,7 +178,7 @@ fn ack_timeout_against_late_ack() {
 /// Volatile events leave only if nothing waits, so a stall makes them skip and never queue.
 #[test]
 fn volatile_under_stall() {
-    let outcomes = explore("volatile_under_stall", 10, |random| {
+    let outcomes = explore("volatile_under_stall", 1000, |random| {
         let mut settings = Settings::default();
         settings.network = sound(random);
         let mut script = vec![step(0, 0, Action::Open(0)), step(2000, 0, Action::Stall(3000))];
@@ -196,7 +196,7 @@ fn volatile_under_stall() {
 /// A client that takes little costs no more than its bound, and others nothing.
 #[test]
 fn slow_consumer() {
-    let outcomes = explore("slow_consumer", 7, |random| {
+    let outcomes = explore("slow_consumer", 700, |random| {
         let mut settings = Settings::default();
         settings.network = sound(random);
         settings.network.bandwidth = random.between(2000, 20_000);
@@ -215,7 +215,7 @@ fn slow_consumer() {
 /// While the server does not read, a client is not blamed for pongs that can't be seen.
 #[test]
 fn paused_reading_against_the_pong_deadline() {
-    let outcomes = explore("paused_reading_against_the_pong_deadline", 7, |random| {
+    let outcomes = explore("paused_reading_against_the_pong_deadline", 700, |random| {
         let mut settings = Settings::default();
         settings.network = sound(random);
         settings.network.latency = settings.network.latency.min(Duration::from_millis(40));
@@ -236,7 +236,7 @@ fn paused_reading_against_the_pong_deadline() {
 /// What was queued when the server shuts down is there before the end.
 #[test]
 fn shutdown_drain() {
-    let outcomes = explore("shutdown_drain", 7, |random| {
+    let outcomes = explore("shutdown_drain", 700, |random| {
         let mut settings = Settings::default();
         (settings.network, settings.lossless) = (sound(random), true);
         settings.settle = Duration::from_secs(40);
@@ -252,24 +252,47 @@ fn shutdown_drain() {
     assert!(replaying() || sum(&outcomes, |outcome| outcome.down) > 0);
 }
 
-/// A thousand clients lose their connection at once and come back, each after a time of its own.
+/// A thousand clients lose their server at once, and come back each after pauses of its own.
 #[test]
 fn reconnect_storm() {
-    let outcomes = explore("reconnect_storm", 0, |random| {
-        let mut settings = Settings::default();
-        settings.network = sound(random);
-        settings.settle = Duration::from_secs(10);
-        let mut script = Vec::new();
-        for client in 0..1000 {
-            script.push(step(random.below(1000), client, Action::Open(0)));
-            script.push(step(5000, client, Action::Reset(0)));
-            // The delay of the first attempt: a second, give or take half of it.
-            script.push(step(5200 + random.between(500, 1500), client, Action::Open(0)));
-        }
-        script.push(step(15_000, 0, Action::Broadcast(100)));
-        (settings, script)
-    });
+    let outcomes = explore("reconnect_storm", 4, |random| storm(random, Backoff::default().randomization));
     for outcome in outcomes.iter().filter(|_| !replaying()) {
-        assert_eq!((outcome.sessions, outcome.down), (2000, 1000), "{outcome:?}");
+        assert_eq!((outcome.joined, outcome.down), (2000, 1000), "{outcome:?}");
+        assert!(is_spread(outcome), "{outcome:?}");
     }
+    // Several attempts each, where the server stays away for long enough.
+    assert!(replaying() || outcomes.iter().any(|outcome| outcome.attempts > 2000), "{outcomes:?}");
+}
+
+/// Without jitter they come all at once: [`is_spread`] can tell.
+#[test]
+fn reconnect_storm_without_jitter() {
+    let (settings, script) = storm(&mut Random::new(0), 0.0);
+    let outcome = World::check("reconnect_storm_without_jitter", &settings, 0, &script);
+    assert_eq!((outcome.joined, outcome.down), (2000, 1000), "{outcome:?}");
+    assert!(!is_spread(&outcome), "{outcome:?}");
+}
+
+fn storm(random: &mut Random, jitter: f64) -> (Settings, Vec<Step>) {
+    let mut settings = Settings::default();
+    settings.network = sound(random);
+    settings.network.jitter = settings.network.jitter.min(Duration::from_millis(50));
+    settings.manager = settings.manager.backoff(Backoff { randomization: jitter, ..Backoff::default() });
+    let client = engineio_proto::client::Config::builder().upgrade(random.chance(500));
+    settings.client = client.build().expect("sound");
+    let mut script: Vec<Step> = (0..1000).map(|client| step(random.below(1000), client, Action::Open(0))).collect();
+    if random.chance(750) {
+        // An attempt that begins before the end of this does not find anybody.
+        script.push(step(5000, 0, Action::Restart(random.between(1500, 8000))));
+    } else {
+        script.extend((0..1000).map(|client| step(5000, client, Action::Reset(0))));
+    }
+    // The longest pause is five seconds.
+    script.push(step(20_000, 0, Action::Broadcast(100)));
+    (settings, script)
+}
+
+/// The first pauses lie in a range of a second: a tenth of it should see a tenth of the thousand, give or take ten.
+fn is_spread(outcome: &Outcome) -> bool {
+    outcome.crowd <= 160
 }

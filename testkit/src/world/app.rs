@@ -110,7 +110,8 @@ impl World {
         let of = |number: &u64| self.exchanges[number].client == client;
         let numbers: Vec<u64> = self.exchanges.keys().copied().filter(of).collect();
         for number in numbers {
-            self.later(Item::Aborted(number));
+            // Either end may see it first.
+            self.later(Item::Severed(number));
             self.later(Item::Failed(number));
         }
     }

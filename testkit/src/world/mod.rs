@@ -73,8 +73,9 @@ enum Item {
     /// A request arrives at the server; its body does.
     Request(u64),
     Body(u64),
-    /// The server hears that its client gave up a request.
+    /// The server hears that its client gave up a request; that the connection broke, of which the client hears for itself.
     Aborted(u64),
+    Severed(u64),
     Response(u64, Box<http::Response<Bytes>>),
     Failed(u64),
     /// The next of what is in a pipe arrives.

@@ -172,6 +172,11 @@ impl World {
                     self.server(conn, |machine| machine.handle_aborted(engineio_proto::RequestId(number), now));
                 }
             }
+            Item::Severed(number) => {
+                if let Some(conn) = self.exchanges.get_mut(&number).and_then(|exchange| exchange.conn.take()) {
+                    self.server(conn, |machine| machine.handle_aborted(engineio_proto::RequestId(number), now));
+                }
+            }
             Item::Response(number, response) => match self.held(number) {
                 Some(later) => self.schedule(later, Item::Response(number, response)),
                 None => {
