@@ -16,6 +16,9 @@
 //! # Ok::<(), socketio_testkit::BadStep>(())
 //! ```
 //!
+//! A run that fails panics with its seed and with a shortened script. The crate's own scenarios (`tests/scenarios.rs`) take both from the
+//! environment, to play it again: `SEED=7 SCRIPT='0 c0 open 0' cargo test -p socketio-testkit --test scenarios anything`.
+//!
 //! [`SimRuntime`] is for applications: handlers run against clients without a socket or a sleep, over a network that cuts streams into
 //! pieces, stalls and breaks.
 //!

@@ -1,5 +1,12 @@
-//! Scenarios, each with as many seeds as `SEEDS` says (in total; 10,000 if it says nothing). `SEED` runs only that one, `SCRIPT` replays
-//! a shortened script in the place of the scenario's own.
+//! Scenarios, each with its share of as many seeds as `SEEDS` says (in total; 10,000 if it says nothing).
+//!
+//! A run that fails prints its seed, and a shortened script of what has to happen for it. `SEED` runs only that seed, `SCRIPT` puts such
+//! a script in the place of the scenario's own; the settings and the network still follow from the seed:
+//!
+//! ```text
+//! SEED=41 cargo test -p socketio-testkit --test scenarios anything
+//! SEED=41 SCRIPT='120 c0 open 0; 900 c0 push 10' cargo test -p socketio-testkit --test scenarios anything
+//! ```
 #![allow(missing_docs)]
 
 use std::time::Duration;
@@ -45,7 +52,7 @@ fn sound(random: &mut Random) -> Network {
 /// Everything at once.
 #[test]
 fn anything() {
-    let outcomes = explore("anything", 3096, |random| {
+    let outcomes = explore("anything", 2896, |random| {
         let mut settings = Settings::default();
         settings.network = Network::any(random);
         settings.engine = quick(random);
@@ -53,6 +60,10 @@ fn anything() {
         (settings.late, settings.unwilling) = (random.below(300), random.below(50));
         settings.socket = SocketConfig::default().retries(Some(random.below(4) as u32));
         settings.socket.ack_timeout = random.chance(700).then(|| Duration::from_millis(random.between(100, 2000)));
+        if random.chance(400) {
+            (settings.network.lost, settings.network.duplicated) = (0, 0);
+            (settings.recovers, settings.settle) = (true, Duration::from_secs(40));
+        }
         let mut script: Vec<Step> =
             (0..clients).map(|client| step(random.below(200), client, Action::Open(0))).collect();
         for _ in 0..random.between(5, 60) {
@@ -104,7 +115,7 @@ fn quick(random: &mut Random) -> engineio_proto::Config {
 /// Nothing is lost, doubled or out of order while the transport changes under both senders.
 #[test]
 fn upgrade_while_both_sides_send() {
-    let outcomes = explore("upgrade_while_both_sides_send", 2000, |random| {
+    let outcomes = explore("upgrade_while_both_sides_send", 1600, |random| {
         let mut settings = Settings::default();
         (settings.network, settings.lossless) = (sound(random), true);
         settings.settle = Duration::from_secs(20);
@@ -122,7 +133,7 @@ fn upgrade_while_both_sides_send() {
 /// Clients that are gone without a word leave nothing behind, wherever they were.
 #[test]
 fn abandoned_polling_sessions() {
-    let outcomes = explore("abandoned_polling_sessions", 500, |random| {
+    let outcomes = explore("abandoned_polling_sessions", 400, |random| {
         let mut settings = Settings::default();
         settings.network = Network::any(random);
         settings.settle = Duration::from_secs(60);
@@ -155,30 +166,132 @@ fn a_day_of_heartbeats() {
     }
 }
 
-/// An ack settles exactly once, whichever comes first: it, its deadline, or the end.
+/// An ack settles exactly once, whichever comes first: it, its deadline, or the end. On both sides.
 #[test]
 fn ack_timeout_against_late_ack() {
     let outcomes = explore("ack_timeout_against_late_ack", 1200, |random| {
         let mut settings = Settings::default();
         settings.network = sound(random);
-        let mut script = vec![step(0, 0, Action::Open(0))];
+        let opened = if random.chance(500) { 0 } else { random.below(2000) };
+        let mut script = vec![step(opened, 0, Action::Open(0))];
         for _ in 0..random.between(5, 30) {
-            // Around the second that the server waits.
-            script.push(step(random.between(500, 4000), 0, Action::Ask(random.between(700, 1050))));
+            // Around the second that either side waits. What a client asks before it is connected waits for that, too.
+            let (at, ms) = (random.between(100, 4000), random.between(700, 1050));
+            let action = if random.chance(500) { Action::Ask(ms) } else { Action::AskServer(ms) };
+            script.push(step(at, 0, action));
         }
         if random.chance(300) {
             let end = [Action::Reset(0), Action::Kick(0), Action::Close(0), Action::Stall(2000)];
             script.push(step(random.between(500, 5000), 0, end[random.below(4) as usize]));
         }
+        (settings.recovers, settings.settle) = (true, Duration::from_secs(30));
         (settings, script)
     });
-    assert!(replaying() || sum(&outcomes, |outcome| outcome.acks) > 0 && sum(&outcomes, |outcome| outcome.late) > 0);
+    assert!(replaying() || sum(&outcomes, |outcome| outcome.acks.min(outcome.late).min(outcome.buffered)) > 0);
+}
+
+/// What the retry queue holds arrives in order, each at least once, and is told to be delivered once, whatever the network loses.
+#[test]
+fn retries_under_losses() {
+    let outcomes = explore("retries_under_losses", 400, |random| {
+        let mut settings = Settings::default();
+        (settings.network, settings.engine, settings.manager) = (Network::any(random), quick(random), hurry());
+        if random.chance(500) {
+            settings.network.lost = random.between(1, 60);
+        } else {
+            (settings.network.lost, settings.network.duplicated, settings.recovers) = (0, 0, true);
+        }
+        settings.settle = Duration::from_secs(40);
+        let patience = Duration::from_millis(random.between(400, 3000));
+        settings.socket = SocketConfig::default().retries(Some(u32::MAX)).ack_timeout(Some(patience));
+        let mut script = vec![step(random.below(2000), 0, Action::Open(0))];
+        for _ in 0..random.between(5, 30) {
+            script.push(step(random.below(8000), 0, Action::EmitSure(random.below(300))));
+        }
+        for _ in 0..random.between(1, 6) {
+            let faults = [
+                Action::Reset(0),
+                Action::Drop(0),
+                Action::Restart(random.below(2000)),
+                Action::Stall(random.below(4000)),
+            ];
+            script.push(step(random.between(500, 9000), 0, faults[random.below(4) as usize]));
+        }
+        (settings, script)
+    });
+    assert!(replaying() || sum(&outcomes, |outcome| outcome.repeated.min(outcome.delivered)) > 0);
+    assert_eq!(sum(&outcomes, |outcome| outcome.abandoned), 0);
+}
+
+/// What is emitted while there is no connection waits for the next, and keeps its order: among itself, and with what is emitted then.
+#[test]
+fn offline_emits_keep_their_order() {
+    let outcomes = explore("offline_emits_keep_their_order", 400, |random| {
+        let mut settings = Settings::default();
+        (settings.network, settings.manager, settings.recovers) = (sound(random), hurry(), true);
+        settings.late = random.below(300);
+        settings.settle = Duration::from_secs(40);
+        let client = engineio_proto::client::Config::builder().upgrade(random.chance(700));
+        settings.client = client.build().expect("sound");
+        let mut script = vec![step(random.below(1000), 0, Action::Open(0)), step(1000, 0, Action::Open(1))];
+        for cycle in 0..random.between(1, 4) {
+            let at = 1500 + cycle * 6000;
+            let fault = if random.chance(600) { Action::Restart(random.below(3000)) } else { Action::Reset(0) };
+            script.push(step(at, 0, fault));
+            for _ in 0..random.between(2, 20) {
+                let action = match random.below(10) {
+                    0 => Action::AskServer(random.below(1200)),
+                    1 => Action::Open(random.below(2)),
+                    2 => Action::Push(random.below(500)),
+                    _ => Action::Emit(random.below(1000)),
+                };
+                script.push(step(at + random.below(6000), 0, action));
+            }
+        }
+        (settings, script)
+    });
+    assert!(replaying() || sum(&outcomes, |outcome| outcome.buffered.min(outcome.up)) > 0);
+}
+
+/// A socket that was refused keeps what it has to say until it is let in; so it does when a later connection refuses it anew.
+#[test]
+fn refused_and_then_let_in() {
+    let outcomes = explore("refused_and_then_let_in", 200, |random| {
+        let mut settings = Settings::default();
+        (settings.network, settings.manager, settings.recovers) = (sound(random), hurry(), true);
+        (settings.late, settings.unwilling) = (random.below(300), random.below(200));
+        settings.settle = Duration::from_secs(40);
+        settings.socket = SocketConfig::default().retries(Some(u32::MAX));
+        let mut script = vec![step(0, 0, Action::Open(3))];
+        if random.chance(500) {
+            script.push(step(random.below(1000), 0, Action::Open(0)));
+        }
+        for _ in 0..random.between(5, 40) {
+            let action = match random.below(10) {
+                0..=3 => Action::Open(3),
+                4 => Action::Push(random.below(500)),
+                5 => Action::EmitSure(random.below(100)),
+                6 => [Action::Reset(0), Action::Drop(0), Action::Restart(500)][random.below(3) as usize],
+                _ => Action::Emit(random.below(500)),
+            };
+            script.push(step(random.below(15_000), 0, action));
+        }
+        (settings, script)
+    });
+    let both = |outcome: &Outcome| outcome.refused.min(outcome.joined).min(outcome.up);
+    assert!(replaying() || sum(&outcomes, both) > 0);
+}
+
+/// Short pauses, so that there is much to see in little time.
+fn hurry() -> socketio_proto::client::Config {
+    let (delay, delay_max) = (Duration::from_millis(200), Duration::from_secs(1));
+    socketio_proto::client::Config::default().backoff(Backoff { delay, delay_max, ..Backoff::default() })
 }
 
 /// Volatile events leave only if nothing waits, so a stall makes them skip and never queue.
 #[test]
 fn volatile_under_stall() {
-    let outcomes = explore("volatile_under_stall", 1000, |random| {
+    let outcomes = explore("volatile_under_stall", 800, |random| {
         let mut settings = Settings::default();
         settings.network = sound(random);
         let mut script = vec![step(0, 0, Action::Open(0)), step(2000, 0, Action::Stall(3000))];
@@ -196,7 +309,7 @@ fn volatile_under_stall() {
 /// A client that takes little costs no more than its bound, and others nothing.
 #[test]
 fn slow_consumer() {
-    let outcomes = explore("slow_consumer", 700, |random| {
+    let outcomes = explore("slow_consumer", 600, |random| {
         let mut settings = Settings::default();
         settings.network = sound(random);
         settings.network.bandwidth = random.between(2000, 20_000);

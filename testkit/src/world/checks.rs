@@ -5,20 +5,23 @@ use super::peer::{Member, Peer};
 use super::{CLOSED, Conn, SPACES, World};
 
 impl World {
-    /// Where nothing may be lost, all is there.
+    /// Where nothing may be lost, all is there; where the faults are over, everybody is.
     pub(super) fn check_settled(&mut self) {
         if self.settings.lossless {
-            self.look_at(|member| member.joined.is_some());
+            self.look_at(|_, member| member.joined.is_some());
+        }
+        if self.settings.recovers && !self.shut_down {
+            self.look_at(|peer, member| peer.machine.is_active(member.key));
         }
     }
 
     /// Everything that waited was sent, and is there.
     pub(super) fn check_delivered(&mut self) {
-        self.look_at(|member| member.space != CLOSED);
+        self.look_at(|_, member| member.space != CLOSED);
     }
 
     /// Checks sockets from which everything should be there by now.
-    fn look_at(&mut self, which: impl Fn(&Member) -> bool) {
+    fn look_at(&mut self, which: impl Fn(&Peer, &Member) -> bool) {
         let mut late = Vec::new();
         for (client, peer) in self.clients.iter().enumerate().filter(|(_, peer)| !peer.gone) {
             if matches!(peer.attempts, Attempts::Open) {
@@ -28,7 +31,7 @@ impl World {
                         .map(|member| format!("c{client}: no answer to CONNECT for {}", SPACES[member.space])),
                 );
             }
-            for member in peer.members.iter().filter(|member| which(member)) {
+            for member in peer.members.iter().filter(|member| which(peer, member)) {
                 let Some(join) = member.joined.map(|join| &self.joins[join]) else {
                     late.push(format!("c{client} is not in {}", SPACES[member.space]));
                     continue;
@@ -40,7 +43,7 @@ impl World {
                         "c{client}: {unsent} events wait, {under_way} are missing at the server and {missing} here"
                     ));
                 }
-                if self.ending && asks > 0 {
+                if (self.ending || self.settings.recovers) && asks > 0 {
                     late.push(format!("c{client}: {asks} acks are missing"));
                 }
             }

@@ -111,7 +111,8 @@ impl World {
         // From now on network, server and clients are sound. Everybody goes, comes once more for what is still to be sent, and goes.
         self.settings.network = Network { bandwidth: 0, lost: 0, duplicated: 0, refused: 0, ..self.settings.network };
         (self.settings.late, self.settings.unwilling) = (0, 0);
-        (self.ending, self.shut_down, self.settings.lossless) = (true, false, false);
+        (self.ending, self.shut_down) = (true, false);
+        (self.settings.lossless, self.settings.recovers) = (false, false);
         self.close_all();
         self.advance(self.now + PAUSE)?;
         for client in 0..self.clients.len() {

@@ -33,6 +33,9 @@ pub struct Settings {
     pub settle: Duration,
     /// That nothing may be lost: the script has no faults, so at the end all has to be there. Default false.
     pub lossless: bool,
+    /// That the faults of script and network are over when the last step is: once the world has settled, who wants to be connected has
+    /// to be, and nothing may be under way. Default false.
+    pub recovers: bool,
 }
 
 impl Default for Settings {
@@ -48,6 +51,7 @@ impl Default for Settings {
             unwilling: 0,
             settle: Duration::from_secs(3),
             lossless: false,
+            recovers: false,
         }
     }
 }

@@ -61,7 +61,8 @@ impl World {
                     }
                     Err(_) => {
                         self.outcome.abandoned += 1;
-                        member.abandoned.insert(sure.number)
+                        let patient = self.settings.socket.retries == Some(u32::MAX);
+                        member.abandoned.insert(sure.number) && !patient
                     }
                 };
                 if !fits {
