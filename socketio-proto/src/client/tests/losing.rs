@@ -219,11 +219,31 @@ fn an_emit_finds_out_that_the_connection_is_gone() {
 
     let mut script = joined();
     script.sleep_until(45_000);
+    assert_eq!(script.try_ask(A, "hi", None), Ok(Emitted::Buffered(Pressure::Low)));
+    let mut script = joined();
+    script.sleep_until(45_000);
+    let out = script.reliable(A, "hi", ());
+    assert!(!out.iter().any(|line| line.contains("hi") || line.starts_with("delivered")), "{out:?}");
+    let mut script = joined();
+    script.sleep_until(45_000);
     assert!(!script.volatile(A, "hi"));
     let ack = encode::ack("/", 0, &()).unwrap();
     let mut script = joined();
     script.sleep_until(45_000);
     assert_eq!(script.manager.send_ack(A, ack, script.now), Err(EmitError::Disconnected));
+}
+
+#[test]
+fn no_socket_joins_over_a_connection_that_is_gone() {
+    let mut script = opened();
+    script.sleep_until(45_000);
+    let out = ["1: close", "closed: ping timeout", "not joined 0: ping timeout", "attempt 1 in 1000 ms"];
+    assert_eq!(script.authenticate(A), out);
+
+    let mut script = opened();
+    script.sleep_until(45_000);
+    script.manager.refuse_authentication(A, script.now);
+    assert_eq!(script.out(), out);
 }
 
 #[test]

@@ -213,3 +213,72 @@ fn a_disconnect_that_crosses_one_without_room_is_nothing() {
     assert_eq!(flush(&mut script), ["ready", "1: 41", "1: 40"]);
     assert_eq!(script.text(r#"40{"sid":"S2"}"#), ["connected 0 S2"]);
 }
+
+#[test]
+fn whoever_fills_the_outbox_hears_of_the_room_that_is_made_at_once() {
+    let large = "x".repeat(600);
+    let fills: [&dyn Fn(&mut Script); 4] = [
+        &|script| {
+            script.try_emit(A, "x", &large).unwrap();
+        },
+        &|script| {
+            let packet = script.event(A, Some(0), "x", &large);
+            script.manager.emit_with_ack(A, packet, 0, None, script.now).unwrap();
+        },
+        &|script| {
+            let packet = script.event(A, None, "x", &large);
+            script.manager.emit_reliable(A, packet, script.now).unwrap();
+        },
+        &|script| {
+            let ack = encode::ack("/", 0, &large).unwrap();
+            script.manager.send_ack(A, ack, script.now).unwrap();
+        },
+    ];
+    for fill in fills {
+        let mut script = joined_with(config(), by_websocket().outbox_limit(1000));
+        fill(&mut script);
+        assert_eq!(script.manager.pressure(), Pressure::High);
+        // Nobody has looked at the outputs since.
+        assert!(script.hung_up(false).contains(&"ready".to_owned()));
+    }
+}
+
+#[test]
+fn a_refusal_by_an_outbox_that_is_half_empty_is_followed_by_ready() {
+    let mut script = joined_with(config(), by_websocket().outbox_limit(1000));
+    script.stuck = true;
+    script.emit(A, "one", "x".repeat(300));
+    assert_eq!(script.manager.pressure(), Pressure::Low);
+    assert_eq!(script.try_emit(A, "two", "x".repeat(700)), Err(EmitError::Full));
+    nothing(script.out());
+    assert_eq!(script.flushed(), ["ready"]);
+
+    // Or by the end of the connection.
+    assert_eq!(script.try_emit(A, "two", "x".repeat(1000)), Err(EmitError::Full));
+    nothing(script.out());
+    assert_eq!(script.hung_up(false)[3..], ["ready"]);
+}
+
+#[test]
+fn a_packet_may_take_all_the_room_there_is() {
+    let fits = 1000 - size_of::<engineio_proto::Packet>() - r#"2["x",""]"#.len();
+    let mut script = joined_with(config(), by_websocket().outbox_limit(1000));
+    assert_eq!(script.try_emit(A, "x", "x".repeat(fits + 1)), Err(EmitError::Full));
+    assert_eq!(script.try_emit(A, "x", "x".repeat(fits)), Ok(Emitted::Sent(Pressure::High)));
+    script.out();
+    // Also in a buffer, when it is known, and when it is not.
+    script.hung_up(false);
+    assert_eq!(script.try_emit(A, "x", "x".repeat(fits + 1)), Err(EmitError::Full));
+    assert_eq!(script.try_emit(A, "x", "x".repeat(fits)), Ok(Emitted::Buffered(Pressure::Low)));
+    script.again();
+    script.authenticate(A);
+    assert!(script.text(r#"40{"sid":"S2"}"#)[0].starts_with(r#"2: 42["x","xx"#));
+
+    let token = 1000 - size_of::<engineio_proto::Packet>() - r#"0{"token":""}"#.len();
+    let auth = |length: usize| format!(r#"{{"token":"{}"}}"#, "x".repeat(length));
+    for (length, fits) in [(token, true), (token + 1, false)] {
+        let mut script = opened_with(config(), by_websocket().outbox_limit(1000));
+        let out = script.authenticate_with(A, &auth(length));
+        assert_eq!(out[0].starts_with("1: 40"), fits, "{out:?}");
+    }
+}
