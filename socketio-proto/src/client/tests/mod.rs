@@ -5,6 +5,7 @@ mod backoff;
 mod buffers;
 mod connecting;
 mod early;
+mod hostile;
 mod leaving;
 mod losing;
 mod polling;
