@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use super::RetryId;
 use crate::Encoded;
 
+/// The queue is given back beyond this many places once it is empty: what was emitted offline can be much.
+const KEPT: usize = 64;
+
 /// The packets of one socket, one under way at a time, so that their order is kept.
 #[derive(Debug, Default)]
 pub(super) struct RetryQueue {
@@ -53,6 +56,15 @@ impl RetryQueue {
     /// Takes out the first packet, which is not under way.
     pub(super) fn give_up(&mut self) -> Option<(RetryId, Encoded)> {
         self.tries = 0;
-        self.packets.pop_front()
+        let packet = self.packets.pop_front();
+        if self.packets.is_empty() && self.packets.capacity() > KEPT {
+            self.packets.shrink_to(KEPT / 4);
+        }
+        packet
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.packets.capacity()
     }
 }

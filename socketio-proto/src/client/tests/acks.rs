@@ -197,3 +197,13 @@ fn the_ack_of_a_retry_cannot_be_forgotten() {
     script.manager.forget_ack(A, 0);
     assert_eq!(script.text("430[]"), ["delivered 0 #0 ()"]);
 }
+
+#[test]
+fn the_memory_of_many_that_are_settled_at_once_is_given_back() {
+    let mut script = joined();
+    for _ in 0..1000 {
+        script.ask(A, "ask", None);
+    }
+    assert_eq!(script.hung_up(false).len(), 1003);
+    assert!(script.manager.events.capacity() <= 64);
+}

@@ -170,3 +170,15 @@ fn retries_are_bounded_with_the_buffers() {
     assert_eq!(script.text("430[]"), [&format!("delivered 0 #{} ()", first.0), "ready"]);
     assert_eq!(script.manager.buffered(), 0);
 }
+
+#[test]
+fn the_memory_of_a_long_queue_is_given_back() {
+    let mut script = retrying(0);
+    for number in 0..1000 {
+        script.reliable(B, "m", number);
+    }
+    for number in 0..1000 {
+        assert!(script.text(&format!("43/foo,{number}[]")).contains(&format!("delivered 1 #{number} ()")));
+    }
+    assert!(script.manager.member(B).unwrap().retries.capacity() <= 64);
+}
