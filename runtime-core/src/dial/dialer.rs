@@ -19,6 +19,7 @@ use hyper_util::client::legacy::Client;
 
 use super::base::BaseUrl;
 use super::route::{Connector, Proxy, Route, Tcp};
+use crate::handler::HandlerError;
 use crate::runtime::{BoxFuture, Runtime};
 use crate::serve::RuntimeTimer;
 
@@ -64,6 +65,9 @@ pub enum DialError {
     /// The server answered 101, but not what was asked.
     #[error("the server's handshake of the WebSocket is not valid")]
     Handshake,
+    /// The connector panicked, or what else of the application's has a part in connecting.
+    #[error("no connection: {0}")]
+    Panicked(HandlerError),
 }
 
 impl DialError {

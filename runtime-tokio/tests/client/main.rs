@@ -7,6 +7,7 @@ mod acks;
 mod connecting;
 mod ending;
 mod handlers;
+mod hostile;
 mod idle;
 mod pulling;
 mod reconnecting;

@@ -11,6 +11,7 @@ use http::response::{Parts, Response};
 use hyper::upgrade::Upgraded;
 
 use crate::dial::{DialError, Dialer};
+use crate::handler::guarded;
 use crate::runtime::BoxFuture;
 
 type Underway<T> = BoxFuture<'static, Result<T, DialError>>;
@@ -64,7 +65,7 @@ impl Net {
         cause: &mut Option<Arc<dyn Error + Send + Sync>>,
     ) {
         self.requests.retain_mut(|(id, request)| {
-            outcomes.push(match request.as_mut().poll(cx) {
+            outcomes.push(match poll(request, cx) {
                 Poll::Pending => return true,
                 Poll::Ready(Ok(response)) => Outcome::Response(*id, response),
                 Poll::Ready(Err(error)) => {
@@ -75,7 +76,7 @@ impl Net {
             false
         });
         self.dials.retain_mut(|(id, dial)| {
-            outcomes.push(match dial.as_mut().poll(cx) {
+            outcomes.push(match poll(dial, cx) {
                 Poll::Pending => return true,
                 Poll::Ready(Ok((parts, stream))) => Outcome::Opened(*id, Box::new(parts), stream),
                 Poll::Ready(Err(error)) => {
@@ -87,4 +88,9 @@ impl Net {
             false
         });
     }
+}
+
+/// A connector, and what checks certificates, may be the application's: a panic becomes an error.
+fn poll<T>(underway: &mut Underway<T>, cx: &mut Context<'_>) -> Poll<Result<T, DialError>> {
+    guarded(|| underway.as_mut().poll(cx)).unwrap_or_else(|panic| Poll::Ready(Err(DialError::Panicked(panic))))
 }
