@@ -4,11 +4,12 @@
 #[path = "../examples/support/polling.rs"]
 mod polling;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::rt::Timer;
 use polling::Client;
-use socketio_runtime::{Runtime, ServerBuilder, Socket};
+use socketio_runtime::{ClientBuilder, ClientSocket, Emitted, Runtime, ServerBuilder, Socket, TransportKind};
 use socketio_testkit::SimRuntime;
 
 async fn serve(sim: &SimRuntime) -> socketio_runtime::Server {
@@ -68,6 +69,100 @@ fn a_client_that_is_cut_off_is_forgotten() {
             drop(client);
             sim.sleep(Duration::from_secs(60)).await;
             assert_eq!((server.sessions(), sim.connections()), (0, 0));
+        });
+    });
+}
+
+/// What the handlers of a client saw, in order.
+fn log(socket: &ClientSocket) -> Arc<Mutex<Vec<String>>> {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let note = |log: &Arc<Mutex<Vec<String>>>| {
+        let log = log.clone();
+        move |word: &str| {
+            log.lock().unwrap().push(word.to_owned());
+            std::future::ready(())
+        }
+    };
+    let (connected, left, said) = (note(&log), note(&log), note(&log));
+    socket.on_connect(move |_| connected("connect"));
+    socket.on_disconnect(move |_, _| left("disconnect"));
+    socket.on("say", move |_, (word,): (String,)| said(&word));
+    socket.on("sum", async |_, (a, b): (i64, i64)| a + b);
+    log
+}
+
+/// Waits for a fact, a minute at most.
+async fn until(sim: &SimRuntime, fact: impl Fn() -> bool) {
+    let start = sim.now();
+    while !fact() {
+        sim.sleep(Duration::from_millis(10)).await;
+        assert!(sim.now() - start < Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn a_client_comes_back_when_the_network_broke() {
+    for transports in [&[TransportKind::Polling][..], &[TransportKind::Polling, TransportKind::WebSocket]] {
+        SimRuntime::explore(0..50, |sim| {
+            sim.run(async {
+                let server = serve(&sim).await;
+                let root = server.namespace("/");
+                root.on("number", async |socket: Socket, (number,): (u64,)| {
+                    _ = socket.emit("say", (format!("got {number}"),));
+                });
+                root.on("twice", async |socket: Socket, (a,): (i64,)| {
+                    socket.emit_with_ack::<_, (i64,)>("sum", (a, a)).await.map(|(sum,)| sum)
+                });
+                let client = ClientBuilder::on(sim.clone(), "http://localhost:80");
+                let client = client.transports(transports.iter().copied()).randomization_factor(0.0).build().unwrap();
+                let socket = client.socket("/");
+                let log = log(&socket);
+                socket.connect().await.unwrap();
+                let (id, there) = (socket.id(), sim.now());
+                let (sum,): (i64,) = socket.emit_with_ack("twice", (21,)).await.unwrap();
+                assert_eq!(sum, 42);
+
+                // Between two requests there may be nothing to break.
+                sim.sleep(Duration::from_millis(500)).await;
+                sim.reset();
+                until(&sim, || !socket.is_connected()).await;
+                for number in 0..3 {
+                    assert!(matches!(socket.emit("number", (number,)), Ok(Emitted::Buffered(_))));
+                }
+                // Waits for the connection, too.
+                let (text,): (String,) = socket.emit_with_ack("echo", ("back",)).await.unwrap();
+                assert_eq!(text, "back");
+                assert_ne!(socket.id(), id);
+                // The first pause of the backoff.
+                assert!(sim.now() - there > Duration::from_secs(1));
+                let seen = ["connect", "disconnect", "connect", "got 0", "got 1", "got 2"];
+                until(&sim, || log.lock().unwrap().len() == seen.len()).await;
+                assert_eq!(*log.lock().unwrap(), seen);
+
+                client.close().await;
+                server.close().await;
+                assert_eq!(server.sessions(), 0);
+            });
+        });
+    }
+}
+
+#[test]
+fn a_client_waits_for_a_server_that_is_not_there_yet() {
+    SimRuntime::explore(0..50, |sim| {
+        sim.run(async {
+            let client = ClientBuilder::on(sim.clone(), "http://localhost:80").randomization_factor(0.0);
+            let (client, start) = (client.build().unwrap(), sim.now());
+            let socket = client.socket("/");
+            let connecting = socket.connect();
+            sim.sleep(Duration::from_secs(5)).await;
+            let server = serve(&sim).await;
+            connecting.await.unwrap();
+            // Attempts at 0, 1, 3 and 7 s, each later by what the network takes.
+            let waited = sim.now() - start;
+            assert!((Duration::from_secs(7)..Duration::from_secs(8)).contains(&waited), "{waited:?}");
+            client.close().await;
+            server.close().await;
         });
     });
 }

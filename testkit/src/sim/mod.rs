@@ -29,7 +29,8 @@ const MAIN: u64 = 0;
 /// an order that the seed decides; when all wait, the clock jumps to the next deadline.
 ///
 /// Servers and clients of an application run on it unchanged: build them with [`ServerBuilder::on`](socketio_runtime::ServerBuilder::on).
-/// A clone is a handle of the same runtime. Time and order follow from the seed alone; session ids do not, they stay random.
+/// A clone is a handle of the same runtime. Time and order follow from the seed alone. Session ids do not, they stay random; nor do the
+/// pauses of a client that reconnects, unless its `randomization_factor` is 0.
 ///
 /// ```
 /// use std::time::Duration;
