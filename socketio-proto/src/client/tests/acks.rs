@@ -191,6 +191,22 @@ fn what_was_forgotten_leaves_all_the_same() {
 }
 
 #[test]
+fn the_id_of_what_was_forgotten_is_another_s() {
+    let mut script = idle_with(config(), by_websocket().outbox_limit(1000));
+    for name in ["x".repeat(1000), "small".into()] {
+        let packet = script.event(A, Some(0), &name, ());
+        script.manager.forget_ack(A, 0);
+        script.manager.emit_with_ack(A, packet, 0, None, script.now).unwrap();
+    }
+    script.connect(A);
+    script.establish();
+    script.authenticate(A);
+    // The first one is too large for the connection, and is nobody's.
+    assert_eq!(script.text(r#"40{"sid":"S"}"#), [r#"1: 420["small"]"#, "connected 0 S"]);
+    assert_eq!(script.text("430[]"), ["acked 0 0 ()"]);
+}
+
+#[test]
 fn the_ack_of_a_retry_cannot_be_forgotten() {
     let mut script = joined();
     assert_eq!(script.reliable(A, "m", ()), [r#"1: 420["m"]"#]);

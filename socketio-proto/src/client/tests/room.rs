@@ -71,6 +71,19 @@ fn disconnect_waits_for_room_and_what_follows_it_stays_behind() {
 }
 
 #[test]
+fn each_connect_leaves_as_soon_as_there_is_room_for_it() {
+    let (mut script, _) = full();
+    let sockets = ["/a", "/b", "/c"].map(|name| script.socket(name));
+    let auth = format!(r#"{{"token":"{}"}}"#, "x".repeat(600));
+    for socket in sockets {
+        script.connect(socket);
+        nothing(script.authenticate_with(socket, &auth));
+    }
+    let left: Vec<String> = (0..5).flat_map(|_| script.flushed()).filter(|line| line.starts_with("1: 40")).collect();
+    assert_eq!(left, ["/a", "/b", "/c"].map(|name| format!("1: 40{name},{auth}")));
+}
+
+#[test]
 fn what_waits_for_room_is_of_no_use_to_the_next_connection() {
     let (mut script, _) = full();
     assert_eq!(script.socket("/foo"), B);
@@ -152,6 +165,8 @@ fn what_no_connection_can_take_is_settled() {
         "ready",
     ];
     assert_eq!(script.text(r#"40{"sid":"S"}"#), out);
+    assert_eq!(script.text("430[]"), ["delivered 0 #1 ()"]);
+    assert_eq!(script.manager.buffered(), 0);
     assert_eq!(script.try_emit(A, "large", &large), Err(EmitError::Full));
     let packet = script.event(A, None, "large", &large);
     assert_eq!(script.manager.emit_reliable(A, packet, script.now), Err(EmitError::Full));
