@@ -60,6 +60,8 @@ actions! {
     Broadcast(bytes) "broadcast",
     /// The server emits a volatile event with so many bytes.
     Volatile(bytes) "volatile",
+    /// The client emits a volatile event with so many bytes.
+    Whisper(bytes) "whisper",
     /// The server asks the client for an ack within 1 s; the client answers after so many ms.
     Ask(ms) "ask",
     /// The client asks the server for an ack, which comes after so many ms: within 1 s, or, if the number is odd, without a deadline.
@@ -68,6 +70,8 @@ actions! {
     Stall(ms) "stall",
     /// All connections of the client break; the number has no meaning.
     Reset(none) "reset",
+    /// What is under way on the client's connections, and what follows there, is lost, and neither end is told; 1: on its WebSockets only.
+    Mute(which) "mute",
     /// The server's half of the client's WebSocket ends; the number has no meaning.
     HalfClose(none) "half-close",
     /// The client's process is gone without a word; the number has no meaning.

@@ -60,6 +60,8 @@ fn anything() {
         (settings.late, settings.unwilling) = (random.below(300), random.below(50));
         settings.socket = SocketConfig::default().retries(Some(random.below(4) as u32));
         settings.socket.ack_timeout = random.chance(700).then(|| Duration::from_millis(random.between(100, 2000)));
+        let patience = Duration::from_millis(random.between(2000, 20_000));
+        settings.manager = settings.manager.connect_timeout(Some(patience));
         if random.chance(400) {
             (settings.network.lost, settings.network.duplicated) = (0, 0);
             (settings.recovers, settings.settle) = (true, Duration::from_secs(40));
@@ -79,7 +81,8 @@ fn anything() {
 fn any_action(random: &mut Random) -> Action {
     match random.below(100) {
         0..=21 => Action::Emit(random.below(2000)),
-        22..=40 => Action::Push(random.below(2000)),
+        22..=37 => Action::Push(random.below(2000)),
+        38..=40 => Action::Whisper(random.below(200)),
         41..=45 => Action::Broadcast(random.below(200)),
         46..=49 => Action::Volatile(random.below(200)),
         50..=54 => Action::Ask(random.below(2000)),
@@ -89,7 +92,8 @@ fn any_action(random: &mut Random) -> Action {
         72..=76 => Action::Open(random.below(4)),
         77..=80 => Action::Stall(random.below(6000)),
         81..=84 => Action::Reset(0),
-        85..=86 => Action::HalfClose(0),
+        85 => Action::HalfClose(0),
+        86 => Action::Mute(random.below(3)),
         87 => Action::Vanish(0),
         88..=90 => Action::Pause(random.below(6000)),
         91 => Action::Close(0),
@@ -119,10 +123,22 @@ fn upgrade_while_both_sides_send() {
         let mut settings = Settings::default();
         (settings.network, settings.lossless) = (sound(random), true);
         settings.settle = Duration::from_secs(20);
+        let engine = engineio_proto::Config::builder().max_payload(random.between(1000, 10_000) as usize);
+        settings.engine = if random.chance(500) {
+            let interval = Duration::from_millis(random.between(300, 3000));
+            engine.ping_interval(interval).ping_timeout(Duration::from_millis(2500))
+        } else {
+            engine
+        }
+        .build()
+        .expect("sound");
         let mut script = vec![step(0, 0, Action::Open(0))];
         for _ in 0..random.between(10, 80) {
-            let action =
-                if random.chance(500) { Action::Emit(random.below(500)) } else { Action::Push(random.below(500)) };
+            let action = match random.below(10) {
+                0..=4 => Action::Emit(random.below(500)),
+                5 => Action::Whisper(random.below(500)),
+                _ => Action::Push(random.below(500)),
+            };
             script.push(step(random.below(1500), 0, action));
         }
         (settings, script)
@@ -184,7 +200,7 @@ fn ack_timeout_against_late_ack() {
             let end = [Action::Reset(0), Action::Kick(0), Action::Close(0), Action::Stall(2000)];
             script.push(step(random.between(500, 5000), 0, end[random.below(4) as usize]));
         }
-        (settings.recovers, settings.settle) = (true, Duration::from_secs(30));
+        (settings.recovers, settings.settle) = (true, Duration::from_secs(60));
         (settings, script)
     });
     assert!(replaying() || sum(&outcomes, |outcome| outcome.acks.min(outcome.late).min(outcome.buffered)) > 0);
@@ -210,12 +226,13 @@ fn retries_under_losses() {
         }
         for _ in 0..random.between(1, 6) {
             let faults = [
+                Action::Mute(random.below(2)),
                 Action::Reset(0),
                 Action::Drop(0),
                 Action::Restart(random.below(2000)),
                 Action::Stall(random.below(4000)),
             ];
-            script.push(step(random.between(500, 9000), 0, faults[random.below(4) as usize]));
+            script.push(step(random.between(500, 9000), 0, faults[random.below(5) as usize]));
         }
         (settings, script)
     });
@@ -230,10 +247,18 @@ fn offline_emits_keep_their_order() {
         let mut settings = Settings::default();
         (settings.network, settings.manager, settings.recovers) = (sound(random), hurry(), true);
         settings.late = random.below(300);
-        settings.settle = Duration::from_secs(40);
-        let client = engineio_proto::client::Config::builder().upgrade(random.chance(700));
+        settings.settle = Duration::from_secs(60);
+        let mut client = engineio_proto::client::Config::builder().upgrade(random.chance(700));
+        let mut script = vec![step(random.below(1000), 0, Action::Open(0))];
+        // Where several sockets wait for room, it can't be told whose turn it is.
+        let scarce = random.chance(500);
+        if scarce {
+            client = client.outbox_limit(random.between(3000, 6000) as usize);
+            settings.network.bandwidth = random.between(3000, 30_000);
+        } else {
+            script.push(step(1000, 0, Action::Open(1)));
+        }
         settings.client = client.build().expect("sound");
-        let mut script = vec![step(random.below(1000), 0, Action::Open(0)), step(1000, 0, Action::Open(1))];
         for cycle in 0..random.between(1, 4) {
             let at = 1500 + cycle * 6000;
             let fault = if random.chance(600) { Action::Restart(random.below(3000)) } else { Action::Reset(0) };
@@ -241,6 +266,7 @@ fn offline_emits_keep_their_order() {
             for _ in 0..random.between(2, 20) {
                 let action = match random.below(10) {
                     0 => Action::AskServer(random.below(1200)),
+                    1 if scarce => [Action::Open(0), Action::Leave(0)][random.below(2) as usize],
                     1 => Action::Open(random.below(2)),
                     2 => Action::Push(random.below(500)),
                     _ => Action::Emit(random.below(1000)),
@@ -260,7 +286,7 @@ fn refused_and_then_let_in() {
         let mut settings = Settings::default();
         (settings.network, settings.manager, settings.recovers) = (sound(random), hurry(), true);
         (settings.late, settings.unwilling) = (random.below(300), random.below(200));
-        settings.settle = Duration::from_secs(40);
+        settings.settle = Duration::from_secs(60);
         settings.socket = SocketConfig::default().retries(Some(u32::MAX));
         let mut script = vec![step(0, 0, Action::Open(3))];
         if random.chance(500) {
@@ -359,7 +385,11 @@ fn shutdown_drain() {
             let action = if random.chance(300) { Action::Broadcast(200) } else { Action::Push(random.below(1000)) };
             script.push(step(at, client, action));
         }
-        script.push(step(random.between(1000, 3000), 0, Action::Shutdown(0)));
+        let end = random.between(1000, 3000);
+        script.extend(
+            (0..random.below(6)).map(|_| step(end, random.below(3) as usize, Action::Push(random.below(1000)))),
+        );
+        script.push(step(end, 0, Action::Shutdown(0)));
         (settings, script)
     });
     assert!(replaying() || sum(&outcomes, |outcome| outcome.down) > 0);

@@ -49,6 +49,7 @@ impl World {
         match step.action {
             Action::Open(space) => self.open(client, space as usize % SPACES.len()),
             Action::Emit(bytes) => self.emit(client, bytes, None),
+            Action::Whisper(bytes) => self.whisper(client, bytes),
             Action::EmitSure(bytes) => self.emit_sure(client, bytes),
             Action::AskServer(ms) => self.emit(client, ms * 2, Some(ms % 2 == 0)),
             Action::Push(bytes) => _ = self.any_join(client, bytes / 2).map(|join| self.push(join, false, bytes)),
@@ -60,6 +61,7 @@ impl World {
                 peer.stalled = peer.stalled.max(now + Duration::from_millis(ms));
             }
             Action::Reset(_) => self.reset(client),
+            Action::Mute(which) => self.mute(client, which == 1),
             Action::HalfClose(_) => {
                 for wire in self.clients[client].wires.clone().into_values() {
                     self.send(wire, false, Load::Closed { error: false });
@@ -113,6 +115,18 @@ impl World {
             // Either end may see it first.
             self.later(Item::Severed(number));
             self.later(Item::Failed(number));
+        }
+    }
+
+    /// Nothing gets through on the connections of a client any more.
+    fn mute(&mut self, client: usize, websockets: bool) {
+        for wire in self.clients[client].wires.clone().into_values() {
+            if let Some(wire) = self.wires.get_mut(&wire) {
+                wire.mute = true;
+            }
+        }
+        if !websockets {
+            self.exchanges.retain(|_, exchange| exchange.client != client);
         }
     }
 

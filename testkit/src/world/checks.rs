@@ -1,8 +1,14 @@
 //! What has to be true when nothing happens any more.
 
+use engineio_proto::{Pressure, TransportKind};
+
 use super::attempts::Attempts;
 use super::peer::{Member, Peer};
+use super::pipe::Wire;
 use super::{CLOSED, Conn, SPACES, World};
+
+/// A ping or a pong may be under way at any time.
+const FEW: usize = 200;
 
 impl World {
     /// Where nothing may be lost, all is there; where the faults are over, everybody is.
@@ -11,6 +17,9 @@ impl World {
             self.look_at(|_, member| member.joined.is_some());
         }
         if self.settings.recovers && !self.shut_down {
+            if let Some(what) = self.look_below() {
+                self.fail(what);
+            }
             self.look_at(|peer, member| peer.machine.is_active(member.key));
         }
     }
@@ -18,6 +27,39 @@ impl World {
     /// Everything that waited was sent, and is there.
     pub(super) fn check_delivered(&mut self) {
         self.look_at(|_, member| member.space != CLOSED);
+    }
+
+    /// Where the faults are over, the server has nobody whom the client does not know of, and nothing is left half done.
+    fn look_below(&mut self) -> Option<String> {
+        for (client, peer) in self.clients.iter().enumerate().filter(|(_, peer)| !peer.gone) {
+            let stranger = |join: &&usize| !peer.members.iter().any(|member| member.joined == Some(**join));
+            if let Some(join) = peer.here.iter().find(stranger) {
+                return Some(format!("c{client} does not know of join {join}"));
+            }
+            let held = peer.machine.engine().map_or(0, |engine| engine.buffered());
+            if held > FEW {
+                return Some(format!("c{client} has {held} bytes in its outbox"));
+            }
+            if peer.full && peer.machine.pressure() == Pressure::Low {
+                return Some(format!("c{client} was not told that there is room"));
+            }
+        }
+        for (at, conn) in
+            self.conns.iter().enumerate().filter(|(_, conn)| !(conn.closed || self.clients[conn.client].gone))
+        {
+            let engine = conn.machine.engine();
+            if engine.buffered() > FEW {
+                return Some(format!("connection {at} has {} bytes in its outbox", engine.buffered()));
+            }
+            if conn.full && engine.pressure() == Pressure::Low {
+                return Some(format!("connection {at} was not told that there is room"));
+            }
+            let probes = |wire: &&Wire| wire.conn == Some(at) && !wire.server_done;
+            if engine.transport() == TransportKind::Polling && self.wires.values().find(probes).is_some() {
+                return Some(format!("connection {at} still waits for an upgrade"));
+            }
+        }
+        None
     }
 
     /// Checks sockets from which everything should be there by now.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use engineio_proto::Pressure;
 use socketio_proto::Encoded;
 use socketio_proto::client::{Config, EmitError, Emitted, SocketKey};
 
@@ -68,9 +69,14 @@ impl World {
             Some(id) => peer.machine.emit_with_ack(key, packet, id, deadline, now),
         };
         match emitted {
-            Err(EmitError::Full) => self.outcome.full += 1,
+            Err(EmitError::Full) => {
+                peer.full = true;
+                self.outcome.full += 1;
+            }
             Err(error) => self.fail(format!("c{client}: emit: {error}")),
             Ok(emitted) => {
+                let (Emitted::Sent(pressure) | Emitted::Buffered(pressure)) = emitted;
+                peer.full |= pressure == Pressure::High;
                 peer.next += 1;
                 let member = &mut peer.members[at];
                 member.asks.extend(id.map(|id| (id, Ask { number, deadline })));
@@ -99,10 +105,31 @@ impl World {
                 peer.next += 1;
                 peer.members[at].sure.push_back(Sure { retry, number, cost, tries: 0 });
             }
-            Err(EmitError::Full) => self.outcome.full += 1,
+            Err(EmitError::Full) => {
+                peer.full = true;
+                self.outcome.full += 1;
+            }
             Err(error) => self.fail(format!("c{client}: emit: {error}")),
         }
         self.drain_client(client);
+    }
+
+    /// Emits an event that leaves at once or never.
+    pub(super) fn whisper(&mut self, client: usize, bytes: u64) {
+        let (at, now) = (self.any_member(client, bytes / 2), self.now);
+        let Some((number, packet)) = self.compose(client, at, "up", None, bytes) else { return };
+        let peer = &mut self.clients[client];
+        let writable = peer.machine.engine().is_some_and(|engine| engine.writable());
+        let left = peer.machine.emit_volatile(peer.members[at].key, packet, now);
+        peer.next += 1;
+        self.outcome.skipped += u64::from(!left);
+        let join = peer.members[at].joined;
+        self.drain_client(client);
+        match join.filter(|_| writable) {
+            Some(join) if left => self.joins[join].up.push_back(number),
+            _ if left => self.fail(format!("c{client}: a volatile event was queued")),
+            _ => {}
+        }
     }
 
     /// Answers a question, at once or some time later.

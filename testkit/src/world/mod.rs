@@ -109,6 +109,8 @@ struct Conn {
     sockets: BTreeMap<SocketKey, usize>,
     asks: BTreeMap<u64, Instant>,
     paused: Option<Instant>,
+    /// The application was told to wait, and not yet to go on.
+    full: bool,
     /// The network repeated a request of this session.
     repeated: bool,
     /// Its process is gone.

@@ -86,7 +86,8 @@ impl World {
                 self.serial += 1;
                 let number = self.serial;
                 let (up, down) = (Pipe::new(self.now), Pipe::new(self.now));
-                let wire = Wire { client, id, conn: None, up, down, client_done: false, server_done: false };
+                let wire =
+                    Wire { client, id, conn: None, up, down, client_done: false, server_done: false, mute: false };
                 self.wires.insert(number, wire);
                 self.clients[client].wires.insert(id.0, number);
                 self.send(number, true, Load::Connect(Box::new(parts)));
@@ -216,6 +217,7 @@ impl World {
             sockets: BTreeMap::new(),
             asks: BTreeMap::new(),
             paused: None,
+            full: false,
             repeated: false,
             lost: false,
             closed: false,

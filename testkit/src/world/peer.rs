@@ -15,6 +15,8 @@ pub(super) struct Peer {
     pub(super) armed: Option<Instant>,
     pub(super) stalled: Instant,
     pub(super) gone: bool,
+    /// The application was told to wait, and not yet to go on.
+    pub(super) full: bool,
     pub(super) members: Vec<Member>,
     /// The number of its next event.
     pub(super) next: u64,
@@ -77,6 +79,7 @@ impl Peer {
             armed: None,
             stalled: now,
             gone: false,
+            full: false,
             members: Vec::new(),
             next: 0,
             attempts: Attempts::default(),

@@ -19,6 +19,8 @@ pub(super) struct Wire {
     /// Which end knows that it is over.
     pub(super) client_done: bool,
     pub(super) server_done: bool,
+    /// What is sent goes nowhere.
+    pub(super) mute: bool,
 }
 
 #[derive(Debug)]
@@ -85,7 +87,7 @@ impl World {
         }
         let pipe = if up { &mut wire.up } else { &mut wire.down };
         // None: it was lost at a reset.
-        let Some(load) = pipe.queue.pop_front() else { return };
+        let Some(load) = pipe.queue.pop_front().filter(|_| !wire.mute) else { return };
         if up {
             self.arrive_up(number, load)
         } else {

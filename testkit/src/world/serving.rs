@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use engineio_proto::CloseReason;
+use engineio_proto::{CloseReason, Pressure};
 use socketio_proto::server::{AckError, DisconnectReason, EmitError, Event, SocketKey, Target};
 use socketio_proto::{Args, Json, Value, encode};
 
@@ -40,13 +40,17 @@ impl World {
             true => state.machine.emit_with_ack(key, packet, number, Some(deadline)),
         };
         match sent {
-            Ok(_) => {
+            Ok(pressure) => {
+                state.full |= pressure == Pressure::High;
                 self.joins[join].down.push_back(number);
                 if ask {
                     state.asks.insert(number, deadline);
                 }
             }
-            Err(EmitError::Full) => self.outcome.full += 1,
+            Err(EmitError::Full) => {
+                state.full = true;
+                self.outcome.full += 1;
+            }
             // It closes, and the end has not come out yet.
             Err(EmitError::Disconnected) => {}
             Err(error) => self.fail(format!("emit: {error}")),
@@ -92,7 +96,7 @@ impl World {
                 };
                 let in_time = match &result {
                     Ok(args) => self.now <= deadline && args.parse::<(u64,)>().ok() == Some((id,)),
-                    Err(AckError::Timeout) => self.now >= deadline,
+                    Err(AckError::Timeout) => self.now == deadline,
                     Err(_) => true,
                 };
                 self.outcome.acks += u64::from(result.is_ok());
@@ -103,7 +107,7 @@ impl World {
             }
             Event::Disconnected { socket, reason } => self.on_left(conn, socket, reason),
             Event::Upgraded => self.outcome.upgrades += 1,
-            Event::Ready => {}
+            Event::Ready => self.conns[conn].full = false,
             Event::Closed { reason } => {
                 self.outcome.ping_timeouts += u64::from(reason == CloseReason::PingTimeout);
                 let state = &mut self.conns[conn];

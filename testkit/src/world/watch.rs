@@ -70,6 +70,7 @@ impl World {
                 }
             }
             Event::Disconnected { socket, reason } => self.on_disconnected(client, socket, reason),
+            Event::Ready => peer.full = false,
             Event::Closed { reason, .. } => {
                 self.outcome.missed_pings += u64::from(reason == CloseReason::PingTimeout);
             }
@@ -129,7 +130,7 @@ impl World {
                 if member.withdraw(ask.number) && member.joined.is_some() {
                     member.maybe.insert(ask.number);
                 }
-                ask.deadline.is_some_and(|deadline| now >= deadline)
+                ask.deadline.is_some_and(|deadline| now == deadline)
             }
             Err(_) => {
                 member.lost.push(ask.number);
