@@ -69,7 +69,7 @@ impl Client {
     }
 
     /// Disconnects every socket, stops a reconnection, and waits until what was sent has left. A socket may
-    /// [connect](ClientSocket::connect) again.
+    /// [connect](ClientSocket::connect) again, at once if it likes: that connection is not waited for.
     ///
     /// A program that ends right after its last emit waits for this; nobody else has to.
     pub async fn close(&self) {
@@ -79,7 +79,10 @@ impl Client {
             let mut inner = shared.lock();
             inner.machine.close(shared.now());
             match inner.stage {
-                Stage::Running => inner.closing.push(sender),
+                Stage::Running => {
+                    let session = inner.session;
+                    inner.closing.push((session, sender));
+                }
                 Stage::Unborn | Stage::Ended => drop(sender),
             }
             std::mem::take(&mut inner.connecting)

@@ -87,6 +87,11 @@ impl Options {
         self.max_body()
     }
 
+    /// How long a session may take to say goodbye.
+    pub(super) fn close_timeout(&self) -> Duration {
+        self.target.engine.close_timeout()
+    }
+
     pub(super) fn ack_timeout(&self) -> Option<Duration> {
         self.socket.ack_timeout
     }

@@ -45,8 +45,10 @@ pub(super) struct Inner {
     pub(super) no_auth: Vec<(SocketKey, Arc<dyn Error + Send + Sync>)>,
     /// Why the last attempt failed.
     last_error: Option<ConnectError>,
-    /// Who waits until everything has been sent and closed.
-    pub(super) closing: Vec<oneshot::Sender<()>>,
+    /// The latest engine session that has asked for anything.
+    pub(super) session: u64,
+    /// Who waits until everything has been sent and closed, of all engine sessions up to that one.
+    pub(super) closing: Vec<(u64, oneshot::Sender<()>)>,
     /// Who waits for room in the buffers.
     pub(super) ready: Vec<std::task::Waker>,
     pub(super) stage: Stage,
@@ -82,6 +84,7 @@ impl Shared {
             connecting: Vec::new(),
             no_auth: Vec::new(),
             last_error: None,
+            session: 0,
             closing: Vec::new(),
             ready: Vec::new(),
             stage: Stage::Unborn,

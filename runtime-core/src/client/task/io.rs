@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use engineio_proto::Instant;
 use engineio_proto::client::Transmit;
+use futures_channel::oneshot;
 use hyper::rt::Sleep;
 use socketio_proto::client::Manager;
 
@@ -23,8 +24,10 @@ const GOODBYE: Duration = Duration::from_secs(5);
 /// Everything that a client waits for.
 #[derive(Default)]
 pub(super) struct Io {
-    /// What the attempt under way dials with.
-    pub(super) dialer: Option<Dialer>,
+    /// What the next session dials with.
+    offered: Option<Dialer>,
+    /// The latest one, and those before it that may have something to say.
+    sessions: Vec<Session>,
     /// What went wrong on the network last, in this attempt.
     pub(super) cause: Option<Arc<dyn Error + Send + Sync>>,
     net: Net,
@@ -36,10 +39,23 @@ pub(super) struct Io {
     deadline: Option<Instant>,
     /// There is no connection, nor one under way.
     idle: bool,
-    /// Until when requests of a connection that is over may go on.
+    /// Until when requests of a connection that is over may go on, while there is no other.
     goodbye: Option<Instant>,
-    /// Somebody waits for everything to be over.
-    awaited: bool,
+    /// Who waits until all sessions up to one are over.
+    closing: Vec<(u64, oneshot::Sender<()>)>,
+}
+
+/// An engine session, as the network knows it.
+struct Session {
+    /// The upper half of all the names that it gives.
+    epoch: u64,
+    dialer: Dialer,
+    /// Until when its requests may go on, if there is a later one.
+    until: Option<Instant>,
+}
+
+fn epoch(name: u64) -> u64 {
+    name >> 32
 }
 
 impl Io {
@@ -101,8 +117,16 @@ impl Io {
             machine.handle_timeout(now);
             self.pumps.iter_mut().filter(|pump| pump.is_overdue(now)).for_each(Pump::abandon);
             if self.goodbye.is_some_and(|goodbye| goodbye <= now) {
-                self.net.clear();
+                self.net.give_up(|_| true);
             }
+            let (net, sessions) = (&mut self.net, &mut self.sessions);
+            sessions.retain(|session| {
+                let over = session.until.is_some_and(|until| until <= now);
+                if over {
+                    net.give_up(|name| epoch(name) == session.epoch);
+                }
+                !over
+            });
         }
         news
     }
@@ -122,16 +146,15 @@ impl Io {
                     continue;
                 }
                 Transmit::Request { id, request } => {
-                    // There is always one: the machine sends nothing before it was told where to.
-                    if let Some(dialer) = &self.dialer {
-                        self.net.request(dialer, id, *request, shared.options.max_body());
+                    if let Some(dialer) = self.dialer(id.0, shared) {
+                        self.net.request(&dialer, id, *request, shared.options.max_body());
                         begun = true;
                     }
                     continue;
                 }
                 Transmit::Connect { id, request } => {
-                    if let Some(dialer) = &self.dialer {
-                        self.net.dial(dialer, id, *request);
+                    if let Some(dialer) = self.dialer(id.0, shared) {
+                        self.net.dial(&dialer, id, *request);
                         begun = true;
                     }
                     continue;
@@ -152,7 +175,8 @@ impl Io {
             shared.turns.notify();
         }
         self.idle = inner.machine.is_idle();
-        self.awaited = !inner.closing.is_empty();
+        inner.session = self.sessions.last().map_or(0, |session| session.epoch);
+        self.closing.append(&mut inner.closing);
         self.goodbye = match self.idle && !self.net.is_empty() {
             true => self.goodbye.or_else(|| Some(shared.now() + GOODBYE)),
             false => None,
@@ -191,16 +215,62 @@ impl Io {
         self.idle && self.net.is_empty() && self.pumps.is_empty()
     }
 
-    /// Whether somebody waits for that.
+    /// Whether somebody waited for what is over now.
     pub(super) fn reports_closing(&self) -> bool {
-        self.awaited
+        self.closing.iter().any(|(session, _)| self.is_past(*session))
+    }
+
+    /// Tells those.
+    pub(super) fn report_closing(&mut self) {
+        for (session, waiting) in std::mem::take(&mut self.closing) {
+            match self.is_past(session) {
+                true => _ = waiting.send(()),
+                false => self.closing.push((session, waiting)),
+            }
+        }
+    }
+
+    /// Whether nothing of a session, nor of those before it, is under way.
+    fn is_past(&self, session: u64) -> bool {
+        let names = self.net.names().chain(self.pumps.iter().map(|pump| pump.id.0));
+        names.into_iter().all(|name| epoch(name) > session)
+    }
+
+    /// What the next session is to dial with.
+    pub(super) fn offer(&mut self, dialer: Dialer) {
+        self.offered = Some(dialer);
+    }
+
+    /// What a session dials with: always the same, wherever the next one goes.
+    fn dialer(&mut self, name: u64, shared: &Shared) -> Option<Dialer> {
+        let epoch = epoch(name);
+        let latest = self.sessions.last().map_or(0, |session| session.epoch);
+        if epoch > latest {
+            let until = shared.now() + shared.options.close_timeout() + GOODBYE;
+            let (net, sessions) = (&self.net, &mut self.sessions);
+            sessions.retain_mut(|session| {
+                session.until.get_or_insert(until);
+                net.names().any(|name| self::epoch(name) == session.epoch)
+            });
+            // There is always one: the machine sends nothing before it was told where to.
+            let dialer = self.offered.clone()?;
+            sessions.push(Session { epoch, dialer, until: None });
+        }
+        self.sessions.iter().find(|session| session.epoch == epoch).map(|session| session.dialer.clone())
+    }
+
+    /// When the requests of a session that is over have had their time.
+    fn farewell(&self) -> Option<Instant> {
+        let former = self.sessions.iter().filter_map(|session| Some((session.until?, session.epoch)));
+        let lasting = former.filter(|(_, former)| self.net.names().any(|name| epoch(name) == *former));
+        lasting.map(|(until, _)| until).min()
     }
 
     /// Sleeps for the next deadline, if it is earlier than the one slept for. `true` if it has come already.
     pub(super) fn arm(&mut self, cx: &mut Context<'_>, shared: &Shared) -> bool {
         // A WebSocket that is not wanted any more has its time, too, while the client goes on.
         let goodbye = self.pumps.iter_mut().filter_map(|pump| pump.goodbye(|| shared.now())).min();
-        let next = [self.deadline, goodbye, self.goodbye].into_iter().flatten().min();
+        let next = [self.deadline, goodbye, self.goodbye, self.farewell()].into_iter().flatten().min();
         let Some(deadline) = next.filter(|deadline| self.armed.is_none_or(|armed| *deadline < armed)) else {
             return false;
         };

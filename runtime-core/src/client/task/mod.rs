@@ -140,7 +140,7 @@ impl ClientTask {
         for answer in self.answers.drain(..) {
             match answer {
                 ask::Answer::Target(Ok(target)) => {
-                    self.io.dialer = Some(target.dialer);
+                    self.io.offer(target.dialer);
                     inner.machine.open(target.engine, now);
                 }
                 ask::Answer::Target(Err(error)) => {
@@ -296,18 +296,14 @@ impl ClientTask {
     }
 
     fn is_done(&mut self) -> bool {
-        if !self.io.is_over() {
-            return false;
-        }
         if self.io.reports_closing() {
-            let mut inner = self.shared.lock();
-            if !inner.machine.has_events() {
-                let closing = std::mem::take(&mut inner.closing);
-                drop(inner);
-                closing.into_iter().for_each(|waiting| _ = waiting.send(()));
+            // Whoever waits finds the sockets told that they are disconnected.
+            let told = !self.shared.lock().machine.has_events();
+            if told {
+                self.io.report_closing();
             }
         }
-        self.leaving && self.beside.is_empty() && self.lanes.iter().all(Lane::is_idle)
+        self.leaving && self.io.is_over() && self.beside.is_empty() && self.lanes.iter().all(Lane::is_idle)
     }
 }
 

@@ -36,8 +36,16 @@ impl Net {
         self.requests.is_empty() && self.dials.is_empty()
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// The names of all that is under way.
+    pub(super) fn names(&self) -> impl Iterator<Item = u64> {
+        let requests = self.requests.iter().map(|(id, _)| id.0);
+        requests.chain(self.dials.iter().map(|(id, _)| id.0))
+    }
+
+    /// Gives up what has such a name.
+    pub(super) fn give_up(&mut self, meant: impl Fn(u64) -> bool) {
+        self.requests.retain(|(id, _)| !meant(id.0));
+        self.dials.retain(|(id, _)| !meant(id.0));
     }
 
     pub(super) fn request(&mut self, dialer: &Dialer, id: RequestId, request: Request<Bytes>, limit: usize) {

@@ -1,6 +1,7 @@
 //! A network in memory, a runtime that counts, and a log.
 
 mod counting;
+mod fake;
 mod network;
 
 use std::fmt::Display;
@@ -11,6 +12,7 @@ use socketio_tokio::{ClientBuilder, Server, ServerBuilder, TransportKind};
 use tokio::sync::mpsc;
 
 pub(crate) use counting::Counting;
+pub(crate) use fake::{Fake, OPEN, Wire};
 pub(crate) use network::Network;
 
 pub(crate) fn secs(count: u64) -> Duration {

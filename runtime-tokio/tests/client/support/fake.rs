@@ -1,0 +1,127 @@
+//! A server that sends what a test wants it to, however wrong.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use socketio_tokio::engineio_proto::http::accept_websocket;
+use socketio_tokio::{BoxFuture, BoxStream, Connector, http};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+use super::Counting;
+
+/// Answers every connection by the same function.
+#[derive(Clone)]
+pub(crate) struct Fake {
+    serve: Arc<dyn Fn(String, Wire) -> BoxFuture<'static, Option<()>> + Send + Sync>,
+    connections: Counting,
+}
+
+impl Fake {
+    /// `serve` gets the host that was dialled and the stream. It ends with the stream, or when it does not want it any longer.
+    pub(crate) fn new<F, Fut>(serve: F) -> Self
+    where
+        F: Fn(String, Wire) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Option<()>> + Send + 'static,
+    {
+        Self { serve: Arc::new(move |host, wire| Box::pin(serve(host, wire))), connections: Counting::default() }
+    }
+
+    /// How many connections there are.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.tasks()
+    }
+}
+
+impl Connector for Fake {
+    fn connect(&self, host: &str, _: u16) -> BoxFuture<'static, io::Result<BoxStream>> {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let serving = (self.serve)(host.to_owned(), Wire(theirs));
+        socketio_tokio::Runtime::spawn(&self.connections, Box::pin(async move { _ = serving.await }));
+        Box::pin(async { Ok(Box::new(socketio_tokio::stream(ours)) as BoxStream) })
+    }
+}
+
+/// The server's end of a connection. All of its methods have no value once the client has left.
+pub(crate) struct Wire(DuplexStream);
+
+/// What a client asks.
+pub(crate) struct Asked {
+    /// Method and URL.
+    pub(crate) line: String,
+    pub(crate) body: String,
+    accept: String,
+}
+
+impl Asked {
+    pub(crate) fn has(&self, part: &str) -> bool {
+        self.line.contains(part)
+    }
+}
+
+impl Wire {
+    /// The next request.
+    pub(crate) async fn asked(&mut self) -> Option<Asked> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.0.read_u8().await.ok()?);
+        }
+        let head = String::from_utf8(head).unwrap();
+        let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let mut body = vec![0; header("content-length").map_or(0, |length| length.parse().unwrap())];
+        self.0.read_exact(&mut body).await.ok()?;
+        let accept = header("sec-websocket-key").map(|key| {
+            let request = http::Request::get("/").header("connection", "upgrade").header("upgrade", "websocket");
+            let request = request.header("sec-websocket-version", "13").header("sec-websocket-key", key);
+            let response = accept_websocket(&request.body(()).unwrap().into_parts().0).unwrap();
+            response.headers()["sec-websocket-accept"].to_str().unwrap().to_owned()
+        });
+        let line = head.lines().next().unwrap().to_owned();
+        Some(Asked { line, body: String::from_utf8(body).unwrap(), accept: accept.unwrap_or_default() })
+    }
+
+    /// Answers as it should be done.
+    pub(crate) async fn answer(&mut self, body: &str) -> Option<()> {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n", body.len());
+        self.send(head + body).await
+    }
+
+    /// Agrees to a WebSocket.
+    pub(crate) async fn upgrade(&mut self) -> Option<()> {
+        let accept = self.asked().await?.accept;
+        let head =
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ";
+        self.send(format!("{head}{accept}\r\n\r\n")).await
+    }
+
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> Option<()> {
+        self.0.write_all(bytes.as_ref()).await.ok()
+    }
+
+    /// Sends a text message by WebSocket.
+    pub(crate) async fn say(&mut self, text: &str) -> Option<()> {
+        assert!(text.len() < 126);
+        self.send([&[0x81, text.len() as u8], text.as_bytes()].concat()).await
+    }
+
+    /// Reads one message of a WebSocket, or whatever else comes in one piece.
+    pub(crate) async fn hear(&mut self) -> Option<()> {
+        let read = self.0.read(&mut [0; 4096]).await.ok()?;
+        (read > 0).then_some(())
+    }
+
+    /// Sends nothing more.
+    pub(crate) async fn half_close(&mut self) -> Option<()> {
+        self.0.shutdown().await.ok()
+    }
+
+    /// Takes what comes, and says nothing, until the client leaves.
+    pub(crate) async fn ignore(&mut self) -> Option<()> {
+        while self.0.read(&mut [0; 4096]).await.ok()? > 0 {}
+        None
+    }
+}
+
+/// An open packet.
+pub(crate) const OPEN: &str =
+    r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
