@@ -156,8 +156,8 @@ impl World {
         let of = of as usize;
         let repeated = self.conns[conn].repeated;
         let Some(join) = self.joins.get_mut(of) else { return self.fail(format!("c{client}: {args:?}")) };
-        // The socket left and came back: what was sent before the server knew can't be told apart.
-        let stale = of != joined && join.conn == conn && join.space == space && (of < joined || repeated);
+        // The socket left and came back. Of what was sent before the server knew it must not hear: unless a repeated GET brings it late.
+        let stale = of != joined && join.conn == conn && join.space == space && repeated;
         if repeated || stale {
             // The copy of a GET may have taken what nobody reads now.
             let at = join.down.iter().position(|sent| *sent == number);
