@@ -50,7 +50,7 @@ pub(super) struct Inner {
     /// Who waits until everything has been sent and closed, of all engine sessions up to that one.
     pub(super) closing: Vec<(u64, oneshot::Sender<()>)>,
     /// Who waits for room in the buffers.
-    pub(super) ready: Vec<std::task::Waker>,
+    pub(super) ready: Vec<oneshot::Sender<()>>,
     pub(super) stage: Stage,
 }
 
@@ -236,8 +236,8 @@ impl Alive {
         lock(&self.members).values().for_each(|member| member.doubt());
     }
 
-    /// Starts the task, if it isn't there. `false` if it has ended.
-    pub(super) fn start(self: &Arc<Self>) -> bool {
+    /// Starts the task, if there was none yet.
+    pub(super) fn start(self: &Arc<Self>) {
         let mut inner = self.shared.lock();
         let former = inner.stage;
         if former == Stage::Unborn {
@@ -248,7 +248,6 @@ impl Alive {
             let task = ClientTask::new(self.shared.clone(), Arc::downgrade(self));
             self.shared.runtime.spawn(Box::pin(task));
         }
-        former != Stage::Ended
     }
 }
 

@@ -16,7 +16,7 @@ use socketio_proto::{Encoded, FromArgs, encode};
 use super::auth::{Auth, AuthError, AuthRequest, Credentials};
 use super::error::ConnectError;
 use super::member::Member;
-use super::shared::Alive;
+use super::shared::{Alive, Stage};
 use crate::emit::{EmitError, EmitWithAck, Volatile};
 use crate::endpoint::{Awaited, Endpoint};
 use crate::event::Event;
@@ -118,12 +118,15 @@ impl ClientSocket {
     /// # Errors
     /// [`ConnectError`].
     pub fn connect(&self) -> Connecting {
-        if !self.alive.start() {
-            return Connecting { answer: Err(Some(ConnectError::Ended)) };
-        }
+        self.alive.start();
         let (sender, receiver) = oneshot::channel();
         let shared = &self.alive.shared;
         let mut inner = shared.lock();
+        // Under the lock: the runtime may end at any time, and drops a task that it does not take.
+        if inner.stage == Stage::Ended {
+            return Connecting { answer: Err(Some(ConnectError::Ended)) };
+        }
+        inner.connecting.retain(|(_, waiting)| !waiting.is_canceled());
         if inner.machine.is_connected(self.member.key) {
             _ = sender.send(Ok(()));
         } else {
@@ -190,20 +193,23 @@ impl ClientSocket {
 
     /// Waits until the buffers are no longer under pressure, connected or not. `false` if the client has ended.
     pub async fn ready(&self) -> bool {
-        poll_fn(|cx| {
-            let mut inner = self.alive.shared.lock();
-            if inner.stage == super::shared::Stage::Ended {
-                Poll::Ready(false)
-            } else if inner.machine.pressure() == Pressure::Low {
-                Poll::Ready(true)
-            } else {
-                if !inner.ready.iter().any(|waker| waker.will_wake(cx.waker())) {
-                    inner.ready.push(cx.waker().clone());
+        loop {
+            let relief = {
+                let mut inner = self.alive.shared.lock();
+                if inner.stage == Stage::Ended {
+                    return false;
                 }
-                Poll::Pending
-            }
-        })
-        .await
+                if inner.machine.pressure() == Pressure::Low {
+                    return true;
+                }
+                let (sender, receiver) = oneshot::channel();
+                inner.ready.retain(|waiting| !waiting.is_canceled());
+                inner.ready.push(sender);
+                receiver
+            };
+            // Dropped in any case: there may be room, or the client has ended.
+            _ = relief.await;
+        }
     }
 
     // --- receiving -----------------------------------------------------------------------------------------------------
@@ -324,6 +330,10 @@ impl Drop for Leave<'_> {
     fn drop(&mut self) {
         if self.0.member.leave() {
             self.0.alive.shared.turns.notify();
+            if self.0.alive.shared.lock().stage == Stage::Ended {
+                // There is no task any more to take it back.
+                drop(self.0.member.take_back());
+            }
         }
     }
 }
@@ -446,3 +456,6 @@ impl fmt::Debug for ClientSocket {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,3 +127,72 @@ fn a_runtime_that_ends_takes_its_clients_along() {
         client.close().await;
     });
 }
+
+#[test]
+fn a_runtime_that_ends_before_the_task_has_begun_leaves_nobody_waiting() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let network = Network::default();
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    let guard = runtime.enter();
+    let connecting = socket.connect();
+    drop(guard);
+    drop(runtime);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        assert!(matches!(soon("the answer", connecting).await, Err(ConnectError::Ended)));
+        assert!(soon("the last event", socket.next()).await.is_none());
+    });
+}
+
+#[test]
+fn a_runtime_that_has_ended_already_answers_nobody() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    drop(runtime);
+    let network = Network::default();
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    let guard = handle.enter();
+    let connecting = socket.connect();
+    drop(guard);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        assert!(matches!(soon("the answer", connecting).await, Err(ConnectError::Ended)));
+        assert!(soon("the last event", socket.next()).await.is_none());
+    });
+}
+
+#[test]
+fn an_event_that_nobody_took_does_not_keep_a_client_whose_runtime_has_ended() {
+    for runtime_first in [true, false] {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let probe = std::sync::Arc::new(());
+        let kept = probe.clone();
+        let (client, socket, next) = runtime.block_on(async {
+            let (network, server) = world();
+            let client = client(&network).build().unwrap();
+            let socket = client.socket("/");
+            socket.on_connect_error(move |_, _| {
+                let _kept = kept.clone();
+                async {}
+            });
+            soon("the socket", socket.connect()).await.unwrap();
+            let puller = socket.clone();
+            let mut next = Box::pin(async move { puller.next().await });
+            assert!(tokio::time::timeout(secs(0), &mut next).await.is_err());
+            server.namespace("/").emit("x", ()).unwrap();
+            settle().await;
+            (client, socket, next)
+        });
+        if runtime_first {
+            drop(runtime);
+            drop(next);
+        } else {
+            drop(next);
+            drop(runtime);
+        }
+        drop((client, socket));
+        assert_eq!(std::sync::Arc::strong_count(&probe), 1, "{runtime_first}");
+    }
+}

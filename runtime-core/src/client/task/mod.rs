@@ -12,7 +12,7 @@ mod net;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use engineio_proto::Text;
 use socketio_proto::client::{Event, SocketKey};
@@ -170,7 +170,7 @@ impl ClientTask {
             again |= self.io.collect(&mut inner, &self.shared, scratch);
         }
         drop(inner);
-        woken.into_iter().for_each(Waker::wake);
+        drop(woken);
         for event in scratch.client_events.drain(..) {
             again |= self.take(event);
         }
@@ -345,9 +345,14 @@ impl Drop for ClientTask {
         let ready = std::mem::take(&mut inner.ready);
         drop(inner);
         // Whoever waits for one of these hears of its end.
-        drop((acks, deliveries, connecting, closing));
-        ready.into_iter().for_each(Waker::wake);
-        self.lanes.iter().for_each(|lane| lane.member.despair());
+        drop((acks, deliveries, connecting, closing, ready));
+        // Those too that were made since the last turn.
+        self.adopt();
+        for lane in &self.lanes {
+            lane.member.despair();
+            // It holds a handle itself.
+            drop(lane.member.take_back());
+        }
         self.shared.audience.end();
     }
 }
