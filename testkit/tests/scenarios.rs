@@ -263,7 +263,7 @@ fn offline_emits_keep_their_order() {
             let at = 1500 + cycle * 6000;
             let fault = if random.chance(600) { Action::Restart(random.below(3000)) } else { Action::Reset(0) };
             script.push(step(at, 0, fault));
-            for _ in 0..random.between(2, 20) {
+            for _ in 0..random.between(2, if scarce { 50 } else { 20 }) {
                 let action = match random.below(10) {
                     0 => Action::AskServer(random.below(1200)),
                     1 if scarce => [Action::Open(0), Action::Leave(0)][random.below(2) as usize],
@@ -271,7 +271,8 @@ fn offline_emits_keep_their_order() {
                     2 => Action::Push(random.below(500)),
                     _ => Action::Emit(random.below(1000)),
                 };
-                script.push(step(at + random.below(6000), 0, action));
+                let span = if scarce { 2500 } else { 6000 };
+                script.push(step(at + random.below(span), 0, action));
             }
         }
         (settings, script)
@@ -291,6 +292,14 @@ fn refused_and_then_let_in() {
         let mut script = vec![step(0, 0, Action::Open(3))];
         if random.chance(500) {
             script.push(step(random.below(1000), 0, Action::Open(0)));
+        }
+        if random.chance(500) {
+            // It leaves and comes back, or the reverse, while the server speaks.
+            let at = random.between(1000, 14_000);
+            let (first, then) =
+                [(Action::Leave(0), Action::Open(3)), (Action::Open(3), Action::Leave(0))][random.below(2) as usize];
+            script.extend([step(at, 0, first), step(at + random.below(300), 0, then)]);
+            script.extend((0..5).map(|_| step(at + random.below(400), 0, Action::Push(random.below(300)))));
         }
         for _ in 0..random.between(5, 40) {
             let action = match random.below(10) {
@@ -340,7 +349,7 @@ fn slow_consumer() {
         settings.network = sound(random);
         settings.network.bandwidth = random.between(2000, 20_000);
         settings.engine = engineio_proto::Config::builder().outbox_limit(20_000).build().expect("sound");
-        settings.settle = Duration::from_secs(30);
+        (settings.recovers, settings.settle) = (true, Duration::from_secs(60));
         let mut script: Vec<Step> = (0..2).map(|client| step(0, client, Action::Open(0))).collect();
         script.push(step(1500, 0, Action::Stall(random.below(5000))));
         for _ in 0..100 {

@@ -166,7 +166,11 @@ impl World {
             Item::Body(number) => {
                 let Some(exchange) = self.exchanges.get(&number) else { return };
                 let (Some(conn), body) = (exchange.conn, exchange.body.clone()) else { return };
-                self.server(conn, |machine| machine.handle_body(engineio_proto::RequestId(number), body, now));
+                let id = engineio_proto::RequestId(number);
+                match body.len() > self.engine.max_payload() {
+                    true => self.server(conn, |machine| machine.handle_body_too_large(id, now)),
+                    false => self.server(conn, |machine| machine.handle_body(id, body, now)),
+                }
             }
             Item::Aborted(number) => {
                 if let Some(conn) = self.exchanges.remove(&number).and_then(|exchange| exchange.conn) {
