@@ -186,3 +186,69 @@ fn many_threads_share_a_socket() {
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
+
+#[test]
+fn whatever_waits_may_be_called_in_a_handler() {
+    let running = serve();
+    let client = running.client();
+    let socket = client.socket("/");
+    let (say, words) = mpsc::channel();
+    let said = say.clone();
+    socket.on_connect(move |socket| {
+        // Connected already; and the next event comes while this handler runs.
+        socket.connect().unwrap();
+        socket.emit("count", (1,)).unwrap();
+        said.send(socket.next().unwrap().name().to_owned()).unwrap();
+    });
+    let said = say.clone();
+    socket.on_disconnect(move |socket, _| {
+        let again = socket.connect().is_ok();
+        said.send(format!("again {again}")).unwrap();
+    });
+    socket.connect().unwrap();
+    assert_eq!(heard(&words), "number");
+    socket.disconnect();
+    assert_eq!(heard(&words), "again true");
+    assert_eq!(heard(&words), "number");
+    // The end of everything, from within.
+    socket.on_disconnect(|_, _| ());
+    let closed = client.clone();
+    socket.on("number", move |_, (_,): (u32,)| {
+        closed.close();
+        say.send("closed".to_owned()).unwrap();
+    });
+    socket.emit("count", (1,)).unwrap();
+    assert_eq!(heard(&words), "closed");
+    assert!(!socket.inner().is_active());
+}
+
+#[test]
+fn threads_may_close_and_drop_in_any_order() {
+    let running = serve();
+    for _ in 0..20 {
+        let client = running.client();
+        let socket = client.socket("/");
+        let mut states = client.states();
+        socket.connect().unwrap();
+        let (say, words) = mpsc::channel::<()>();
+        socket.on("number", move |_, (_,): (u32,)| _ = say.send(()));
+        socket.emit("count", (3,)).unwrap();
+        let threads: Vec<_> = (0..4)
+            .map(|number| {
+                let (client, socket) = (client.clone(), socket.clone());
+                thread::spawn(move || match number {
+                    0 => drop((client, socket)),
+                    1 => drop((socket, client)),
+                    _ => client.close(),
+                })
+            })
+            .collect();
+        drop((client, socket));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        while let Ok(state) = states.next_timeout(PATIENCE) {
+            drop(state);
+        }
+        assert!(matches!(states.next_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected)));
+        while words.recv_timeout(PATIENCE).is_ok() {}
+    }
+}

@@ -221,6 +221,46 @@ async fn a_socks_proxy_is_asked_for_a_connection() {
     assert!(dialer.websocket(Request::get("/").body(()).unwrap()).await.is_ok());
 }
 
+#[tokio::test]
+async fn a_proxy_that_misbehaves_is_an_error_of_its_own() {
+    let long = format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(9000));
+    for (scheme, answer) in [
+        ("http", long.as_bytes()),
+        ("http", b"HTTP/1.1 200 OK\r\n"),
+        ("http", b"HTTP/1.1 502 Bad Gateway\r\n\r\n"),
+        ("http", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        ("http", b"\x05\x00"),
+        ("http", b""),
+        ("socks5", b""),
+        ("socks5", b"\x05"),
+        ("socks5", b"\x04\x00"),
+        ("socks5", b"\x05\x02"),
+        ("socks5", b"\x05\xff"),
+        ("socks5", b"\x05\x00\x05\x00"),
+        ("socks5", b"\x05\x00\x05\x05\x00\x01\0\0\0\0\0\0"),
+        ("socks5", b"\x05\x00\x05\x00\x00\x03\xffshort"),
+        ("socks5", b"\x05\x00\x05\x00\x00\x07nonsense"),
+        ("socks5", b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let answer = answer.to_vec();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                _ = stream.write_all(&answer).await;
+                _ = stream.shutdown().await;
+                // Read to the end, so that it is no reset.
+                _ = stream.read_to_end(&mut Vec::new()).await;
+            }
+        });
+        let dialer = dialer("http://example.invalid", &through(&format!("{scheme}://127.0.0.1:{port}"))).unwrap();
+        let error = dialer.request(get("/"), 2).await.unwrap_err();
+        assert!(matches!(error, DialError::Proxy(_)), "{scheme}: {error:?}");
+        let error = dialer.websocket(Request::get("/").body(()).unwrap()).await.unwrap_err();
+        assert!(matches!(error, DialError::Proxy(_)), "{scheme}: {error:?}");
+    }
+}
+
 struct Fixed(u16);
 
 impl Connector for Fixed {
