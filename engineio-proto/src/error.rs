@@ -28,6 +28,9 @@ pub enum SendError {
     /// The message does not fit into the outbox. The session's `Ready` event tells when there is room again.
     #[error("the outbox is full: the peer does not take what is sent fast enough")]
     Full,
+    /// The message is larger than the outbox: there will never be room for it.
+    #[error("the message is larger than the outbox")]
+    TooLarge,
     /// The session is closed or closing.
     #[error("the session is closed")]
     Closed,

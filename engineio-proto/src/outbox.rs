@@ -46,13 +46,15 @@ impl Outbox {
     #[inline]
     pub(crate) fn send(&mut self, batch: impl IntoIterator<Item = Data>, limit: usize) -> Result<Pressure, SendError> {
         let (length, queued) = (self.queue.len(), self.queued);
-        for data in batch {
+        let mut batch = batch.into_iter();
+        while let Some(data) = batch.next() {
             self.push(Packet::Message(data));
             if self.buffered() > limit {
+                let size = batch.fold(self.queued - queued, |size, data| size + cost(&Packet::Message(data)));
                 self.queue.truncate(length);
                 self.queued = queued;
-                self.awaited = true;
-                return Err(SendError::Full);
+                self.awaited |= size <= limit;
+                return Err(if size <= limit { SendError::Full } else { SendError::TooLarge });
             }
         }
         let pressure = self.pressure(limit);

@@ -247,6 +247,7 @@ impl Model {
                         assert!(!writable || self.seen > seen, "volatile would have left");
                     }
                     Err(SendError::Full) => assert!(self.session.buffered() > 0),
+                    Err(SendError::TooLarge) => assert!(size > OUTBOX / 2),
                     Err(SendError::Closed) => assert!(self.closing || self.closed),
                 }
             }

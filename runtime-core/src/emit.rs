@@ -32,6 +32,10 @@ pub enum EmitError {
     /// The other side takes its packets too slowly, or a client has no connection for too long: as many bytes wait as may.
     #[error("the outbox is full")]
     Full,
+    /// The event is larger than all that may wait for the other side (`outbox_limit`), or for a client's connection
+    /// (`send_buffer_limit`): there will never be room for it.
+    #[error("the event is larger than the outbox")]
+    TooLarge,
     /// The other side owes as many acks as it may.
     #[error("too many acks are owed")]
     TooManyAcks,
@@ -41,6 +45,7 @@ impl From<server::EmitError> for EmitError {
     fn from(error: server::EmitError) -> Self {
         match error {
             server::EmitError::Full => Self::Full,
+            server::EmitError::TooLarge => Self::TooLarge,
             // Ids are counted per namespace in 64 bits: none comes twice.
             server::EmitError::TooManyAcks | server::EmitError::AckIdInUse => Self::TooManyAcks,
             _ => Self::Disconnected,
@@ -52,6 +57,7 @@ impl From<client::EmitError> for EmitError {
     fn from(error: client::EmitError) -> Self {
         match error {
             client::EmitError::Full => Self::Full,
+            client::EmitError::TooLarge => Self::TooLarge,
             client::EmitError::TooManyAcks => Self::TooManyAcks,
             // Ids of acks count up: none is in use.
             _ => Self::Disconnected,

@@ -370,7 +370,7 @@ impl Socket {
     pub(crate) fn send_broadcast(&self, packet: impl Into<Encoded>) -> bool {
         match self.send(packet) {
             Ok(_) => true,
-            Err(server::EmitError::Full) => {
+            Err(server::EmitError::Full | server::EmitError::TooLarge) => {
                 let shared = &self.inner.conn.shared;
                 shared.overflows.fetch_add(1, Ordering::Relaxed);
                 if shared.overflow == Overflow::Disconnect {

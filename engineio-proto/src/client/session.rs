@@ -269,7 +269,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`] if it does not fit into the outbox, [`SendError::Closed`] after `close`, `discard` or [`Event::Closed`].
+    /// [`SendError::Full`] if it does not fit into the outbox now, [`SendError::TooLarge`] if it never will, [`SendError::Closed`] after `close`, `discard` or [`Event::Closed`].
     #[inline]
     pub fn send(&mut self, data: Data) -> Result<Pressure, SendError> {
         self.send_batch([data])

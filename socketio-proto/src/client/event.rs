@@ -215,6 +215,10 @@ pub enum EmitError {
     /// `outbox_limit`.
     #[error("the send buffer is full")]
     Full,
+    /// The packet is larger than the engine session's `outbox_limit`, or has to wait for a connection and is larger than
+    /// [`Config::send_buffer_limit`](super::Config::send_buffer_limit). Waiting for room does not help.
+    #[error("the packet is larger than the send buffer")]
+    TooLarge,
     /// The server owes as many acks as it may: [`Config::max_pending_acks`](super::Config::max_pending_acks).
     #[error("the server owes too many acks")]
     TooManyAcks,

@@ -19,7 +19,7 @@ impl Manager {
     /// [`AckError::Disconnected`](super::AckError::Disconnected).
     ///
     /// # Errors
-    /// [`EmitError::Full`], or [`EmitError::Disconnected`] if there is no such socket.
+    /// [`EmitError::Full`], [`EmitError::TooLarge`], or [`EmitError::Disconnected`] if there is no such socket.
     pub fn emit(&mut self, socket: SocketKey, packet: impl Into<Encoded>, now: Instant) -> Result<Emitted, EmitError> {
         self.elapse(now);
         let emitted = self.put(socket, packet.into(), None);
@@ -90,7 +90,7 @@ impl Manager {
     /// follows exactly once.
     ///
     /// # Errors
-    /// [`EmitError::Full`], or [`EmitError::Disconnected`] if there is no such socket.
+    /// [`EmitError::Full`], [`EmitError::TooLarge`], or [`EmitError::Disconnected`] if there is no such socket.
     pub fn emit_reliable(
         &mut self,
         socket: SocketKey,
@@ -115,7 +115,7 @@ impl Manager {
     /// see that it is not sent.
     ///
     /// # Errors
-    /// [`EmitError::Full`], or [`EmitError::Disconnected`] if the socket is not connected.
+    /// [`EmitError::Full`], [`EmitError::TooLarge`], or [`EmitError::Disconnected`] if the socket is not connected.
     pub fn send_ack(
         &mut self,
         socket: SocketKey,
@@ -128,7 +128,8 @@ impl Manager {
         }
         let sent = self.send(&packet.into()).map_err(|error| match error {
             SendError::Full => self.full(),
-            _ => EmitError::Disconnected,
+            SendError::TooLarge => EmitError::TooLarge,
+            SendError::Closed => EmitError::Disconnected,
         });
         self.watch_pressure();
         sent
@@ -155,8 +156,9 @@ impl Manager {
             match self.send(&packet) {
                 Ok(pressure) => return Ok(Emitted::Sent(pressure)),
                 Err(SendError::Full) => return Err(self.full()),
-                // The session is closing: there will be another.
-                Err(_) => {}
+                Err(SendError::TooLarge) => return Err(EmitError::TooLarge),
+                // There will be another session.
+                Err(SendError::Closed) => {}
             }
         }
         self.reserve(&packet)?;
@@ -168,8 +170,12 @@ impl Manager {
 
     /// Makes room for a packet in the buffers.
     fn reserve(&mut self, packet: &Encoded) -> Result<(), EmitError> {
-        let buffered = self.buffered.saturating_add(buffer::cost(packet));
-        if buffered > self.config.send_buffer_limit || buffer::engine_cost(packet) > self.outbox_limit {
+        let cost = buffer::cost(packet);
+        if cost > self.config.send_buffer_limit || self.never_fits(packet) {
+            return Err(EmitError::TooLarge);
+        }
+        let buffered = self.buffered.saturating_add(cost);
+        if buffered > self.config.send_buffer_limit {
             return Err(self.full());
         }
         self.buffered = buffered;

@@ -15,7 +15,7 @@ impl Connection {
     /// # Errors
     /// The socket has not joined, and [`Event::Disconnected`](super::Event::Disconnected) follows if it has not gone before:
     /// [`EmitError::Disconnected`] if it is not pending (any more) because the client left meanwhile, or the connection is closing;
-    /// [`EmitError::Full`] if the client has to read first: the connection is being closed.
+    /// [`EmitError::Full`] if the client has to read first, [`EmitError::TooLarge`] if that would not help: the connection is being closed.
     pub fn accept(&mut self, socket: SocketKey, entropy: [u8; 15]) -> Result<Sid, EmitError> {
         let member = self.pending(socket)?;
         let id = Sid::from_entropy(entropy);
@@ -46,7 +46,7 @@ impl Connection {
     /// it is shared.
     ///
     /// # Errors
-    /// [`EmitError::Disconnected`] or [`EmitError::Full`].
+    /// [`EmitError::Disconnected`], [`EmitError::Full`] or [`EmitError::TooLarge`].
     pub fn emit(&mut self, socket: SocketKey, packet: impl Into<Encoded>) -> Result<Pressure, EmitError> {
         self.connected(socket)?;
         self.send(packet.into())

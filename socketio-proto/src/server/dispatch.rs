@@ -121,7 +121,7 @@ impl Connection {
     /// left out, or the two sides would think differently of the namespace: it closes the connection.
     pub(super) fn send_control(&mut self, packet: Encoded) -> Result<(), EmitError> {
         let sent = self.send(packet);
-        if sent == Err(EmitError::Full) {
+        if matches!(sent, Err(EmitError::Full | EmitError::TooLarge)) {
             self.close_engine();
         }
         sent.map(drop)
@@ -134,7 +134,8 @@ impl Connection {
         };
         sent.map_err(|error| match error {
             SendError::Full => EmitError::Full,
-            _ => EmitError::Disconnected,
+            SendError::TooLarge => EmitError::TooLarge,
+            SendError::Closed => EmitError::Disconnected,
         })
     }
 

@@ -91,6 +91,9 @@ pub enum EmitError {
     /// The outbox holds as many bytes as it may.
     #[error("the outbox is full")]
     Full,
+    /// The packet is larger than the outbox: there will never be room for it.
+    #[error("the packet is larger than the outbox")]
+    TooLarge,
     /// The client owes as many acks as it may: [`Config::max_pending_acks`](super::Config::max_pending_acks).
     #[error("the client owes too many acks")]
     TooManyAcks,

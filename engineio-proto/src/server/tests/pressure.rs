@@ -1,5 +1,5 @@
 use super::*;
-use SendError::{Closed, Full};
+use SendError::{Closed, Full, TooLarge};
 
 const SLOT: usize = size_of::<Packet>();
 
@@ -107,6 +107,26 @@ fn a_batch_is_taken_whole_or_not_at_all() {
     assert_eq!(script.session.buffered(), SLOT);
     assert_eq!(script.session.send_batch(batch().into_iter().take(2)), Ok(Pressure::High));
     assert_eq!(script.out(), ["ws1 4", "ws1 4", "ws1 4"]);
+}
+
+#[test]
+fn what_will_never_fit_is_told_from_what_does_not_fit_now() {
+    let mut script = websocket_with(Config::builder().outbox_limit(3 * SLOT));
+    let batch = |count| vec![Data::from(""); count];
+    script.session.send(Data::from("")).unwrap();
+    assert_eq!(script.session.send_batch(batch(4)), Err(TooLarge));
+    assert_eq!(script.session.send("x".repeat(2 * SLOT + 1).into()), Err(TooLarge));
+    assert_eq!(script.out(), ["ws1 4"]);
+    nothing(script.flushed(WS));
+    assert_eq!(script.session.send_batch(batch(4)), Err(TooLarge));
+    nothing(script.flushed(WS));
+
+    script.session.send(Data::from("")).unwrap();
+    assert_eq!(script.session.send("x".repeat(2 * SLOT).into()), Err(Full));
+    assert_eq!(script.session.send_batch(batch(3)), Err(Full));
+    assert_eq!(script.out(), ["ws1 4"]);
+    assert_eq!(script.flushed(WS), ["ready"]);
+    assert_eq!(script.session.send_batch(batch(3)), Ok(Pressure::High));
 }
 
 #[test]

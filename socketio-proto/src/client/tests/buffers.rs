@@ -122,7 +122,8 @@ fn a_refusal_under_low_pressure_is_followed_by_ready_only_when_something_has_lef
 fn a_buffer_may_be_filled_to_the_byte() {
     let mut script = idle_with(config().send_buffer_limit(300), by_websocket());
     let fits = 300 - 64 - r#"2["x",""]"#.len();
-    assert_eq!(script.try_emit(A, "x", "x".repeat(fits + 1)), Err(EmitError::Full));
+    assert_eq!(script.try_emit(A, "x", "x".repeat(fits + 1)), Err(EmitError::TooLarge));
     assert_eq!(script.try_emit(A, "x", "x".repeat(fits)), Ok(Emitted::Buffered(Pressure::High)));
     assert_eq!(script.manager.buffered(), 300);
+    assert_eq!(script.try_emit(A, "x", ""), Err(EmitError::Full));
 }

@@ -155,21 +155,20 @@ fn what_no_connection_can_take_is_settled() {
     script.connect(A);
     script.establish();
     // From here it is known.
-    assert_eq!(script.try_emit(A, "large", &large), Err(EmitError::Full));
+    assert_eq!(script.try_emit(A, "large", &large), Err(EmitError::TooLarge));
     script.authenticate(A);
     let out = [
         r#"1: 420["last"]"#,
         "acked 0 0 socket has been disconnected",
         "delivered 0 #0 socket has been disconnected",
         "connected 0 S",
-        "ready",
     ];
     assert_eq!(script.text(r#"40{"sid":"S"}"#), out);
     assert_eq!(script.text("430[]"), ["delivered 0 #1 ()"]);
     assert_eq!(script.manager.buffered(), 0);
-    assert_eq!(script.try_emit(A, "large", &large), Err(EmitError::Full));
+    assert_eq!(script.try_emit(A, "large", &large), Err(EmitError::TooLarge));
     let packet = script.event(A, None, "large", &large);
-    assert_eq!(script.manager.emit_reliable(A, packet, script.now), Err(EmitError::Full));
+    assert_eq!(script.manager.emit_reliable(A, packet, script.now), Err(EmitError::TooLarge));
     nothing(script.out());
 }
 
@@ -269,7 +268,8 @@ fn a_refusal_by_an_outbox_that_is_half_empty_is_followed_by_ready() {
     assert_eq!(script.flushed(), ["ready"]);
 
     // Or by the end of the connection.
-    assert_eq!(script.try_emit(A, "two", "x".repeat(1000)), Err(EmitError::Full));
+    script.emit(A, "one", "x".repeat(300));
+    assert_eq!(script.try_emit(A, "two", "x".repeat(700)), Err(EmitError::Full));
     nothing(script.out());
     assert_eq!(script.hung_up(false)[3..], ["ready"]);
 }
@@ -278,12 +278,12 @@ fn a_refusal_by_an_outbox_that_is_half_empty_is_followed_by_ready() {
 fn a_packet_may_take_all_the_room_there_is() {
     let fits = 1000 - size_of::<engineio_proto::Packet>() - r#"2["x",""]"#.len();
     let mut script = joined_with(config(), by_websocket().outbox_limit(1000));
-    assert_eq!(script.try_emit(A, "x", "x".repeat(fits + 1)), Err(EmitError::Full));
+    assert_eq!(script.try_emit(A, "x", "x".repeat(fits + 1)), Err(EmitError::TooLarge));
     assert_eq!(script.try_emit(A, "x", "x".repeat(fits)), Ok(Emitted::Sent(Pressure::High)));
     script.out();
     // Also in a buffer, when it is known, and when it is not.
     script.hung_up(false);
-    assert_eq!(script.try_emit(A, "x", "x".repeat(fits + 1)), Err(EmitError::Full));
+    assert_eq!(script.try_emit(A, "x", "x".repeat(fits + 1)), Err(EmitError::TooLarge));
     assert_eq!(script.try_emit(A, "x", "x".repeat(fits)), Ok(Emitted::Buffered(Pressure::Low)));
     script.again();
     script.authenticate(A);

@@ -169,7 +169,7 @@ fn a_forgotten_ack_is_not_told_of() {
 fn an_emit_that_failed_is_owed_nothing() {
     let mut script = joined_with(Config::default(), EngineConfig::builder().outbox_limit(100));
     let large = encode::event("/", Some(0), "a", &"x".repeat(200)).unwrap();
-    assert_eq!(script.connection.emit_with_ack(A, &large, 0, None), Err(EmitError::Full));
+    assert_eq!(script.connection.emit_with_ack(A, &large, 0, None), Err(EmitError::TooLarge));
     assert_eq!(script.connection.pending_acks(), 0);
     assert_eq!(script.text("41"), ["disconnected 0 client namespace disconnect"]);
 }

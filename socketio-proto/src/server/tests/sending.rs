@@ -75,11 +75,13 @@ fn a_packet_that_does_not_fit_leaves_nothing_of_it() {
     let mut script = joined_with(Config::default(), EngineConfig::builder().outbox_limit(1000));
     let bytes = Bytes::from(vec![0; 600]);
     let packet = encode::event("/", None, "a", &(&bytes, &bytes)).unwrap();
-    assert_eq!(script.emit(A, &packet), Err(EmitError::Full));
+    assert_eq!(script.emit(A, &packet), Err(EmitError::TooLarge));
     nothing(script.out());
     assert_eq!(script.connection.engine().buffered(), 0);
     script.emit(A, &hello()).unwrap();
     assert_eq!(script.out(), [r#"ws 42["hello"]"#]);
+    // Nobody who was told so waits for room.
+    nothing(script.flushed());
 }
 
 #[test]
