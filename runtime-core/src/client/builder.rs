@@ -236,7 +236,8 @@ impl<R: Runtime> ClientBuilder<R> {
         self.backoff(|backoff| backoff.randomization = factor)
     }
 
-    /// How long an attempt to connect may take; `None` for any time. Default 20 s.
+    /// How long an attempt to connect may take; `None` for any time. What [`url_with`](Self::url_with) and
+    /// [`headers_with`](Self::headers_with) take before is not counted. Default 20 s.
     pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
         self.manager(|manager| manager.connect_timeout(timeout.into()))
     }

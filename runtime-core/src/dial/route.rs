@@ -64,7 +64,8 @@ pub struct Proxy {
 
 impl Proxy {
     /// A proxy by its URL: `http://host:port`, `socks5://host:port` or `socks5h://host:port`, with `user:password@` if it asks
-    /// for them. Without a port it is 80, for SOCKS 1080.
+    /// for them. Without a port it is 80, for SOCKS 1080. By SOCKS, user name, password and the server's name have 249 bytes
+    /// together at most; beyond that no connection is made.
     ///
     /// ```
     /// use socketio_runtime::Proxy;
