@@ -272,7 +272,7 @@ impl Socket {
                 drop(own);
                 if !self.is_connected() {
                     // The socket's end waits until the last event is taken.
-                    self.inner.conn.notify();
+                    self.inner.conn.turns.call();
                 }
                 return Poll::Ready(Some(event));
             }
@@ -482,7 +482,7 @@ impl Drop for LeaveMailbox<'_> {
         drop(own);
         drop(event);
         // Somebody is to take it, or the end has waited for it.
-        self.0.inner.conn.notify();
+        self.0.inner.conn.turns.call();
     }
 }
 

@@ -12,10 +12,12 @@ pub(crate) struct Turns {
     waker: AtomicWaker,
 }
 
-/// The task has something to do.
+/// The machine has something for the task.
 const WORK: u8 = 1;
 /// The task is in a turn and looks for work before it ends it.
 const RUNNING: u8 = 2;
+/// There is something that only another turn sees.
+const CALLED: u8 = 4;
 
 impl Turns {
     /// The task starts with a turn of its own.
@@ -23,9 +25,18 @@ impl Turns {
         Self { flags: AtomicU8::new(WORK), waker: AtomicWaker::new() }
     }
 
-    /// Tells the task that there is something to do.
+    /// Tells the task that its machine was given something, or that somebody waits for an event.
     pub(crate) fn notify(&self) {
-        if self.flags.fetch_or(WORK, Ordering::AcqRel) == 0 {
+        self.wake(WORK);
+    }
+
+    /// Tells the task of anything else: it takes another turn, even if this comes in the midst of one.
+    pub(crate) fn call(&self) {
+        self.wake(CALLED);
+    }
+
+    fn wake(&self, flag: u8) {
+        if self.flags.fetch_or(flag, Ordering::AcqRel) == 0 {
             self.waker.wake();
         }
     }
@@ -36,10 +47,10 @@ impl Turns {
 
     /// The task begins a turn: what is asked for from here on is looked at within it.
     pub(crate) fn begin(&self) {
-        self.flags.store(RUNNING, Ordering::SeqCst);
+        self.flags.swap(RUNNING, Ordering::AcqRel);
     }
 
-    /// The task has seen everything asked for so far.
+    /// The task is about to take what its machine has.
     pub(crate) fn seen(&self) {
         self.flags.fetch_and(!WORK, Ordering::AcqRel);
     }
@@ -52,5 +63,31 @@ impl Turns {
     /// The task leaves the processor although there is more to do.
     pub(crate) fn yield_now(&self) {
         self.flags.store(WORK, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_machine_was_given_in_a_turn_needs_no_other_and_a_call_does() {
+        let turns = Turns::new();
+        turns.begin();
+        turns.notify();
+        turns.seen();
+        assert!(turns.end());
+
+        turns.begin();
+        turns.call();
+        turns.seen();
+        assert!(!turns.end());
+        turns.begin();
+        assert!(turns.end());
+
+        turns.begin();
+        turns.seen();
+        turns.notify();
+        assert!(!turns.end());
     }
 }

@@ -89,7 +89,7 @@ impl Client {
         };
         connecting.into_iter().for_each(|(_, waiting)| _ = waiting.send(Err(super::ConnectError::Disconnected)));
         self.alive.doubt();
-        shared.turns.notify();
+        shared.turns.call();
         // An error: there is no task, so all is closed.
         _ = receiver.await;
     }

@@ -260,7 +260,7 @@ impl Drop for Alive {
             self.shared.audience.end();
         } else {
             drop(inner);
-            self.shared.turns.notify();
+            self.shared.turns.call();
         }
     }
 }

@@ -149,7 +149,7 @@ impl ClientSocket {
         drop(inner);
         waiting.into_iter().for_each(|waiting| _ = waiting.send(Err(ConnectError::Disconnected)));
         self.member.doubt();
-        shared.turns.notify();
+        shared.turns.call();
     }
 
     // --- emitting ------------------------------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ impl ClientSocket {
     fn handle<T>(&self, set: impl FnOnce(&mut super::member::Handlers) -> T) -> &Self {
         self.member.set(set);
         // Events that were kept may have found their handler.
-        self.alive.shared.turns.notify();
+        self.alive.shared.turns.call();
         self
     }
 }

@@ -44,6 +44,26 @@ async fn when_all_handles_are_gone_what_was_emitted_arrives_and_no_task_remains(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handler_that_holds_the_last_handle_ends_the_client_when_it_ends() {
+    let (network, server) = world();
+    server.namespace("/").on_connect(async |socket: Socket| socket.emit("x", ()).map(drop));
+    let (runtime, client) = counted(&network, TransportKind::WebSocket);
+    let socket = client.socket("/");
+    socket.on("x", async |_, ()| {
+        tokio::time::sleep(secs(1)).await;
+        Err::<(), _>(std::io::Error::other("no"))
+    });
+    // It runs beside the handlers, and nobody but it has a handle by then.
+    socket.on_error(async |_, _| {});
+    soon("the socket", socket.connect()).await.unwrap();
+    settle().await;
+    drop((client, socket));
+    let begun = tokio::time::Instant::now();
+    until("the end of the tasks", || runtime.tasks() == 0).await;
+    assert!(begun.elapsed() < secs(3), "woken by a timer only");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_waits_for_its_next_attempt_ends_at_once() {
     let network = Network::default();
     let (runtime, client) = counted(&network, TransportKind::Polling);
