@@ -14,6 +14,16 @@ pub(crate) struct Outbox {
     credit: Credit,
     /// Somebody was told to wait.
     awaited: bool,
+    /// What leaves once all of the queue has, part by part.
+    later: Vec<Part>,
+}
+
+/// Packets that share no batch with others.
+#[derive(Debug, Default)]
+struct Part {
+    queue: VecDeque<Packet>,
+    /// Nothing may be added.
+    full: bool,
 }
 
 /// Whether a WebSocket takes a batch. (Polling has its own credit: a GET that waits.)
@@ -33,7 +43,14 @@ fn cost(packet: &Packet) -> usize {
 
 impl Outbox {
     pub(crate) fn new() -> Self {
-        Outbox { queue: VecDeque::new(), queued: 0, under_way: 0, credit: Credit::Free, awaited: false }
+        Outbox {
+            queue: VecDeque::new(),
+            queued: 0,
+            under_way: 0,
+            credit: Credit::Free,
+            awaited: false,
+            later: Vec::new(),
+        }
     }
 
     /// Queues a packet of the protocol's own, for which there is always room.
@@ -45,13 +62,42 @@ impl Outbox {
     /// Queues all or nothing.
     #[inline]
     pub(crate) fn send(&mut self, batch: impl IntoIterator<Item = Data>, limit: usize) -> Result<Pressure, SendError> {
-        let (length, queued) = (self.queue.len(), self.queued);
+        let begins = self.later.last().is_some_and(|part| part.full);
+        self.send_in(batch, limit, begins)
+    }
+
+    /// Queues a message that shares its batch with no other.
+    pub(crate) fn send_alone(&mut self, data: Data, limit: usize) -> Result<Pressure, SendError> {
+        let pressure = self.send_in([data], limit, true)?;
+        if let Some(part) = self.later.last_mut() {
+            part.full = true;
+        }
+        Ok(pressure)
+    }
+
+    #[inline]
+    fn send_in(
+        &mut self,
+        batch: impl IntoIterator<Item = Data>,
+        limit: usize,
+        begins_part: bool,
+    ) -> Result<Pressure, SendError> {
+        if begins_part {
+            self.later.push(Part::default());
+        }
+        let queue = self.later.last_mut().map_or(&mut self.queue, |part| &mut part.queue);
+        let (length, queued) = (queue.len(), self.queued);
         let mut batch = batch.into_iter();
         while let Some(data) = batch.next() {
-            self.push(Packet::Message(data));
-            if self.buffered() > limit {
+            let packet = Packet::Message(data);
+            self.queued += cost(&packet);
+            queue.push_back(packet);
+            if self.queued + self.under_way > limit {
                 let size = batch.fold(self.queued - queued, |size, data| size + cost(&Packet::Message(data)));
-                self.queue.truncate(length);
+                queue.truncate(length);
+                if begins_part {
+                    self.later.pop();
+                }
                 self.queued = queued;
                 self.awaited |= size <= limit;
                 return Err(if size <= limit { SendError::Full } else { SendError::TooLarge });
@@ -62,10 +108,19 @@ impl Outbox {
         Ok(pressure)
     }
 
+    /// A batch begins, as the last one has left.
+    fn go_on(&mut self) {
+        if self.queue.is_empty() && !self.later.is_empty() {
+            self.queue = self.later.remove(0).queue;
+        }
+    }
+
     /// The next packet for the WebSocket, if it takes one.
     pub(crate) fn lend(&mut self) -> Option<Packet> {
-        if self.credit == Credit::Spent {
-            return None;
+        match self.credit {
+            Credit::Spent => return None,
+            Credit::Free => self.go_on(),
+            Credit::Lending => {}
         }
         let packet = self.queue.pop_front();
         match &packet {
@@ -85,7 +140,7 @@ impl Outbox {
         packet
     }
 
-    /// Everything, for the GET that waits.
+    /// Everything, for the GET that waits. (Servers send nothing alone.)
     pub(crate) fn take(&mut self, write: impl FnOnce(&VecDeque<Packet>) -> bytes::Bytes) -> bytes::Bytes {
         let body = write(&self.queue);
         self.queue.clear();
@@ -94,8 +149,9 @@ impl Outbox {
         body
     }
 
-    /// The first packets, for a POST; `write` says how many and what they are written as.
+    /// The first packets, for a POST when none is under way; `write` says how many and what they are written as.
     pub(crate) fn take_some(&mut self, write: impl FnOnce(&VecDeque<Packet>) -> (usize, bytes::Bytes)) -> bytes::Bytes {
+        self.go_on();
         let (count, body) = write(&self.queue);
         let taken: usize = self.queue.drain(..count.min(self.queue.len())).map(|packet| cost(&packet)).sum();
         self.queued -= taken;
@@ -134,7 +190,7 @@ impl Outbox {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.later.is_empty()
     }
 
     /// Whether the WebSocket would take a batch.

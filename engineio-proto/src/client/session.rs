@@ -289,6 +289,21 @@ impl Session {
         self.outbox.send(batch, self.config.outbox_limit())
     }
 
+    /// Sends a message that shares its batch, or its POST, with no other: those before it have been written to the WebSocket then, or
+    /// the server has answered the POST that brought them; those after it wait in the same way.
+    ///
+    /// For a message that ends something: a server that reads it together with others may not act on those any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::send`].
+    pub fn send_alone(&mut self, data: Data) -> Result<Pressure, SendError> {
+        if self.is_closed() || self.closing.is_some() {
+            return Err(SendError::Closed);
+        }
+        self.outbox.send_alone(data, self.config.outbox_limit())
+    }
+
     /// Closes gracefully: what is buffered leaves first, and an upgrade that is under way comes to its end, for at most `close_timeout`.
     /// From now on messages are neither taken nor delivered.
     ///

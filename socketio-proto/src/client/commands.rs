@@ -44,8 +44,8 @@ impl Manager {
         }
     }
 
-    /// Disconnects a socket, and with the last active one the connection, or the attempts to get one. DISCONNECT leaves behind what was
-    /// emitted before. What waits for a connection is kept for the next time.
+    /// Disconnects a socket, and with the last active one the connection, or the attempts to get one. DISCONNECT leaves when what was
+    /// emitted before has left. What waits for a connection is kept for the next time.
     ///
     /// If it was connected, [`Event::Disconnected`](super::Event::Disconnected) follows.
     pub fn disconnect(&mut self, socket: SocketKey, now: Instant) {
@@ -55,8 +55,8 @@ impl Manager {
         };
         match member.phase {
             Phase::Connected(_) => {
-                let packet = encode::disconnect(&member.namespace);
-                self.control(socket, packet);
+                let namespace = member.namespace.clone();
+                self.send_disconnect(socket, &namespace);
                 return self.left(index, DisconnectReason::ClientDisconnect);
             }
             Phase::Joining => member.phase = Phase::Leaving,
@@ -97,7 +97,7 @@ impl Manager {
                 return self.refused(index, Refusal::NoCredentials);
             }
             member.phase = Phase::Joining;
-            self.control(socket, packet);
+            self.send_connect(socket, packet);
         }
     }
 

@@ -10,7 +10,7 @@ use super::link::Link;
 use super::manager::Manager;
 use super::member::Phase;
 use super::{AckError, Config, DisconnectReason, Event, Refusal, SocketKey};
-use crate::{Args, Body, DecodeError, Json, Packet, encode};
+use crate::{Args, Body, DecodeError, Json, Packet};
 
 /// So many events are held at a time: what the server sent beyond waits as it came.
 const AHEAD: usize = 32;
@@ -108,8 +108,8 @@ impl Manager {
     fn send_away(&mut self, index: usize) {
         let Some(member) = self.members.get_mut(index) else { return };
         member.last_epoch = self.epochs;
-        let (socket, packet) = (member.key, encode::disconnect(&member.namespace));
-        self.control(socket, packet);
+        let (socket, namespace) = (member.key, member.namespace.clone());
+        self.send_disconnect(socket, &namespace);
     }
 
     pub(super) fn refused(&mut self, index: usize, error: Refusal) {

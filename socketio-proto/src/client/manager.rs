@@ -12,9 +12,10 @@ use http::response::Parts;
 use super::backoff::Random;
 use super::link::{Engine, Link};
 use super::member::{Member, Phase};
+use super::sending::Control;
 use super::{AckError, Config, Event, SocketKey};
+use crate::Decoder;
 use crate::acks::AckTable;
-use crate::{Decoder, Encoded};
 
 /// One connection to a server, its sockets, and the reconnection.
 ///
@@ -93,7 +94,7 @@ pub struct Manager {
     pub(super) members: Vec<Member>,
     pub(super) acks: AckTable<SocketKey>,
     /// CONNECT and DISCONNECT for which the engine session has no room; two of a socket at most.
-    pub(super) controls: VecDeque<(SocketKey, Encoded)>,
+    pub(super) controls: VecDeque<Control>,
     /// What the send buffers and retry queues hold, as their limit counts.
     pub(super) buffered: usize,
     /// What events that came early hold, as their limit counts.

@@ -5,7 +5,16 @@ use engineio_proto::{Data, Instant, Pressure, SendError};
 use super::link::Link;
 use super::manager::{Manager, Room};
 use super::{AckError, EmitError, Emitted, Event, RetryId, SocketKey, buffer};
-use crate::Encoded;
+use crate::{Encoded, encode};
+
+/// A packet that tells the server which sockets there are.
+#[derive(Debug)]
+pub(super) struct Control {
+    socket: SocketKey,
+    packet: Encoded,
+    /// DISCONNECT; otherwise CONNECT.
+    leaves: bool,
+}
 
 /// Commands: sockets send.
 ///
@@ -197,23 +206,41 @@ impl Manager {
         }
     }
 
-    /// Sends a packet that tells the server which sockets there are. It can't be left out: it waits for room.
-    pub(super) fn control(&mut self, socket: SocketKey, packet: Encoded) {
-        if !self.controls.is_empty() || self.send(&packet) == Err(SendError::Full) {
-            self.controls.push_back((socket, packet));
+    /// Tells the server that a socket comes. It can't be left out: it waits for room.
+    pub(super) fn send_connect(&mut self, socket: SocketKey, packet: Encoded) {
+        self.control(Control { socket, packet, leaves: false });
+    }
+
+    /// Tells the server that a socket leaves.
+    pub(super) fn send_disconnect(&mut self, socket: SocketKey, namespace: &str) {
+        self.control(Control { socket, packet: encode::disconnect(namespace), leaves: true });
+    }
+
+    fn control(&mut self, control: Control) {
+        if !self.controls.is_empty() || self.try_control(&control) == Err(SendError::Full) {
+            self.controls.push_back(control);
+        }
+    }
+
+    fn try_control(&mut self, control: &Control) -> Result<Pressure, SendError> {
+        match (control.packet.single(), &mut self.link) {
+            // The reference's server forgets the events that it reads together with a DISCONNECT, and closes the connection if it
+            // reads a CONNECT together with one.
+            (Some(text), Link::Open(engine)) if control.leaves => engine.session.send_alone(Data::Text(text.clone())),
+            _ => self.send(&control.packet),
         }
     }
 
     /// Whether the server has not been told all of what became of a socket.
     pub(super) fn is_behind(&self, socket: SocketKey) -> bool {
-        self.controls.iter().any(|(behind, _)| *behind == socket)
+        self.controls.iter().any(|control| control.socket == socket)
     }
 
     /// The engine session has room again.
     pub(super) fn send_on(&mut self) {
-        while let Some((socket, packet)) = self.controls.pop_front() {
-            if self.send(&packet) == Err(SendError::Full) {
-                self.controls.push_front((socket, packet));
+        while let Some(control) = self.controls.pop_front() {
+            if self.try_control(&control) == Err(SendError::Full) {
+                self.controls.push_front(control);
                 return;
             }
         }

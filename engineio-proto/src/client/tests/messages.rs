@@ -64,3 +64,54 @@ fn memory_of_a_burst_is_given_back() {
     assert_eq!(script.out().len(), 10_000);
     assert!(script.session.events.capacity() <= 32);
 }
+
+#[test]
+fn a_message_alone_shares_its_batch_with_no_other() {
+    let mut script = websocket();
+    script.session.send("a".into()).unwrap();
+    script.session.send_alone("b".into()).unwrap();
+    script.session.send_alone("c".into()).unwrap();
+    script.session.send("d".into()).unwrap();
+    script.session.send("e".into()).unwrap();
+    assert_eq!(script.out(), ["ws0 4a"]);
+    assert_eq!(script.flushed(0), ["ws0 4b"]);
+    assert_eq!(script.text(0, "2"), [""; 0], "a pong waits for the batch");
+    assert_eq!(script.flushed(0), ["ws0 3"], "and goes before");
+    assert_eq!(script.flushed(0), ["ws0 4c"]);
+    assert!(!script.session.writable());
+    assert_eq!(script.flushed(0), ["ws0 4d", "ws0 4e"]);
+    assert_eq!(script.flushed(0), [""; 0]);
+    assert!(script.session.writable());
+    assert_eq!(script.session.buffered(), 0);
+
+    // At once, if nothing is in front.
+    script.session.send_alone("f".into()).unwrap();
+    assert_eq!(script.out(), ["ws0 4f"]);
+}
+
+#[test]
+fn a_message_alone_has_a_post_of_its_own() {
+    let mut script = polling();
+    script.session.send("a".into()).unwrap();
+    script.session.send_alone("b".into()).unwrap();
+    script.session.send("c".into()).unwrap();
+    script.session.close(script.now);
+    assert_eq!(script.out(), ["2 POST 4a"]);
+    assert_eq!(script.answer(2, "ok"), ["3 POST 4b"]);
+    assert_eq!(script.answer(3, "ok"), ["4 POST 4c"]);
+    assert_eq!(script.answer(4, "ok"), ["5 POST 1", "closed forced close"]);
+}
+
+#[test]
+fn a_message_alone_counts_like_any_other() {
+    let place = size_of::<Packet>();
+    let mut script = websocket_with(config().outbox_limit(2 * place + 2));
+    script.session.send("a".into()).unwrap();
+    assert_eq!(script.session.send_alone("bb".into()), Err(SendError::Full));
+    assert_eq!(script.session.send_alone(Text::from("b".repeat(place + 3)).into()), Err(SendError::TooLarge));
+    assert_eq!(script.session.send("b".into()), Ok(Pressure::High));
+    assert_eq!(script.out(), ["ws0 4a", "ws0 4b"], "what was refused leaves no trace");
+    assert_eq!(script.flushed(0), ["ready"]);
+    script.session.close(script.now);
+    assert_eq!(script.session.send_alone("c".into()), Err(SendError::Closed));
+}

@@ -138,3 +138,18 @@ fn nor_are_those_of_a_time_that_was_over_before_it_began() {
     nothing(script.text(r#"42/foo,["late"]"#));
     assert_eq!(script.text(r#"40/foo,{"sid":"T2"}"#), ["connected 1 T2"]);
 }
+
+#[test]
+fn what_was_emitted_before_has_left_before_the_disconnect_does() {
+    let mut script = joined();
+    script.stuck = true;
+    let packets = ["one", "two"].map(|name| script.event(A, None, name, ()));
+    for packet in packets {
+        script.manager.emit(A, packet, script.now).unwrap();
+    }
+    script.manager.disconnect(A, script.now);
+    // Nor does what comes behind it share its batch: the server would take the connection for broken.
+    let out = [r#"1: 42["one"]"#, r#"1: 42["two"]"#, "disconnected 0: io client disconnect", "closed: forced close"];
+    assert_eq!(script.out(), out);
+    assert_eq!(script.flushed(), ["1: 41", "1: close"]);
+}

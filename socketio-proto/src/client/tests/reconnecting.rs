@@ -165,11 +165,11 @@ fn all_sockets_are_stopped_together() {
     script.manager.close(script.now);
     let out = [
         "1: 41",
-        "1: 41/foo,",
-        "1: close",
         "disconnected 0: io client disconnect",
         "disconnected 1: io client disconnect",
         "closed: forced close",
+        "1: 41/foo,",
+        "1: close",
     ];
     assert_eq!(script.out(), out);
     assert!(script.manager.is_idle());
