@@ -16,6 +16,8 @@ pub(crate) struct Outbox {
     awaited: bool,
     /// What leaves once all of the queue has, part by part.
     later: Vec<Part>,
+    /// Nothing may be added to the queue, nor to what has left of it.
+    full: bool,
 }
 
 /// Packets that share no batch with others.
@@ -50,6 +52,7 @@ impl Outbox {
             credit: Credit::Free,
             awaited: false,
             later: Vec::new(),
+            full: false,
         }
     }
 
@@ -62,7 +65,7 @@ impl Outbox {
     /// Queues all or nothing.
     #[inline]
     pub(crate) fn send(&mut self, batch: impl IntoIterator<Item = Data>, limit: usize) -> Result<Pressure, SendError> {
-        let begins = self.later.last().is_some_and(|part| part.full);
+        let begins = self.later.last().map_or(self.full, |part| part.full);
         self.send_in(batch, limit, begins)
     }
 
@@ -108,19 +111,19 @@ impl Outbox {
         Ok(pressure)
     }
 
-    /// A batch begins, as the last one has left.
-    fn go_on(&mut self) {
-        if self.queue.is_empty() && !self.later.is_empty() {
-            self.queue = self.later.remove(0).queue;
+    /// Goes on to the next part, if all before it has left: nothing is under way.
+    pub(crate) fn begin_part(&mut self) -> bool {
+        let begins = self.queue.is_empty() && !self.later.is_empty();
+        if begins {
+            Part { queue: self.queue, full: self.full } = self.later.remove(0);
         }
+        begins
     }
 
     /// The next packet for the WebSocket, if it takes one.
     pub(crate) fn lend(&mut self) -> Option<Packet> {
-        match self.credit {
-            Credit::Spent => return None,
-            Credit::Free => self.go_on(),
-            Credit::Lending => {}
+        if self.credit == Credit::Spent {
+            return None;
         }
         let packet = self.queue.pop_front();
         match &packet {
@@ -151,7 +154,7 @@ impl Outbox {
 
     /// The first packets, for a POST when none is under way; `write` says how many and what they are written as.
     pub(crate) fn take_some(&mut self, write: impl FnOnce(&VecDeque<Packet>) -> (usize, bytes::Bytes)) -> bytes::Bytes {
-        self.go_on();
+        self.begin_part();
         let (count, body) = write(&self.queue);
         let taken: usize = self.queue.drain(..count.min(self.queue.len())).map(|packet| cost(&packet)).sum();
         self.queued -= taken;

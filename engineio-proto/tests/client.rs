@@ -304,6 +304,7 @@ impl Model {
                     let wire: Vec<u8> = frame.prefix.into_iter().chain(frame.body).collect();
                     self.see(&Packet::decode_text(Text::try_from(wire).unwrap()).unwrap());
                 }
+                Transmit::Barrier { .. } => {}
                 Transmit::Close { id } => {
                     let socket = self.sockets.get_mut(&id.0).unwrap();
                     assert!(!std::mem::replace(&mut socket.closed, true), "closed twice, or after it was gone");

@@ -96,6 +96,7 @@ impl Joined {
                         batch = Some(id);
                         self.up.push_back(Item::Message(id, data(frame)));
                     }
+                    client::Transmit::Barrier { .. } => {}
                     client::Transmit::Close { id } => self.up.push_back(Item::Closed(id)),
                 }
             }

@@ -23,6 +23,23 @@ const GONE = /^transport (close|error)$/
 
 for (const [mode, options] of Object.entries(MODES)) {
   describe(`over ${mode}`, () => {
+    test('what is emitted right before the disconnect is heard', beyond('loses some of it'), async () => {
+      const heard = []
+      const listen = (socket) => socket.on('last word', (number) => heard.push(number))
+      world.io.on('connection', listen)
+      try {
+        for (let number = 0; number < 20; number++) {
+          const client = await driver.open(world.url(), options)
+          await client.next('connect')
+          await Promise.all([client.emit('last word', number), client.disconnect()])
+        }
+        await until(() => heard.length === 20, 'all last words')
+        assert.deepEqual(heard.toSorted((a, b) => a - b), Array.from({ length: 20 }, (_, number) => number))
+      } finally {
+        world.io.off('connection', listen)
+      }
+    })
+
     const pair = async (more = {}, where = world) => {
       const client = await driver.open(where.url(), { ...options, ...more })
       const { id } = await client.next('connect')

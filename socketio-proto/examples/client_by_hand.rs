@@ -109,6 +109,7 @@ impl World {
                         server.handle_message(id, Data::from(text(&frame)), self.now);
                     }
                 }
+                client::Transmit::Barrier { .. } => {} // The server reads each frame as it comes.
                 client::Transmit::Close { id } => {
                     self.log("> (close)");
                     if let Some((_, mut server)) = self.server.take() {

@@ -62,6 +62,12 @@ pub enum Transmit {
         /// The frame, text or binary, one packet.
         frame: Frame,
     },
+    /// What follows is to be read apart from what was transmitted before: write it once the server has read that, as a WebSocket ping and
+    /// its pong tell; but do not wait for long. A driver that knows no such pings writes on.
+    Barrier {
+        /// The WebSocket.
+        id: WebSocketId,
+    },
     /// Close this WebSocket behind what was transmitted for it, with a close frame without a code; give it up if it is not open yet.
     Close {
         /// The WebSocket.

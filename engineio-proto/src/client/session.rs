@@ -289,8 +289,8 @@ impl Session {
         self.outbox.send(batch, self.config.outbox_limit())
     }
 
-    /// Sends a message that shares its batch, or its POST, with no other: those before it have been written to the WebSocket then, or
-    /// the server has answered the POST that brought them; those after it wait in the same way.
+    /// Sends a message that shares its batch, or its POST, with no other: those before it have been written to the WebSocket then, with
+    /// a [`Transmit::Barrier`] behind them, or the server has answered the POST that brought them; those after it wait in the same way.
     ///
     /// For a message that ends something: a server that reads it together with others may not act on those any more.
     ///
@@ -348,6 +348,9 @@ impl Session {
         if self.transmits.is_empty() {
             match self.state {
                 State::WebSocket(id) => {
+                    if self.outbox.is_free() && self.outbox.begin_part() {
+                        return Some(Transmit::Barrier { id });
+                    }
                     if let Some(packet) = self.outbox.lend() {
                         return Some(self.frame(id, packet));
                     }

@@ -50,6 +50,19 @@ pub(crate) struct Pump {
     drained: bool,
     closing: Closing,
     goodbye: Option<Instant>,
+    /// Something was written that the peer may not have read.
+    unread: bool,
+    barrier: Option<Box<Barrier>>,
+}
+
+/// What waits until the peer has read what was written before.
+#[derive(Debug, Default)]
+struct Barrier {
+    frames: Vec<Frame>,
+    /// A close frame follows.
+    close: bool,
+    /// It waits no longer.
+    open: bool,
 }
 
 #[derive(Debug)]
@@ -90,6 +103,8 @@ impl Pump {
             drained: false,
             closing: Closing::No,
             goodbye: None,
+            unread: false,
+            barrier: None,
         }
     }
 
@@ -105,6 +120,8 @@ impl Pump {
             drained: false,
             closing: Closing::No,
             goodbye: None,
+            unread: false,
+            barrier: None,
         }
     }
 
@@ -118,14 +135,15 @@ impl Pump {
         matches!(self.stream, Stage::Gone)
     }
 
-    /// Whether the close handshake has had its time.
+    /// Whether the close handshake, or the peer behind a barrier, has had its time.
     pub(crate) fn is_overdue(&self, now: Instant) -> bool {
         self.goodbye.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Until when the peer may take to say goodbye, from the first time this is asked while the WebSocket is closing.
+    /// Until when the peer may take to say goodbye, or to read on to a barrier, from the first time this is asked while that is
+    /// waited for.
     pub(crate) fn goodbye(&mut self, now: impl FnOnce() -> Instant) -> Option<Instant> {
-        if self.is_closing() && self.goodbye.is_none() {
+        if (self.is_closing() || self.barrier.is_some()) && self.goodbye.is_none() {
             self.goodbye = Some(now() + GOODBYE);
         }
         self.goodbye
@@ -151,6 +169,15 @@ impl Pump {
         self.stream = Stage::Gone;
         self.closing = Closing::Done;
         self.unflushed = false;
+        self.barrier = None;
+    }
+
+    /// Gives up what has had its time: waiting at a barrier, or else the stream.
+    pub(crate) fn give_up(&mut self) {
+        match &mut self.barrier {
+            Some(barrier) if !barrier.open => barrier.open = true,
+            _ => self.abandon(),
+        }
     }
 
     /// Waits for the upgrade, or its failure.
@@ -207,12 +234,16 @@ impl Pump {
                 incoming.push((id, Incoming::Message(message)));
             }
         });
+        if let Some(barrier) = self.barrier.as_mut().filter(|_| outcome.pong) {
+            barrier.open = true;
+        }
         if let Some(ping) = outcome.ping.filter(|_| self.closing == Closing::No) {
             self.writer.pong(ping);
         }
         match outcome.end {
             None => true,
             Some(end) => {
+                self.barrier = None;
                 if self.closing == Closing::No {
                     incoming.push((id, Incoming::Closed { error: end.error }));
                     self.writer.close(end.code);
@@ -235,13 +266,39 @@ impl Pump {
 
     /// Queues one frame.
     pub(crate) fn push(&mut self, frame: Frame, buffer: &mut Vec<u8>) {
+        if let Some(barrier) = &mut self.barrier {
+            return barrier.frames.push(frame);
+        }
         self.writer.push(frame, buffer);
         self.unflushed = true;
+        self.unread = true;
+    }
+
+    /// What is queued from here on waits until the peer has read what was written before. [`give_up`](Self::give_up) ends that.
+    pub(crate) fn stop(&mut self) {
+        if self.unread && self.closing == Closing::No && self.barrier.is_none() {
+            self.writer.ping();
+            self.barrier = Some(Box::default());
+        }
+    }
+
+    /// Queues what waited at the barrier, if it is open. `true` if there was anything.
+    pub(crate) fn go_on(&mut self, buffer: &mut Vec<u8>) -> bool {
+        let Some(barrier) = self.barrier.take_if(|barrier| barrier.open) else { return false };
+        self.goodbye = None;
+        self.unread = false;
+        barrier.frames.into_iter().for_each(|frame| self.push(frame, buffer));
+        if barrier.close {
+            self.close(buffer);
+        }
+        true
     }
 
     /// Queues a close frame without a code behind everything else.
     pub(crate) fn close(&mut self, buffer: &mut Vec<u8>) {
-        if self.closing == Closing::No {
+        if let Some(barrier) = &mut self.barrier {
+            barrier.close = true;
+        } else if self.closing == Closing::No {
             self.writer.take_inline(buffer);
             self.writer.close(None);
             self.closing = Closing::Sent;
@@ -311,6 +368,7 @@ struct End {
 #[derive(Debug, Default)]
 struct Outcome {
     ping: Option<Bytes>,
+    pong: bool,
     end: Option<End>,
 }
 

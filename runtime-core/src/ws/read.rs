@@ -175,7 +175,8 @@ fn drain(context: &mut WebSocketContext, stream: &mut Memory<'_>, yield_message:
             Ok(Message::Binary(bytes)) => yield_message(Data::Binary(bytes)),
             // Only the last of several needs an answer.
             Ok(Message::Ping(payload)) => outcome.ping = Some(payload),
-            Ok(Message::Pong(_) | Message::Frame(_)) => {}
+            Ok(Message::Pong(_)) => outcome.pong = true,
+            Ok(Message::Frame(_)) => {}
             Ok(Message::Close(frame)) => return outcome.ended(false, frame.map(|frame| frame.code)),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return outcome,
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {

@@ -29,6 +29,7 @@ pub(super) struct Writer {
     /// Only the last of several pings is answered, once what was queued before has left: a client that pings and does not read
     /// makes nothing grow.
     pong: Option<Bytes>,
+    ping: bool,
     close: Option<Option<CloseCode>>,
     unflushed: bool,
     /// A client masks what it sends.
@@ -47,7 +48,7 @@ impl Writer {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.pong.is_none() && self.close.is_none() && !self.unflushed
+        self.queue.is_empty() && !self.has_controls() && !self.unflushed
     }
 
     /// Queues a data frame behind what is in `buffer`.
@@ -71,9 +72,14 @@ impl Writer {
         }
     }
 
-    /// Whether pong or close wait until the queue has left.
+    /// Whether ping, pong or close wait until the queue has left.
     pub(super) fn has_controls(&self) -> bool {
-        self.pong.is_some() || self.close.is_some()
+        self.ping || self.pong.is_some() || self.close.is_some()
+    }
+
+    /// Queues a ping behind everything else.
+    pub(super) fn ping(&mut self) {
+        self.ping = true;
     }
 
     pub(super) fn pong(&mut self, payload: Bytes) {
@@ -93,12 +99,16 @@ impl Writer {
         }
     }
 
-    /// Puts pong and close behind everything else.
+    /// Puts ping, pong and close behind everything else.
     pub(super) fn take_controls(&mut self, buffer: &mut Vec<u8>) {
+        if self.ping && self.queue.is_empty() {
+            self.ping = false;
+            self.control(Control::Ping, &[], buffer);
+        }
         if let Some(payload) = self.pong.take_if(|_| self.queue.is_empty()) {
             self.control(Control::Pong, &payload, buffer);
         }
-        if let Some(code) = self.close.take_if(|_| self.pong.is_none()) {
+        if let Some(code) = self.close.take_if(|_| self.pong.is_none() && !self.ping) {
             let code = code.map(|code| u16::from(code).to_be_bytes());
             let code = code.as_ref().map_or(&[][..], |code| &code[..]);
             self.control(Control::Close, code, buffer);

@@ -4,6 +4,7 @@
 //! A wait that never ends fails its test after some hours of that time, which pass at once.
 
 mod acks;
+mod barrier;
 mod connecting;
 mod ending;
 mod handlers;

@@ -109,6 +109,7 @@ impl Network {
                     batch = Some(id);
                     self.wires.get_mut(&id).into_iter().for_each(|wire| wire.up.push_back(line(&frame)));
                 }
+                ClientTransmit::Barrier { .. } => {}
                 ClientTransmit::Close { id } => {
                     self.wires.get_mut(&id).into_iter().for_each(|wire| wire.up.push_back(Line::Closed));
                 }

@@ -328,7 +328,7 @@ impl Model {
                         }
                         self.peers.iter_mut().find(|peer| peer.ws == id).unwrap().sent(frame);
                     }
-                    Transmit::Close { .. } => {}
+                    Transmit::Barrier { .. } | Transmit::Close { .. } => {}
                     other => panic!("{other:?}"),
                 }
             }

@@ -99,6 +99,7 @@ impl World {
                     batches.insert(number, left);
                 }
             }
+            client::Transmit::Barrier { .. } => {}
             client::Transmit::Close { id } => {
                 if let Some(number) = self.clients[client].wires.get(&id.0).copied() {
                     self.send(number, true, Load::Closed { error: false });

@@ -204,6 +204,7 @@ impl Pair {
                         batch = Some(Item::ClientFlushed(id));
                         self.up.push_back(Load::Data(id, data(frame)));
                     }
+                    client::Transmit::Barrier { .. } => {}
                     client::Transmit::Close { id } => self.up.push_back(Load::Closed(id)),
                     client::Transmit::Cancel { id } => self.closed = Some(format!("the client gives up {id:?}")),
                 }

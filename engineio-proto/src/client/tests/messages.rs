@@ -74,19 +74,24 @@ fn a_message_alone_shares_its_batch_with_no_other() {
     script.session.send("d".into()).unwrap();
     script.session.send("e".into()).unwrap();
     assert_eq!(script.out(), ["ws0 4a"]);
-    assert_eq!(script.flushed(0), ["ws0 4b"]);
+    assert_eq!(script.flushed(0), ["ws0 barrier", "ws0 4b"]);
     assert_eq!(script.text(0, "2"), [""; 0], "a pong waits for the batch");
     assert_eq!(script.flushed(0), ["ws0 3"], "and goes before");
-    assert_eq!(script.flushed(0), ["ws0 4c"]);
+    assert_eq!(script.flushed(0), ["ws0 barrier", "ws0 4c"]);
     assert!(!script.session.writable());
-    assert_eq!(script.flushed(0), ["ws0 4d", "ws0 4e"]);
+    assert_eq!(script.flushed(0), ["ws0 barrier", "ws0 4d", "ws0 4e"]);
     assert_eq!(script.flushed(0), [""; 0]);
     assert!(script.session.writable());
     assert_eq!(script.session.buffered(), 0);
 
     // At once, if nothing is in front.
     script.session.send_alone("f".into()).unwrap();
-    assert_eq!(script.out(), ["ws0 4f"]);
+    assert_eq!(script.out(), ["ws0 barrier", "ws0 4f"]);
+    // What comes later stays behind it, too.
+    assert_eq!(script.send("g"), [""; 0]);
+    assert_eq!(script.flushed(0), ["ws0 barrier", "ws0 4g"]);
+    script.flushed(0);
+    assert_eq!(script.send("h"), ["ws0 4h"]);
 }
 
 #[test]

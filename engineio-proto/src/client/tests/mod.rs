@@ -206,6 +206,7 @@ fn line(transmit: Transmit) -> String {
             let prefix = frame.prefix.map(char::from).map(String::from).unwrap_or("binary ".into());
             format!("ws{} {prefix}{}", id.0, String::from_utf8_lossy(&frame.body))
         }
+        Transmit::Barrier { id } => format!("ws{} barrier", id.0),
         Transmit::Close { id } => format!("ws{} close", id.0),
     }
 }

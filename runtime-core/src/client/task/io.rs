@@ -115,7 +115,7 @@ impl Io {
         if fired {
             self.armed = None;
             machine.handle_timeout(now);
-            self.pumps.iter_mut().filter(|pump| pump.is_overdue(now)).for_each(Pump::abandon);
+            self.pumps.iter_mut().filter(|pump| pump.is_overdue(now)).for_each(Pump::give_up);
             if self.goodbye.is_some_and(|goodbye| goodbye <= now) {
                 self.net.give_up(|_| true);
             }
@@ -137,6 +137,10 @@ impl Io {
         while let Some(transmit) = inner.machine.poll_transmit() {
             let (id, frame) = match transmit {
                 Transmit::Frame { id, frame } => (id, Some(frame)),
+                Transmit::Barrier { id } => {
+                    self.pumps.iter_mut().filter(|pump| pump.id == id).for_each(Pump::stop);
+                    continue;
+                }
                 Transmit::Close { id } => {
                     self.net.hang_up(id);
                     (id, None)
@@ -190,8 +194,9 @@ impl Io {
         let writing = scratch.writing.take();
         let (mut flushed, mut failed, mut ended) = (false, false, false);
         for (index, pump) in self.pumps.iter_mut().enumerate() {
-            let fresh = writing == Some(index);
+            let mut fresh = writing == Some(index);
             let buffer = if fresh { &mut scratch.write } else { &mut scratch.spare };
+            fresh |= pump.go_on(buffer);
             if (fresh || pump.has_output())
                 && pump.poll_write(cx, buffer) == Poll::Ready(true)
                 && std::mem::take(&mut pump.unflushed)

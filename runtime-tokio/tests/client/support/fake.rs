@@ -104,6 +104,18 @@ impl Wire {
         self.send([&[0x81, text.len() as u8], text.as_bytes()].concat()).await
     }
 
+    /// Reads one short frame of a WebSocket: its first byte, and what it holds.
+    pub(crate) async fn frame(&mut self) -> Option<(u8, String)> {
+        let (opcode, length) = (self.0.read_u8().await.ok()?, self.0.read_u8().await.ok()?);
+        assert!((0x80..0xfe).contains(&length), "masked, and short");
+        let mut mask = [0; 4];
+        self.0.read_exact(&mut mask).await.ok()?;
+        let mut payload = vec![0; usize::from(length - 0x80)];
+        self.0.read_exact(&mut payload).await.ok()?;
+        payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+        Some((opcode, String::from_utf8(payload).unwrap()))
+    }
+
     /// Reads one message of a WebSocket, or whatever else comes in one piece.
     pub(crate) async fn hear(&mut self) -> Option<()> {
         let read = self.0.read(&mut [0; 4096]).await.ok()?;

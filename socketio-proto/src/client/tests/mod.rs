@@ -308,7 +308,10 @@ impl Script {
                 if let Transmit::Frame { id, .. } = &transmit {
                     batch = Some(*id);
                 }
-                out.push(self.told(transmit));
+                // One stands before each DISCONNECT; a flush is as good here.
+                if !matches!(transmit, Transmit::Barrier { .. }) {
+                    out.push(self.told(transmit));
+                }
             }
             if let Some(id) = batch.filter(|_| !self.stuck) {
                 self.manager.handle_flushed(id, self.now);
@@ -344,6 +347,7 @@ impl Script {
                 let prefix = frame.prefix.map(char::from).map(String::from).unwrap_or_default();
                 format!("{}: {prefix}{}", id.0 >> 32, String::from_utf8_lossy(&frame.body))
             }
+            Transmit::Barrier { id } => format!("{}: barrier", id.0 >> 32),
             Transmit::Close { id } => format!("{}: close", id.0 >> 32),
         }
     }
