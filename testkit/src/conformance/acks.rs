@@ -71,10 +71,15 @@ pub async fn are_settled_by_a_disconnect<R: Runtime + Clone>(stage: &Stage<R>) {
     });
     let client = stage.websocket(stage.serve(&server).await).build().expect("it is a URL");
     let socket = client.socket("/");
-    socket.on_event(async |_: Event<ClientSocket>| {});
+    let of = log.clone();
+    socket.on_event(move |_: Event<ClientSocket>| {
+        of.say("asked");
+        async {}
+    });
     for by_server in [true, false] {
         stage.soon("the socket", socket.connect()).await.expect("the server is there");
         let silence = socket.emit_with_ack::<_, ()>("silence", ()).into_future();
+        log.hears(stage, "asked").await;
         match by_server {
             true => {
                 stage.until("the socket there", || root.len() == 1).await;
