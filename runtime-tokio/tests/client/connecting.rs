@@ -9,7 +9,7 @@ use socketio_tokio::{
     TransportKind,
 };
 
-use crate::support::{Log, Network, URL, client, millis, secs, soon, world};
+use crate::support::{Fake, Log, Network, URL, client, millis, secs, soon, world};
 
 #[derive(serde::Deserialize)]
 struct Token {
@@ -107,11 +107,43 @@ async fn without_reconnection_the_first_failure_is_the_answer_and_names_its_caus
     let error = soon("the failure", socket.connect()).await.unwrap_err();
     let ConnectError::Attempt { cause: Some(cause), .. } = &error else { panic!("{error:?}") };
     assert!(cause.to_string().contains("refused"), "{cause}");
+    assert_eq!(error.to_string(), "the WebSocket failed: no connection to server.test:80: connection refused");
     tokio::time::sleep(secs(60)).await;
     assert_eq!(network.dials().len(), 1);
     assert!(matches!(states.try_next(), Some(State::Connecting { attempt: 0 })));
     assert!(matches!(states.try_next(), Some(State::AttemptFailed { attempt: 0, .. })));
     assert!(states.try_next().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_attempt_says_what_the_server_answered_or_why_there_was_no_answer() {
+    for (transport, answer, text) in [
+        (
+            TransportKind::Polling,
+            "HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n",
+            "the GET request failed with status 503",
+        ),
+        (
+            TransportKind::WebSocket,
+            "HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n",
+            "the WebSocket failed with status 503",
+        ),
+        (
+            TransportKind::Polling,
+            "",
+            "the GET request failed: no HTTP response: client error (SendRequest): connection closed",
+        ),
+        (TransportKind::WebSocket, "", "the WebSocket failed: no HTTP response: connection closed"),
+    ] {
+        let server = Fake::new(move |_, mut wire| async move {
+            wire.asked().await?;
+            wire.send(answer).await?;
+            wire.half_close().await
+        });
+        let client = ClientBuilder::new(URL).connector(server).transports([transport]).reconnection(false);
+        let error = soon("the failure", client.build().unwrap().socket("/").connect()).await.unwrap_err();
+        assert!(error.to_string().starts_with(text), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,7 +33,7 @@ async fn a_connector_that_panics_fails_its_attempt_alone() {
         let mut errors = Vec::new();
         while let Some(state) = states.try_next() {
             if let State::AttemptFailed { error, .. } = state {
-                errors.push(std::error::Error::source(&error).unwrap().to_string());
+                errors.push(error.to_string());
             }
         }
         assert_eq!(errors.len(), 2);
