@@ -1,4 +1,5 @@
-//! A client's handlers, tested in virtual time: the network breaks, the client comes back by itself, and nobody sleeps.
+//! A client's handlers, tested in virtual time: the network breaks, the client comes back by itself, and nobody sleeps. For those of a
+//! server see `simulated_handlers`.
 //!
 //! Run it: `cargo run -p socketio-testkit --example simulated_client`
 #![allow(missing_docs)]
@@ -6,9 +7,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hyper::rt::Timer;
 use socketio_runtime::{Client, ClientBuilder, Runtime, ServerBuilder, Socket};
-use socketio_testkit::SimRuntime;
+use socketio_testkit::{SimRuntime, Timer};
 
 /// The application: it subscribes whenever it is connected, and keeps what it is told.
 fn application(client: &Client) -> Arc<Mutex<Vec<u64>>> {

@@ -20,7 +20,8 @@
 //! environment, to play it again: `SEED=7 SCRIPT='0 c0 open 0' cargo test -p socketio-testkit --test scenarios anything`.
 //!
 //! [`SimRuntime`] is for applications: handlers run against clients without a socket or a sleep, over a network that cuts streams into
-//! pieces, stalls and breaks.
+//! pieces, stalls and breaks. Handlers take their time from it, by [`Timer`]. Two examples show it: `simulated_handlers` for a server's
+//! handlers, `simulated_client` for those of a client that reconnects.
 //!
 //! [`conformance`](mod@conformance) is for runtimes: one suite over real sockets, which every adapter passes.
 
@@ -31,6 +32,8 @@ pub mod script;
 mod sim;
 mod world;
 
+/// What tells the time and sleeps: hyper's, so that nobody needs hyper for it.
+pub use hyper::rt::Timer;
 pub use network::Network;
 pub use random::Random;
 pub use script::{Action, BadStep, Step};

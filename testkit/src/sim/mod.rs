@@ -32,15 +32,41 @@ const MAIN: u64 = 0;
 /// A clone is a handle of the same runtime. Time and order follow from the seed alone. Session ids do not, they stay random; nor do the
 /// pauses of a client that reconnects, unless its `randomization_factor` is 0.
 ///
+/// **Handlers take their time from the runtime**, too: by [`Timer`](crate::Timer), which is hyper's. Another runtime's timers and
+/// sockets are not there; a `tokio::time::sleep` panics for want of a reactor, and a `std::thread::sleep` sleeps indeed.
+///
+/// **A handler that panics**, for that reason or another, harms nobody and is told to `on_error` alone. Without one, what a test sees
+/// of it is an ack that does not come before its timeout. So set
+/// [`Namespace::on_error`](socketio_runtime::Namespace::on_error) and
+/// [`ClientSocket::on_error`](socketio_runtime::ClientSocket::on_error) in a test, and print what they are told.
+///
 /// ```
 /// use std::time::Duration;
-/// use hyper::rt::Timer;
-/// use socketio_testkit::SimRuntime;
+/// use socketio_runtime::{ClientBuilder, HandlerError, Runtime, ServerBuilder, Socket};
+/// use socketio_testkit::{SimRuntime, Timer};
 ///
 /// let sim = SimRuntime::new(7);
-/// let start = sim.now();
-/// sim.run(sim.sleep(Duration::from_secs(86_400)));
-/// assert_eq!(sim.now() - start, Duration::from_secs(86_400));
+/// let (server, start) = (ServerBuilder::on(sim.clone()).build()?, sim.now());
+/// let root = server.namespace("/");
+/// root.on_error(async |_: Socket, error: HandlerError| eprintln!("{error}"));
+/// let timer = sim.clone(); // an application's own is generic, or an `Arc<dyn Timer + Send + Sync>`
+/// root.on("brew", move |_: Socket, (minutes,): (u64,)| {
+///     let timer = timer.clone();
+///     async move {
+///         timer.sleep(Duration::from_secs(60 * minutes)).await;
+///         "tea"
+///     }
+/// });
+/// let client = ClientBuilder::on(sim.clone(), "http://localhost:3000").build()?;
+/// let drink: String = sim.run(async {
+///     sim.spawn(Box::pin(server.bind("127.0.0.1:3000").await?.serve()));
+///     let socket = client.socket("/");
+///     socket.connect().await?;
+///     Ok::<_, Box<dyn std::error::Error>>(socket.emit_with_ack("brew", (5,)).await?)
+/// })?;
+/// assert_eq!(drink, "tea");
+/// assert!(sim.now() - start >= Duration::from_secs(300));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct SimRuntime {
