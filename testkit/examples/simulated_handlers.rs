@@ -1,20 +1,15 @@
-//! An application's handlers, tested in virtual time over a hundred networks that differ in timing: no socket is opened, nobody sleeps.
+//! A server's handlers, tested in virtual time over a hundred networks that differ in timing: no socket is opened, nobody sleeps.
 //!
 //! Run it: `cargo run -p socketio-testkit --example simulated_handlers`
-#![allow(missing_docs)]
-
-#[path = "support/polling.rs"]
-mod polling;
+#![allow(missing_docs, clippy::print_stderr)]
 
 use std::time::Duration;
 
-use hyper::rt::Timer;
-use polling::Client;
-use socketio_runtime::{Runtime, Server, ServerBuilder, Socket};
-use socketio_testkit::SimRuntime;
+use socketio_runtime::{ClientBuilder, HandlerError, Runtime, Server, ServerBuilder, Socket};
+use socketio_testkit::{SimRuntime, Timer};
 
 /// The application: it knows nothing of the simulation.
-fn application(server: &Server, timer: SimRuntime) {
+fn application(server: &Server, timer: impl Timer + Clone + Send + Sync + 'static) {
     let root = server.namespace("/");
     root.on("sum", async |_: Socket, (a, b): (i64, i64)| a + b);
     root.on("report", move |_: Socket, ()| {
@@ -30,20 +25,18 @@ fn main() {
     SimRuntime::explore(0..100, |sim| {
         let server = ServerBuilder::on(sim.clone()).build().expect("sound options");
         application(&server, sim.clone());
-        let start = sim.now();
+        server.namespace("/").on_error(async |_: Socket, error: HandlerError| eprintln!("{error}"));
+        let client = ClientBuilder::on(sim.clone(), "http://localhost:3000").build().expect("sound options");
         sim.run(async {
-            let listener = server.bind("127.0.0.1:3000").await.expect("a free port");
-            sim.spawn(Box::pin(listener.serve()));
-
-            let mut client = Client::open(&sim, 3000).await;
-            client.send(r#"4217["sum",1,2]"#).await;
-            assert_eq!(client.next().await, "4317[3]");
-            client.send(r#"421["report"]"#).await;
-            assert_eq!(client.next().await, r#"431["done"]"#);
+            sim.spawn(Box::pin(server.bind("127.0.0.1:3000").await.expect("a free port").serve()));
+            let (socket, start) = (client.socket("/"), sim.now());
+            socket.connect().await.expect("somebody listens");
+            assert_eq!(socket.emit_with_ack::<_, i64>("sum", (1, 2)).await.expect("an answer"), 3);
+            assert_eq!(socket.emit_with_ack::<_, String>("report", ()).await.expect("an answer"), "done");
+            assert!(sim.now() - start >= Duration::from_secs(3600));
             client.close().await;
             server.close().await;
         });
-        assert!(sim.now() - start >= Duration::from_secs(3600));
         assert_eq!(server.sessions(), 0);
     });
 }
