@@ -176,3 +176,27 @@ fn a_client_waits_for_a_server_that_is_not_there_yet() {
 fn a_deadlock_is_seen() {
     SimRuntime::new(0).run(std::future::pending::<()>());
 }
+
+#[test]
+#[should_panic(
+    expected = "seed 5: what is waited for did not come in 86400s of virtual time (SimRuntime::new(5))\nreplay: SEED=5"
+)]
+fn a_wait_for_what_never_comes_is_given_up_though_heartbeats_go_on() {
+    SimRuntime::explore(5..6, |sim| {
+        sim.limit(Duration::from_secs(24 * 3600));
+        sim.run(async {
+            let _server = serve(&sim).await;
+            let (_client, socket) = open(&sim).await;
+            while socket.next().await.is_some() {}
+        });
+    });
+}
+
+#[test]
+fn the_limit_is_for_each_run_and_seven_days_unless_told_otherwise() {
+    let (sim, days) = (SimRuntime::new(0), |days: u64| Duration::from_secs(days * 24 * 3600));
+    let run = |days| std::panic::catch_unwind(|| sim.run(sim.sleep(days))).is_ok();
+    assert!(run(days(7)) && run(days(7)) && !run(days(8)));
+    sim.limit(Duration::MAX);
+    assert!(run(days(3000)));
+}

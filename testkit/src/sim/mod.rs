@@ -22,6 +22,9 @@ use stream::{Half, SimStream};
 /// More polls than this at one point in time are a task that spins.
 const SPIN: u32 = 1_000_000;
 
+/// How long a [`run`](SimRuntime::run) may take unless told otherwise.
+const LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// The task that is [`run`](SimRuntime::run)'s own.
 const MAIN: u64 = 0;
 
@@ -75,7 +78,11 @@ pub struct SimRuntime {
 }
 
 struct State {
+    seed: u64,
     now: Instant,
+    /// When the latest run has begun, and how long it may take.
+    begun: Instant,
+    limit: Duration,
     random: Random,
     network: Network,
     next: u64,
@@ -118,7 +125,10 @@ impl SimRuntime {
     pub fn with_network(seed: u64, network: Network) -> Self {
         let now = Instant::now();
         let state = State {
+            seed,
             now,
+            begun: now,
+            limit: LIMIT,
             random: Random::new(seed),
             network,
             next: MAIN + 1,
@@ -134,7 +144,7 @@ impl SimRuntime {
     /// Runs a scenario with each seed, or only with that of the variable `SEED`.
     ///
     /// # Panics
-    /// The scenario does: with its seed in front.
+    /// The scenario does: with its seed in front, and how to play it again.
     pub fn explore(seeds: impl IntoIterator<Item = u64>, scenario: impl Fn(SimRuntime)) {
         let only = std::env::var("SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
         let seeds: Vec<u64> = only.map_or_else(|| seeds.into_iter().collect(), |seed| vec![seed]);
@@ -147,11 +157,22 @@ impl SimRuntime {
         }
     }
 
+    /// How much virtual time a [`run`](Self::run) may take, also the one that is under way. Default 7 days; `Duration::MAX` is for ever.
+    ///
+    /// Where there is a connection, there are heartbeats: time never stops to pass, and a test that waits for what never comes would
+    /// not end.
+    pub fn limit(&self, limit: Duration) {
+        self.lock().limit = limit;
+    }
+
     /// Runs until the future is done. What was spawned ends with it.
     ///
     /// # Panics
-    /// Nothing is left that could ever wake anybody, or a task spins.
+    /// With the seed: when nothing is left that could ever wake anybody, when a task spins, and when more virtual time would pass
+    /// than the [`limit`](Self::limit).
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        let begun = self.now();
+        self.lock().begun = begun;
         let mut main = pin!(future);
         let mut polls = 0;
         self.waker(MAIN).wake();
@@ -162,7 +183,9 @@ impl SimRuntime {
                 continue;
             };
             polls += 1;
-            assert!(polls < SPIN, "a task spins");
+            if polls >= SPIN {
+                self.fail("a task spins");
+            }
             let waker = self.waker(id);
             let mut cx = Context::from_waker(&waker);
             if id == MAIN {
@@ -232,11 +255,21 @@ impl SimRuntime {
         let mut state = self.lock();
         let Some(((at, _), waker)) = state.timers.pop_first() else {
             drop(state);
-            panic!("all tasks wait, and for nothing that could happen");
+            self.fail("all tasks wait, and for nothing that could happen");
         };
+        let limit = state.limit;
+        if at.saturating_duration_since(state.begun) > limit {
+            drop(state);
+            self.fail(&format!("what is waited for did not come in {limit:?} of virtual time"));
+        }
         state.now = state.now.max(at);
         drop(state);
         waker.wake();
+    }
+
+    fn fail(&self, what: &str) -> ! {
+        let seed = self.lock().seed;
+        panic!("{what} (SimRuntime::new({seed}))");
     }
 }
 
