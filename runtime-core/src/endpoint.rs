@@ -10,9 +10,23 @@ use crate::emit::{AckError, EmitError};
 use crate::handler::{Answer, HandlerError};
 use crate::runtime::BoxFuture;
 
-/// A socket of either side: [`Socket`](crate::Socket) on a server, [`ClientSocket`](crate::ClientSocket) on
-/// a client. Nobody else implements it.
-pub trait Endpoint: Clone + Send + Sync + Unpin + 'static {
+/// A socket of either side: [`Socket`](crate::Socket) on a server, [`ClientSocket`](crate::ClientSocket) on a client. Nobody else
+/// implements it; it is for handlers that serve both sides, by [`Event`](crate::Event), [`Ack`](crate::Ack) and
+/// [`Volatile`](crate::Volatile).
+///
+/// ```no_run
+/// # use socketio_runtime::{ClientSocket, Endpoint, Event, Namespace, Socket};
+/// async fn echo<S: Endpoint>(mut event: Event<S>) {
+///     if let Some(ack) = event.ack() {
+///         ack.send(event.raw_args()).ok();
+///     }
+/// }
+/// # fn example(namespace: Namespace, socket: ClientSocket) {
+/// namespace.on_event(echo::<Socket>);
+/// socket.on_event(echo::<ClientSocket>);
+/// # }
+/// ```
+pub trait Endpoint: Clone + Send + Sync + Unpin + sealed::Sealed + 'static {
     /// Why an ack will not come, in the words of this side's machine.
     #[doc(hidden)]
     type AckError: Into<AckError> + Send;
@@ -53,6 +67,14 @@ pub trait Endpoint: Clone + Send + Sync + Unpin + 'static {
 
     #[doc(hidden)]
     fn forget_ack(&self, ticket: Self::Ticket);
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for crate::Socket {}
+
+    impl Sealed for crate::ClientSocket {}
 }
 
 /// The name of an ack that is on its way, and where it will arrive.

@@ -37,6 +37,7 @@ pub use dial::{Connector, DialError, Proxy, UrlError};
 #[cfg(feature = "rustls")]
 pub use dial::{Tls, TlsError};
 pub use emit::{AckError, AckFuture, Broadcast, EmitError, EmitWithAck, Volatile};
+pub use endpoint::Endpoint;
 pub use engine::EngineSocket;
 pub use event::{Ack, Event};
 pub use handler::{Fallible, HandlerError, Outcome, Plain};
