@@ -18,7 +18,8 @@ use crate::runtime::BoxFuture;
 pub struct AuthRequest {
     /// The namespace to join.
     pub namespace: Text,
-    /// The attempt to connect that they are for: 0 for the one that the application asked for, those of a reconnection from 1.
+    /// The attempt that made the connection they are for: 0 for the one that the application asked for, those of a reconnection
+    /// from 1. It stays the same for all that join by that connection, however late.
     pub attempt: u32,
 }
 

@@ -216,28 +216,35 @@ impl<R: Runtime> ClientBuilder<R> {
         self.manager(|manager| manager.reconnection(reconnection))
     }
 
-    /// How many attempts a reconnection has before it is given up. Default: no bound.
+    /// How many attempts a reconnection has before it is given up; the one that the application asked for is not counted, so 0 is
+    /// none behind it. Default `None`: no bound.
     pub fn reconnection_attempts(self, attempts: impl Into<Option<u32>>) -> Self {
         self.manager(|manager| manager.reconnection_attempts(attempts.into()))
     }
 
-    /// The pause before the first reconnection; each one after it is twice as long. Default 1 s.
+    /// The pause before the first attempt of a reconnection; each one after it is twice as long, up to
+    /// [`reconnection_delay_max`](Self::reconnection_delay_max), and each [differs by chance](Self::randomization_factor).
+    ///
+    /// 1 ms to 2^31-1 ms, default 1 s. One that is longer than the longest fails the [`build`](Self::build), too: who sets more than
+    /// 5 s sets both.
     pub fn reconnection_delay(self, delay: Duration) -> Self {
         self.backoff(|backoff| backoff.delay = delay)
     }
 
-    /// The longest pause. Default 5 s.
+    /// The longest pause, whatever chance adds. 1 ms to 2^31-1 ms, and not less than
+    /// [`reconnection_delay`](Self::reconnection_delay), or the [`build`](Self::build) fails. Default 5 s.
     pub fn reconnection_delay_max(self, delay: Duration) -> Self {
         self.backoff(|backoff| backoff.delay_max = delay)
     }
 
-    /// How far a pause may differ by chance, 0 to 1, so that not all clients come back at once. Default 0.5.
+    /// How far a pause may differ by chance, as a share of it, so that not all clients come back at once: with 0.5 a pause of 2 s
+    /// takes 1 s to 3 s. 0 to 1, or the [`build`](Self::build) fails; default 0.5.
     pub fn randomization_factor(self, factor: f64) -> Self {
         self.backoff(|backoff| backoff.randomization = factor)
     }
 
     /// How long an attempt to connect may take; `None` for any time. What [`url_with`](Self::url_with) and
-    /// [`headers_with`](Self::headers_with) take before is not counted. Default 20 s.
+    /// [`headers_with`](Self::headers_with) take before is not counted. Any time is allowed; zero fails each attempt. Default 20 s.
     pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
         self.manager(|manager| manager.connect_timeout(timeout.into()))
     }
@@ -299,7 +306,8 @@ impl<R: Runtime> ClientBuilder<R> {
     /// Builds the client. It connects when one of its sockets is told to.
     ///
     /// # Errors
-    /// An option is out of its bounds.
+    /// [`BuildError`] says which option is out of its bounds: the URL, a header, the credentials, the transports (there are none), the
+    /// pauses of a reconnection, TLS, or one of the engine's.
     pub fn build(self) -> Result<Client, BuildError> {
         if let Some(error) = self.broken {
             return Err(BuildError::Header(error));

@@ -68,10 +68,20 @@ impl Client {
         self.alive.shared.with_machine(|machine, now| machine.close_engine(now));
     }
 
-    /// Disconnects every socket, stops a reconnection, and waits until what was sent has left. A socket may
-    /// [connect](ClientSocket::connect) again, at once if it likes: that connection is not waited for.
+    /// Disconnects every socket, stops a reconnection, and waits until what was handed to the connection has left and the goodbye
+    /// behind it. A socket may [connect](ClientSocket::connect) again, at once if it likes: that connection is not waited for.
     ///
     /// A program that ends right after its last emit waits for this; nobody else has to.
+    ///
+    /// What was [kept](crate::Emitted::Buffered) for want of a connection is not delivered by this: it waits until its socket is
+    /// connected again, and goes with the last handle. Without a connection there is nothing to wait for.
+    ///
+    /// A server that does not read is waited for no longer than the engine's `close_timeout`, 30 s unless
+    /// `.engine(|engine| engine.close_timeout(..))` says otherwise, and 5 s more for the last request or write. Then the
+    /// connection is dropped, and what has not left is lost without a word.
+    ///
+    /// That the server has handled an event is proved by an ack alone. The official server drops events that it reads together with
+    /// the goodbye; so that goes by itself when the server has read what was before it, or after 5 s.
     pub async fn close(&self) {
         let (sender, receiver) = oneshot::channel();
         let shared = &self.alive.shared;

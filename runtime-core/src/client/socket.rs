@@ -29,6 +29,9 @@ use crate::runtime::BoxFuture;
 /// Handlers of one socket run in order, one at a time: those of events, of connects and of disconnects alike. They stay over
 /// disconnects.
 ///
+/// A handler is a closure that returns a future; an `async` closure will do as long as it captures nothing by value. To use a
+/// clone of something, write the block inside: `move |socket, args| { let db = db.clone(); async move { .. } }`.
+///
 /// ```no_run
 /// # use std::time::Duration;
 /// # use socketio_runtime::Client;
@@ -98,7 +101,21 @@ impl ClientSocket {
         Ok(self)
     }
 
-    /// Sets the credentials of this socket, in place of the client's: asked for anew whenever it joins its namespace.
+    /// Sets the credentials of this socket, in place of the client's: asked for anew whenever it joins its namespace. An error, or
+    /// something else than an object, fails it with [`ConnectError::Auth`].
+    ///
+    /// ```no_run
+    /// # use std::sync::Arc;
+    /// # use socketio_runtime::{AuthRequest, ClientSocket};
+    /// # struct Store;
+    /// # impl Store { async fn token(&self) -> Result<String, std::io::Error> { Ok(String::new()) } }
+    /// # fn example(socket: ClientSocket, store: Arc<Store>) {
+    /// socket.auth_with(move |_request: AuthRequest| {
+    ///     let store = store.clone();
+    ///     async move { store.token().await.map(|token| serde_json::json!({ "token": token })) }
+    /// });
+    /// # }
+    /// ```
     pub fn auth_with<F, Fut, M>(&self, ask: F) -> &Self
     where
         F: Fn(AuthRequest) -> Fut + Send + Sync + 'static,
@@ -140,7 +157,10 @@ impl ClientSocket {
     }
 
     /// Leaves the namespace; the connection closes with its last one, and a reconnection of this socket stops. The server sees
-    /// `client namespace disconnect`. What waits to be sent to it is dropped.
+    /// `client namespace disconnect`, after what was emitted before. Acks that it owes end with
+    /// [`Disconnected`](crate::AckError::Disconnected).
+    ///
+    /// What was [kept](Emitted::Buffered) for want of a connection stays: it is sent when the socket is connected again.
     pub fn disconnect(&self) {
         let shared = &self.alive.shared;
         let mut inner = shared.lock();
@@ -236,6 +256,18 @@ impl ClientSocket {
     /// Handles an event. The arguments are a tuple of types, one type, or `()`; surplus ones are ignored and missing ones are
     /// `None` for an `Option`. What the handler returns answers the ack, if the server asked for one; an error goes to
     /// [`on_error`](Self::on_error). Setting a handler again replaces the former one.
+    ///
+    /// ```no_run
+    /// # use socketio_runtime::ClientSocket;
+    /// # use std::sync::{Arc, Mutex};
+    /// # fn example(socket: ClientSocket, prices: Arc<Mutex<Vec<u64>>>) {
+    /// socket.on("sum", async |_, (a, b): (i64, i64)| a + b);
+    /// socket.on("price", move |_, (price,): (u64,)| {
+    ///     let prices = prices.clone(); // one for each call
+    ///     async move { prices.lock().unwrap().push(price) }
+    /// });
+    /// # }
+    /// ```
     pub fn on<A, F, Fut, M>(&self, event: impl Into<Text>, handler: F) -> &Self
     where
         A: FromArgs + 'static,

@@ -108,6 +108,51 @@ async fn closing_waits_until_everything_has_left_and_may_be_undone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_kept_for_want_of_a_connection_outlives_a_disconnect_and_a_close() {
+    let (network, server) = world();
+    let mut log = Log::new();
+    let pen = log.pen.clone();
+    server.namespace("/").on("x", move |_: Socket, (number,): (u32,)| {
+        let pen = pen.clone();
+        async move { pen.say(number) }
+    });
+    let client = client(&network).build().unwrap();
+    let socket = client.socket("/");
+    drop(socket.connect());
+    socket.emit("x", (1,)).unwrap();
+    socket.disconnect();
+    soon("the socket", socket.connect()).await.unwrap();
+    log.hears("1").await;
+    socket.disconnect();
+    socket.emit("x", (2,)).unwrap();
+    soon("the close", client.close()).await;
+    tokio::time::sleep(secs(60)).await;
+    assert!(log.all().is_empty() && !socket.is_active());
+    soon("the socket", socket.connect()).await.unwrap();
+    log.hears("2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_waits_no_longer_than_its_timeout_for_a_server_that_does_not_read() {
+    for transport in [TransportKind::WebSocket, TransportKind::Polling] {
+        for (timeout, bytes) in [(7, 1), (7, 300_000), (60, 300_000)] {
+            let (network, _server) = world();
+            let client = ClientBuilder::new(URL).connector(network.clone()).transports([transport]);
+            let client = client.engine(|engine| engine.close_timeout(secs(timeout))).build().unwrap();
+            let socket = client.socket("/");
+            soon("the socket", socket.connect()).await.unwrap();
+            network.hold();
+            settle().await;
+            socket.emit("last", ("x".repeat(bytes),)).unwrap();
+            let begun = tokio::time::Instant::now();
+            soon("the close", client.close()).await;
+            let waited = begun.elapsed();
+            assert!(waited <= secs(timeout + 6), "{transport:?} {timeout} {bytes} {waited:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn closing_ends_attempts() {
     let network = Network::default();
     let client = client(&network).build().unwrap();
