@@ -1,7 +1,7 @@
 //! A server's handlers, tested in virtual time over a hundred networks that differ in timing: no socket is opened, nobody sleeps.
 //!
 //! Run it: `cargo run -p socketio-testkit --example simulated_handlers`
-#![allow(missing_docs, clippy::print_stderr)]
+#![allow(missing_docs, clippy::print_stderr, reason = "this is a program")]
 
 use std::time::Duration;
 
