@@ -271,3 +271,8 @@ pub use std::time::Instant;
 /// The clock's point in time on wasm32-unknown-unknown, where `std` has none.
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 pub use web_time::Instant;
+
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

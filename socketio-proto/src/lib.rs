@@ -59,3 +59,8 @@ pub use json::Json;
 pub use name::EventName;
 pub use packet::{Body, Event, Packet};
 pub use value::{Number, Value};
+
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
