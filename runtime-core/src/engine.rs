@@ -7,8 +7,9 @@ use std::sync::Arc;
 use engineio_proto::server::SendError;
 use engineio_proto::{Data, Pressure, Sid, TransportKind};
 
+use crate::ack::IntoAck;
 use crate::conn::Conn;
-use crate::handler::{self, Answer, Outcome};
+use crate::handler::{self, Answer};
 use crate::handshake::Handshake;
 use crate::machine::Machine;
 use crate::runtime::BoxFuture;
@@ -21,10 +22,10 @@ pub struct EngineSocket {
 
 pub(crate) type OnData = Arc<dyn Fn(EngineSocket, Data) -> BoxFuture<'static, Answer> + Send + Sync>;
 
-pub(crate) fn on_data<F, Fut, M>(handler: F) -> OnData
+pub(crate) fn on_data<F, Fut>(handler: F) -> OnData
 where
     F: Fn(EngineSocket, Data) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: Outcome<M>> + Send + 'static,
+    Fut: Future<Output: IntoAck> + Send + 'static,
 {
     Arc::new(move |socket, data| handler::settle(handler(socket, data)))
 }

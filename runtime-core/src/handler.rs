@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use engineio_proto::Text;
-use serde::Serialize;
 use socketio_proto::server::DisconnectReason;
-use socketio_proto::{Args, ArgsError, DecodeError, EncodeError, Encoded, FromArgs, encode};
+use socketio_proto::{Args, ArgsError, DecodeError, EncodeError, Encoded, FromArgs};
 
+use crate::ack::{self, IntoAck};
 use crate::endpoint::Endpoint;
 use crate::event::Event;
 use crate::namespace::{ConnectRequest, Refusal};
@@ -53,43 +53,6 @@ impl HandlerError {
     }
 }
 
-/// What a handler may return: a value to acknowledge with, or a `Result` of one.
-///
-/// A tuple is the list of arguments of the ack, `()` is the empty list, anything else is its one argument. An `Err` is not
-/// sent to the client; it goes to `on_error`, and the ack is never answered. `M` only keeps the two cases apart; it is inferred.
-pub trait Outcome<M>: Send {
-    /// Encodes the ack, if one is asked for.
-    ///
-    /// # Errors
-    /// The handler's own error, or that of encoding.
-    fn acknowledge(self, namespace: &str, id: Option<u64>) -> Result<Option<Encoded>, HandlerError>;
-}
-
-/// Marks an [`Outcome`] that is a plain value.
-#[derive(Debug)]
-pub struct Plain(());
-
-/// Marks an [`Outcome`] that is a `Result`.
-#[derive(Debug)]
-pub struct Fallible(());
-
-impl<T: Serialize + Send> Outcome<Plain> for T {
-    fn acknowledge(self, namespace: &str, id: Option<u64>) -> Result<Option<Encoded>, HandlerError> {
-        let Some(id) = id else { return Ok(None) };
-        encode::ack(namespace, id, &self).map(Some).map_err(|error| HandlerError::Encode(Arc::new(error)))
-    }
-}
-
-impl<T, E> Outcome<Fallible> for Result<T, E>
-where
-    T: Serialize + Send,
-    E: Error + Send + Sync + 'static,
-{
-    fn acknowledge(self, namespace: &str, id: Option<u64>) -> Result<Option<Encoded>, HandlerError> {
-        self.map_err(|error| HandlerError::Failed(Arc::new(error)))?.acknowledge(namespace, id)
-    }
-}
-
 /// What a started handler ends with: the ack to send.
 pub(crate) type Answer = Result<Option<Encoded>, HandlerError>;
 
@@ -111,18 +74,18 @@ pub(crate) struct Handlers {
     pub(crate) middlewares: Vec<Middleware>,
 }
 
-pub(crate) fn on_event<S, A, F, Fut, M>(event: Text, handler: F) -> OnEvent<S>
+pub(crate) fn on_event<S, A, F, Fut>(event: Text, handler: F) -> OnEvent<S>
 where
     S: Endpoint,
     A: FromArgs + 'static,
     F: Fn(S, A) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: Outcome<M>> + Send + 'static,
+    Fut: Future<Output: IntoAck> + Send + 'static,
 {
     Arc::new(move |socket, args, id| match decode::<A>(args) {
         Ok(args) => {
             let namespace = id.map(|_| socket.namespace().clone());
             let outcome = handler(socket, args);
-            Box::pin(async move { outcome.await.acknowledge(namespace.as_deref().unwrap_or_default(), id) })
+            Box::pin(async move { ack::encode(outcome.await, namespace.as_deref().unwrap_or_default(), id) })
         }
         Err(error) => {
             let event = event.clone();
@@ -141,11 +104,11 @@ fn decode<A: FromArgs + 'static>(args: Args) -> Result<A, ArgsError> {
 }
 
 /// Boxes a handler whose value is nobody's ack.
-pub(crate) fn settle<Fut, M>(outcome: Fut) -> BoxFuture<'static, Answer>
+pub(crate) fn settle<Fut>(outcome: Fut) -> BoxFuture<'static, Answer>
 where
-    Fut: Future<Output: Outcome<M>> + Send + 'static,
+    Fut: Future<Output: IntoAck> + Send + 'static,
 {
-    Box::pin(async move { outcome.await.acknowledge("", None) })
+    Box::pin(async move { ack::encode(outcome.await, "", None) })
 }
 
 /// Calls user code; a panic becomes an error.

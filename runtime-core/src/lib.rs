@@ -4,6 +4,7 @@
 //! its runtime filled in. Protocol decisions, timers' deadlines and buffers live in the pure machines of `engineio-proto` and
 //! `socketio-proto`; here is what drives them: HTTP by hyper, WebSocket by tungstenite, and one task per session or client.
 
+mod ack;
 mod client;
 mod client_files;
 mod conn;
@@ -29,8 +30,9 @@ mod task;
 mod turns;
 mod ws;
 
+pub use ack::IntoAck;
 pub use client::{
-    AuthError, AuthRequest, Client, ClientBuilder, ClientSocket, ConnectError, Connecting, Credentials, State, States,
+    AuthError, AuthRequest, Client, ClientBuilder, ClientSocket, ConnectError, Connecting, IntoAuth, State, States,
 };
 pub use client_files::ClientFilesError;
 pub use dial::{Connector, DialError, Proxy, UrlError};
@@ -40,7 +42,7 @@ pub use emit::{AckError, AckFuture, Broadcast, EmitError, EmitWithAck, Volatile}
 pub use endpoint::Endpoint;
 pub use engine::EngineSocket;
 pub use event::{Ack, Event};
-pub use handler::{Fallible, HandlerError, Outcome, Plain};
+pub use handler::HandlerError;
 pub use handshake::{Handshake, Peer};
 pub use layer::{Layer, Layered};
 pub use namespace::{ConnectRequest, Namespace, Refusal};

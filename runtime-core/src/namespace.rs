@@ -12,10 +12,11 @@ use serde::de::DeserializeOwned;
 use socketio_proto::server::{DisconnectReason, Rooms, Target};
 use socketio_proto::{EncodeError, FromArgs, Json};
 
+use crate::ack::IntoAck;
 use crate::conn::Conn;
 use crate::emit::Broadcast;
 use crate::event::Event;
-use crate::handler::{self, HandlerError, Handlers, Outcome};
+use crate::handler::{self, HandlerError, Handlers};
 use crate::handshake::Handshake;
 use crate::socket::Socket;
 
@@ -100,11 +101,11 @@ impl Namespace {
     /// });
     /// # }
     /// ```
-    pub fn on<A, F, Fut, M>(&self, event: impl Into<Text>, handler: F) -> &Self
+    pub fn on<A, F, Fut>(&self, event: impl Into<Text>, handler: F) -> &Self
     where
         A: FromArgs + 'static,
         F: Fn(Socket, A) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         let event = event.into();
         self.inner.set(|handlers| handlers.events.insert(event.clone(), handler::on_event(event, handler)));
@@ -123,20 +124,20 @@ impl Namespace {
     /// });
     /// # }
     /// ```
-    pub fn on_event<F, Fut, M>(&self, handler: F) -> &Self
+    pub fn on_event<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Event) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.inner.set(|handlers| handlers.any.replace(Arc::new(move |event| handler::settle(handler(event)))));
         self
     }
 
     /// Greets a socket that has joined. Its events wait until the handler has returned, or asks for them by [`Socket::next`].
-    pub fn on_connect<F, Fut, M>(&self, handler: F) -> &Self
+    pub fn on_connect<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Socket) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.inner.set(|handlers| handlers.connect.replace(Arc::new(move |socket| handler::settle(handler(socket)))));
         self
@@ -145,10 +146,10 @@ impl Namespace {
     /// Called once for every socket that has left, whatever the reason. The events that a client sent before it left come first,
     /// one at a time as ever; the last of them may still be at work, for this does not wait for a handler that runs. If the server
     /// disconnected the socket, events that no handler has begun with are dropped.
-    pub fn on_disconnect<F, Fut, M>(&self, handler: F) -> &Self
+    pub fn on_disconnect<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Socket, DisconnectReason) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.inner.set(|handlers| {
             handlers.disconnect.replace(Arc::new(move |socket, reason| handler::settle(handler(socket, reason))))
@@ -159,10 +160,10 @@ impl Namespace {
     /// Hears of every handler that failed or panicked, of [spawned work](Socket::spawn) that panicked, and of packets that can't
     /// be decoded. Without it they are ignored. (A middleware that panics refuses its client with `Internal server error`; there
     /// is no socket yet to report it for.)
-    pub fn on_error<F, Fut, M>(&self, handler: F) -> &Self
+    pub fn on_error<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Socket, HandlerError) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.inner.set(|handlers| {
             handlers.error.replace(Arc::new(move |socket, error| handler::settle(handler(socket, error))))

@@ -21,12 +21,12 @@ use serde::Serialize;
 use socketio_proto::EncodeError;
 use socketio_proto::server::{self, Connection, namespace_name};
 
+use crate::ack::IntoAck;
 use crate::client::AuthError;
 use crate::client_files::{ClientFiles, ClientFilesError};
 use crate::dial::{DialError, UrlError};
 use crate::emit::Broadcast;
 use crate::engine::{EngineSocket, OnData, on_data};
-use crate::handler::Outcome;
 use crate::handshake::{Handshake, Peer};
 use crate::layer::Layer;
 use crate::machine::Machine;
@@ -262,10 +262,10 @@ impl<R: Runtime> ServerBuilder<R> {
     ///
     /// # Errors
     /// As [`build`](Self::build).
-    pub fn build_engine<F, Fut, M>(self, handler: F) -> Result<Server, BuildError>
+    pub fn build_engine<F, Fut>(self, handler: F) -> Result<Server, BuildError>
     where
         F: Fn(EngineSocket, Data) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.build_app(App::Engine(on_data(handler)))
     }

@@ -15,11 +15,12 @@ use serde::de::DeserializeOwned;
 use socketio_proto::server::{self, DisconnectReason, SocketKey, Target};
 use socketio_proto::{Encoded, FromArgs, Json, encode};
 
+use crate::ack::IntoAck;
 use crate::conn::Conn;
 use crate::emit::{Broadcast, EmitError, EmitWithAck, Volatile};
 use crate::endpoint::{Awaited, Endpoint};
 use crate::event::Event;
-use crate::handler::{self, Answer, HandlerError, Handlers, Outcome};
+use crate::handler::{self, Answer, HandlerError, Handlers};
 use crate::handshake::Handshake;
 use crate::machine::Machine;
 use crate::mailbox::Mailbox;
@@ -292,11 +293,11 @@ impl Socket {
 
     /// Sets a handler for an event of this socket alone; it goes before the namespace's. Usually
     /// [`Namespace::on`](crate::Namespace::on) is what you want: it is set once for all sockets.
-    pub fn on<A, F, Fut, M>(&self, event: impl Into<Text>, handler: F) -> &Self
+    pub fn on<A, F, Fut>(&self, event: impl Into<Text>, handler: F) -> &Self
     where
         A: FromArgs + 'static,
         F: Fn(Socket, A) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         let event = event.into();
         self.handle(|handlers| handlers.events.insert(event.clone(), handler::on_event(event, handler)));
@@ -304,10 +305,10 @@ impl Socket {
     }
 
     /// Sets a handler for the end of this socket alone, called after the namespace's.
-    pub fn on_disconnect<F, Fut, M>(&self, handler: F) -> &Self
+    pub fn on_disconnect<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Socket, DisconnectReason) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.handle(|handlers| {
             handlers.disconnect.replace(Arc::new(move |socket, reason| handler::settle(handler(socket, reason))))

@@ -34,7 +34,7 @@ use serde::Serialize;
 
 use crate::{
     AckError, BuildError, ClientBuilder, ClientDisconnectReason, ConnectError, EmitError, Emitted, FromArgs,
-    HandlerError, Outcome, State, Text,
+    HandlerError, IntoAck, State, Text,
 };
 
 /// An event that the server emitted.
@@ -210,10 +210,10 @@ impl ClientSocket {
 
     /// Handles an event. What the closure returns answers the ack, if the server asked for one; an error goes to
     /// [`on_error`](Self::on_error).
-    pub fn on<A, T, F, M>(&self, event: impl Into<Text>, handler: F) -> &Self
+    pub fn on<A, T, F>(&self, event: impl Into<Text>, handler: F) -> &Self
     where
         A: FromArgs + Send + 'static,
-        T: Outcome<M> + 'static,
+        T: IntoAck + 'static,
         F: Fn(Self, A) -> T + Send + Sync + 'static,
     {
         let handler = Arc::new(handler);

@@ -1,15 +1,14 @@
 //! Credentials: what a socket says when it joins its namespace.
 
-use std::error::Error;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 
 use engineio_proto::Text;
 use serde::Serialize;
-use socketio_proto::{EncodeError, Json};
+use socketio_proto::{EncodeError, Json, Value};
 
 use super::error::BoxError;
-use crate::handler::{Fallible, Plain};
 use crate::runtime::BoxFuture;
 
 /// Which credentials are asked for.
@@ -23,30 +22,74 @@ pub struct AuthRequest {
     pub attempt: u32,
 }
 
-/// What an `auth` closure may return: a value that serializes to an object (or to null, for none), or a `Result` of one. `M`
-/// only keeps the two cases apart; it is inferred.
-pub trait Credentials<M>: Send {
-    /// Encodes the credentials.
-    ///
-    /// # Errors
-    /// The closure's own error, or that of encoding.
-    fn encode(self) -> Result<Option<Json>, Box<dyn Error + Send + Sync>>;
-}
+/// What an [`auth_with`](crate::ClientBuilder::auth_with) closure may return.
+///
+/// - [`serde_json::Value`], [`Json`], [`Value`], or a map with text as its keys: an object, or null for no credentials.
+/// - `()` for no credentials, and an `Option` of anything here.
+/// - A value of any other type that implements [`Serialize`], as the one element of a tuple: `(credentials,)`.
+/// - A `Result` of one of these, with any error that converts into `Box<dyn Error + Send + Sync>`.
+///
+/// ```no_run
+/// # use socketio_runtime::{AuthRequest, ClientSocket};
+/// # async fn token() -> Result<String, std::io::Error> { Ok(String::new()) }
+/// # fn example(socket: ClientSocket) {
+/// #[derive(serde::Serialize)]
+/// struct Credentials { token: String }
+///
+/// socket.auth_with(async |_: AuthRequest| serde_json::json!({ "token": "secret" }));
+/// socket.auth_with(async |_: AuthRequest| token().await.map(|token| (Credentials { token },)));
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the credentials of a socket",
+    label = "this closure returns `{Self}`",
+    note = "return `serde_json::Value`, `Json`, `Value`, a map, `()`, an `Option` of these, or a `Result` of one of these",
+    note = "to serialize a value of another type, return it in a tuple: `(value,)`"
+)]
+pub trait IntoAuth: sealed::IntoAuth + Send {}
 
-impl<T: Serialize + Send> Credentials<Plain> for T {
-    fn encode(self) -> Result<Option<Json>, BoxError> {
-        Ok(object(&self)?)
+mod sealed {
+    use super::{BoxError, Json};
+
+    pub trait IntoAuth {
+        /// Encodes the credentials; `None` if there are none.
+        fn into_auth(self) -> Result<Option<Json>, BoxError>;
     }
 }
 
-impl<T, E> Credentials<Fallible> for Result<T, E>
-where
-    T: Serialize + Send,
-    E: Error + Send + Sync + 'static,
-{
-    fn encode(self) -> Result<Option<Json>, BoxError> {
-        self?.encode()
-    }
+macro_rules! into_auth {
+    ($value:ident => $encoded:expr; $([$($generics:tt)*] $type:ty,)*) => {$(
+        impl<$($generics)*> sealed::IntoAuth for $type {
+            fn into_auth(self) -> Result<Option<Json>, BoxError> {
+                let $value = self;
+                $encoded
+            }
+        }
+
+        impl<$($generics)*> IntoAuth for $type {}
+    )*};
+}
+
+into_auth! { value => Ok(object(&value)?);
+    [] Json, [] Value<'static>, [] serde_json::Value, [] serde_json::Map<String, serde_json::Value>,
+    [K: Serialize + Send, V: Serialize + Send] BTreeMap<K, V>,
+    [K: Serialize + Send, V: Serialize + Send, S: Send] HashMap<K, V, S>,
+}
+
+into_auth! { value => Ok(object(&value.0)?);
+    [T: Serialize + Send] (T,),
+}
+
+into_auth! { value => value.map_or(Ok(None), sealed::IntoAuth::into_auth);
+    [T: IntoAuth] Option<T>,
+}
+
+into_auth! { _none => Ok(None);
+    [] (),
+}
+
+into_auth! { value => value.map_err(Into::into)?.into_auth();
+    [T: IntoAuth, E: Into<BoxError> + Send] Result<T, E>,
 }
 
 /// Why a value can't be credentials.
@@ -87,14 +130,14 @@ impl Auth {
         object(value).map(Self::Value)
     }
 
-    pub(super) fn ask<F, Fut, M>(ask: F) -> Self
+    pub(super) fn ask<F, Fut>(ask: F) -> Self
     where
         F: Fn(AuthRequest) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Credentials<M>> + Send + 'static,
+        Fut: Future<Output: IntoAuth> + Send + 'static,
     {
         Self::Ask(Arc::new(move |request| {
             let credentials = ask(request);
-            Box::pin(async move { credentials.await.encode() })
+            Box::pin(async move { sealed::IntoAuth::into_auth(credentials.await) })
         }))
     }
 }

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use socketio_proto::client::{self, Manager, SocketConfig};
 
-use super::auth::{Auth, AuthError, AuthRequest, Credentials};
+use super::auth::{Auth, AuthError, AuthRequest, IntoAuth};
 use super::handle::Client;
 use super::options::{AskHeaders, AskUrl, Options, Target, parse_url};
 use super::shared::{Alive, Shared};
@@ -278,10 +278,10 @@ impl<R: Runtime> ClientBuilder<R> {
     /// builder.auth_with(async |_request: AuthRequest| serde_json::json!({ "token": token().await }))
     /// # }
     /// ```
-    pub fn auth_with<F, Fut, M>(mut self, ask: F) -> Self
+    pub fn auth_with<F, Fut>(mut self, ask: F) -> Self
     where
         F: Fn(AuthRequest) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Credentials<M>> + Send + 'static,
+        Fut: Future<Output: IntoAuth> + Send + 'static,
     {
         self.auth = Ok(Auth::ask(ask));
         self

@@ -14,7 +14,7 @@ mod socket;
 mod state;
 mod task;
 
-pub use auth::{AuthError, AuthRequest, Credentials};
+pub use auth::{AuthError, AuthRequest, IntoAuth};
 pub use builder::ClientBuilder;
 pub use error::ConnectError;
 pub use handle::Client;

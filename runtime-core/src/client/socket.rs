@@ -13,14 +13,15 @@ use serde::Serialize;
 use socketio_proto::client::{self, DisconnectReason, Emitted, RetryId};
 use socketio_proto::{Encoded, FromArgs, encode};
 
-use super::auth::{Auth, AuthError, AuthRequest, Credentials};
+use super::auth::{Auth, AuthError, AuthRequest, IntoAuth};
 use super::error::ConnectError;
 use super::member::Member;
 use super::shared::{Alive, Stage};
+use crate::ack::IntoAck;
 use crate::emit::{EmitError, EmitWithAck, Volatile};
 use crate::endpoint::{Awaited, Endpoint};
 use crate::event::Event;
-use crate::handler::{self, Answer, HandlerError, Outcome};
+use crate::handler::{self, Answer, HandlerError};
 use crate::runtime::BoxFuture;
 
 /// A client's membership of one namespace, which it may leave and join again: a cheap handle, used from anywhere. Made by
@@ -116,10 +117,10 @@ impl ClientSocket {
     /// });
     /// # }
     /// ```
-    pub fn auth_with<F, Fut, M>(&self, ask: F) -> &Self
+    pub fn auth_with<F, Fut>(&self, ask: F) -> &Self
     where
         F: Fn(AuthRequest) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Credentials<M>> + Send + 'static,
+        Fut: Future<Output: IntoAuth> + Send + 'static,
     {
         self.member.set_auth(Auth::ask(ask));
         self
@@ -268,11 +269,11 @@ impl ClientSocket {
     /// });
     /// # }
     /// ```
-    pub fn on<A, F, Fut, M>(&self, event: impl Into<Text>, handler: F) -> &Self
+    pub fn on<A, F, Fut>(&self, event: impl Into<Text>, handler: F) -> &Self
     where
         A: FromArgs + 'static,
         F: Fn(ClientSocket, A) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         let event = event.into();
         self.handle(|handlers| handlers.events.insert(event.clone(), handler::on_event(event, handler)))
@@ -290,29 +291,29 @@ impl ClientSocket {
     /// });
     /// # }
     /// ```
-    pub fn on_event<F, Fut, M>(&self, handler: F) -> &Self
+    pub fn on_event<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Event<ClientSocket>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.handle(|handlers| handlers.any.replace(Arc::new(move |event| handler::settle(handler(event)))))
     }
 
     /// Called whenever the socket has been connected, after a reconnection, too. What was kept while there was no connection has
     /// been sent before; events wait until the handler has returned or asks for them by [`next`](Self::next).
-    pub fn on_connect<F, Fut, M>(&self, handler: F) -> &Self
+    pub fn on_connect<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(ClientSocket) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.handle(|handlers| handlers.connect.replace(Arc::new(move |socket| handler::settle(handler(socket)))))
     }
 
     /// Called whenever the socket has been disconnected, once for each time it was connected, behind the handlers of what came before.
-    pub fn on_disconnect<F, Fut, M>(&self, handler: F) -> &Self
+    pub fn on_disconnect<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(ClientSocket, DisconnectReason) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.handle(|handlers| {
             handlers.disconnect.replace(Arc::new(move |socket, reason| handler::settle(handler(socket, reason))))
@@ -320,10 +321,10 @@ impl ClientSocket {
     }
 
     /// Called whenever an attempt to connect has failed, and when the server has refused the socket.
-    pub fn on_connect_error<F, Fut, M>(&self, handler: F) -> &Self
+    pub fn on_connect_error<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(ClientSocket, ConnectError) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.handle(|handlers| {
             handlers.connect_error.replace(Arc::new(move |socket, error| handler::settle(handler(socket, error))))
@@ -331,10 +332,10 @@ impl ClientSocket {
     }
 
     /// Hears of every handler that failed or panicked, of [spawned work](Self::spawn) that panicked, and of packets that can't be decoded. Without it they are ignored.
-    pub fn on_error<F, Fut, M>(&self, handler: F) -> &Self
+    pub fn on_error<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(ClientSocket, HandlerError) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: Outcome<M>> + Send + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.handle(|handlers| {
             handlers.error.replace(Arc::new(move |socket, error| handler::settle(handler(socket, error))))

@@ -50,7 +50,7 @@ async fn a_panic_in_a_handler_goes_to_on_error_and_the_next_event_is_handled() {
         async {}
     });
     root.on("deserialize", async |_, (_,): (BadDeserialize,)| {});
-    root.on("serialize", async |_, ()| BadSerialize);
+    root.on("serialize", async |_, ()| (BadSerialize,));
     root.on("other payload", async |_, ()| {
         if true {
             std::panic::panic_any(5)

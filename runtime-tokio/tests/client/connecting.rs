@@ -85,7 +85,7 @@ async fn an_auth_closure_that_fails_or_panics_fails_its_socket_alone() {
         (client.socket("/"), client.socket("/panics"), client.socket("/lists"), client.socket("/good"));
     failing.auth_with(async |_| Err::<(), _>(std::io::Error::other("no token")));
     panicking.auth_with(|_| -> std::future::Ready<()> { panic!("oh") });
-    listing.auth_with(async |_| [1, 2]);
+    listing.auth_with(async |_| ([1, 2],));
     assert_eq!(soon("failure", failing.connect()).await.unwrap_err().to_string(), "no credentials: no token");
     assert_eq!(
         soon("failure", panicking.connect()).await.unwrap_err().to_string(),
