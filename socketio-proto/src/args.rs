@@ -18,7 +18,8 @@ use crate::{ArgsError, DecodeError, EncodeError, Text, Value, encode, handoff};
 ///
 /// A tuple stands for the list of arguments, `()` for none of them, and anything else for one. Mind: a `Vec` or a struct
 /// is one argument; an array `[T; N]` is a tuple to serde and hence the list. Surplus arguments are ignored; a missing one
-/// is `None` for an `Option`, else an error that names it.
+/// is `None` for an `Option`, else an error that names it. Half a surrogate pair in a string, which JavaScript can send and UTF-8
+/// cannot hold, is read as U+FFFD; it stays in [`json`](Self::json), and in arguments that are handed on.
 ///
 /// ```
 /// use socketio_proto::Args;
@@ -142,7 +143,7 @@ impl Args {
     /// Reads them as dynamic values, which borrow their texts and share the attachments.
     ///
     /// # Errors
-    /// An argument is more than 128 containers deep, or has a string with half a surrogate pair.
+    /// An argument is more than 128 containers deep.
     pub fn values(&self) -> Result<Vec<Value<'_>>, ArgsError> {
         let mut cursor = Cursor::new(self.json());
         let mut values = Vec::new();
@@ -233,6 +234,7 @@ impl<T: DeserializeOwned> FromArgs for T {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
     use std::collections::BTreeMap;
 
     use serde::{Deserialize, Serialize};
@@ -335,6 +337,30 @@ mod tests {
         // Without serde_bytes a vector is an array of numbers, to serde.
         assert!(args.get::<Vec<u8>>().is_err());
         assert_eq!(json(vec![1u8]), "[1]");
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_read_as_a_replacement_character() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        enum Shape {
+            Text(String),
+        }
+        let list = r#""a\ud83d","\ude00",{"\ud83d":"\ud83d\ude00\ud83d"},{"Text":"\ud83d"},"\ud83d""#;
+        let args = Args::new(list.into(), Attachments::none());
+        type Typed = (String, char, BTreeMap<String, serde_json::Value>, Shape, Value<'static>);
+        let map = BTreeMap::from([("\u{FFFD}".to_owned(), "😀\u{FFFD}".into())]);
+        let typed: Typed = ("a\u{FFFD}".into(), '\u{FFFD}', map, Shape::Text("\u{FFFD}".into()), "\u{FFFD}".into());
+        assert_eq!(args.get(), Ok(typed));
+        assert_eq!(args.parse::<(Cow<'_, str>,)>().unwrap().0, "a\u{FFFD}");
+        let values = args.values().unwrap();
+        assert_eq!(values[0].as_str(), Some("a\u{FFFD}"));
+        assert_eq!(values[2].get("\u{FFFD}").and_then(Value::as_str), Some("😀\u{FFFD}"));
+        // Where nobody makes text of it, it stays.
+        assert_eq!(encode::ack("/", 1, &args).unwrap().text(), &*format!("31[{list}]"));
+        let json = args.get::<crate::Json>().unwrap();
+        assert_eq!(json.as_str(), r#""a\ud83d""#);
+        assert_eq!(Args::encode(&(&json,)).unwrap().json(), json.as_str());
+        assert_eq!(json.parse::<String>().unwrap(), "a\u{FFFD}");
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub enum DecodeError {
     /// The payload is not JSON, or is followed by something.
     #[error("the payload is not valid JSON")]
     Json,
-    /// The first element of an event is neither a string nor a number, or missing, or a string with half a surrogate pair.
+    /// The first element of an event is neither a string nor a number, or missing.
     #[error("the first element of an event must be its name, a string or a number")]
     EventName,
     /// The event has a name that belongs to the implementation: `connect`, `disconnect` and the like.

@@ -16,7 +16,8 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 
 /// The name of an event: a string, or a number, then its decimal text as the peer spelled it.
 ///
-/// A name with escapes is unescaped; else it shares the bytes of the frame it came in. It derefs to `str`.
+/// A name with escapes is unescaped, half a surrogate pair in it as U+FFFD; else it shares the bytes of the frame it came in. It
+/// derefs to `str`.
 ///
 /// ```
 /// use socketio_proto::EventName;
@@ -54,7 +55,7 @@ impl EventName {
             Some(b'"') => {
                 let text = match cursor.string() {
                     JsonStr::Plain(plain) => frame.slice_ref(plain),
-                    JsonStr::Escaped(quoted) => walk::unescape(quoted).map_err(|_| DecodeError::EventName)?.into(),
+                    JsonStr::Escaped(quoted) => walk::unescape(quoted).into(),
                 };
                 match is_reserved(&text) {
                     true => Err(DecodeError::ReservedName),

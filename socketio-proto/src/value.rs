@@ -243,7 +243,7 @@ fn read<'a>(
         Some(b'"') => {
             *place = match cursor.string() {
                 JsonStr::Plain(text) => Value::String(Cow::Borrowed(text)),
-                JsonStr::Escaped(quoted) => Value::String(Cow::Owned(walk::unescape(quoted)?)),
+                JsonStr::Escaped(quoted) => Value::String(Cow::Owned(walk::unescape(quoted))),
             };
         }
         Some(b'{') => {
@@ -261,7 +261,7 @@ fn read<'a>(
             while cursor.peek() == Some(b'"') {
                 let key = match cursor.string() {
                     JsonStr::Plain(text) => Cow::Borrowed(text),
-                    JsonStr::Escaped(quoted) => Cow::Owned(walk::unescape(quoted)?),
+                    JsonStr::Escaped(quoted) => Cow::Owned(walk::unescape(quoted)),
                 };
                 entries.push((key, Value::Null));
                 cursor.eat(b':');

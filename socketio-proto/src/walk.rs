@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use engineio_proto::to_well_formed;
+
 use crate::ArgsError;
 
 /// How many containers typed and dynamic access goes into each other: serde_json's own bound.
@@ -31,8 +33,6 @@ pub(crate) enum JsonStr<'a> {
 /// What is right as JSON and yet can't be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// A string with half a surrogate pair, which JSON can spell and UTF-8 cannot.
-    LoneSurrogate,
     /// More than [`MAX_DEPTH`] containers in each other.
     TooDeep,
 }
@@ -40,7 +40,6 @@ pub(crate) enum Unreadable {
 impl From<Unreadable> for ArgsError {
     fn from(unreadable: Unreadable) -> Self {
         ArgsError::new(match unreadable {
-            Unreadable::LoneSurrogate => "a string has half a surrogate pair",
             Unreadable::TooDeep => "more than 127 containers in each other",
         })
     }
@@ -191,23 +190,23 @@ fn special(bytes: &[u8]) -> usize {
     bytes.len() - rest.len() + found.unwrap_or(rest.len())
 }
 
-/// Reads a string with escapes, in its quotes.
-pub(crate) fn unescape(quoted: &str) -> Result<String, Unreadable> {
-    serde_json::from_str(quoted).map_err(|_| Unreadable::LoneSurrogate)
+/// Reads a string with escapes, in its quotes. Half a surrogate pair, which JSON can spell and UTF-8 cannot, becomes U+FFFD.
+pub(crate) fn unescape(quoted: &str) -> String {
+    serde_json::from_str(quoted).or_else(|_| serde_json::from_str(&to_well_formed(quoted))).unwrap_or_default()
 }
 
 impl<'a> JsonStr<'a> {
     #[inline]
-    pub(crate) fn read(self) -> Result<Cow<'a, str>, Unreadable> {
+    pub(crate) fn read(self) -> Cow<'a, str> {
         match self {
-            JsonStr::Plain(text) => Ok(Cow::Borrowed(text)),
-            JsonStr::Escaped(quoted) => unescape(quoted).map(Cow::Owned),
+            JsonStr::Plain(text) => Cow::Borrowed(text),
+            JsonStr::Escaped(quoted) => Cow::Owned(unescape(quoted)),
         }
     }
 
     /// Whether it spells `text`, escapes or not.
     pub(crate) fn is(self, text: &str) -> bool {
-        self.read().is_ok_and(|own| own == text)
+        self.read() == text
     }
 }
 
@@ -251,9 +250,9 @@ mod tests {
     #[test]
     fn strings_are_read_with_their_escapes() {
         let mut cursor = Cursor::new(r#""caf\u00e9 \ud83d\ude00\/""#);
-        assert_eq!(cursor.string().read().unwrap(), "café 😀/");
-        let mut cursor = Cursor::new(r#""\ud800""#);
-        assert_eq!(cursor.string().read(), Err(Unreadable::LoneSurrogate));
+        assert_eq!(cursor.string().read(), "café 😀/");
+        let mut cursor = Cursor::new(r#""\ude00 \ud83d\ud83d\ude00 \ud83d\n""#);
+        assert_eq!(cursor.string().read(), "\u{FFFD} \u{FFFD}😀 \u{FFFD}\n");
     }
 
     proptest::proptest! {

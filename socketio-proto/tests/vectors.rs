@@ -68,14 +68,8 @@ fn cases(file: &'static str) -> Vec<Value<'static>> {
     file.lines()
         .map(|line| line.trim_end_matches(','))
         .filter(|line| line.starts_with('{'))
-        .filter_map(|line| match serde_json::from_str(line) {
-            Ok(case) => Some(case),
-            // Half a surrogate pair can't be told in UTF-8.
-            Err(_) => {
-                assert!(line.contains(r"\ud800"), "{line}");
-                None
-            }
-        })
+        // Half a surrogate pair, which the reference keeps, is U+FFFD to us: in what we read of the vectors as well.
+        .map(|line| Json::check(line.into()).unwrap().parse().unwrap())
         .collect()
 }
 

@@ -1,6 +1,6 @@
 //! What can go wrong for a client.
 
-use crate::{DecodeError, Text};
+use crate::{DecodeError, Text, to_well_formed};
 use http::{Response, StatusCode};
 
 /// What went wrong: in [`Event::Closed`](super::Event::Closed) and [`Event::UpgradeFailed`](super::Event::UpgradeFailed).
@@ -79,7 +79,8 @@ impl Fault {
         }
         let status = response.status().as_u16();
         let body = Some(response.body()).filter(|body| body.len() <= LONGEST_REFUSAL);
-        Some(match body.and_then(|body| serde_json::from_slice::<Refusal>(body).ok()) {
+        let refusal = body.and_then(|body| serde_json::from_str(&to_well_formed(std::str::from_utf8(body).ok()?)).ok());
+        Some(match refusal {
             Some(Refusal { code, message }) => Fault::Refused { status, code, message: message.into() },
             None => Fault::Request { post, status: Some(status) },
         })

@@ -1,7 +1,7 @@
 //! What the server's first packet says.
 
 use super::Fault;
-use crate::{Sid, TransportKind, config::LONGEST};
+use crate::{Sid, TransportKind, config::LONGEST, to_well_formed};
 use std::{borrow::Cow, time::Duration};
 
 /// The longest first packet that is looked at, in bytes. The reference's has about 120.
@@ -44,7 +44,8 @@ impl Handshake {
             return Err(Fault::Handshake("the open packet is longer than 16384 bytes"));
         }
         let malformed = "the open packet is not JSON with sid, upgrades, pingInterval and pingTimeout";
-        let open: Open<'_> = serde_json::from_str(text).map_err(|_| Fault::Handshake(malformed))?;
+        let text = to_well_formed(text);
+        let open: Open<'_> = serde_json::from_str(&text).map_err(|_| Fault::Handshake(malformed))?;
         if open.sid.is_empty() || open.sid.len() > LONGEST_SID {
             return Err(Fault::Handshake("the sid must have 1 to 1024 bytes"));
         }

@@ -59,7 +59,7 @@ impl<'de> Source<'de> {
     fn string<V: Visitor<'de>>(string: JsonStr<'de>, visitor: V) -> Result<V::Value, ArgsError> {
         match string {
             JsonStr::Plain(text) => visitor.visit_borrowed_str(text),
-            JsonStr::Escaped(quoted) => visitor.visit_string(walk::unescape(quoted)?),
+            JsonStr::Escaped(quoted) => visitor.visit_string(walk::unescape(quoted)),
         }
     }
 }
@@ -162,7 +162,7 @@ impl<'de> Deserializer<'de> for &mut Source<'de> {
             Some(b'{') if self.attachments.at(self.cursor.offset()).is_none() => {
                 self.container(b'}', |source| visitor.visit_enum(Variant(source)))
             }
-            Some(b'"') => Key(self.cursor.string().read()?).deserialize_enum(name, variants, visitor),
+            Some(b'"') => Key(self.cursor.string().read()).deserialize_enum(name, variants, visitor),
             _ => self.deserialize_any(visitor),
         }
     }
@@ -220,7 +220,7 @@ impl<'de> MapAccess<'de> for Elements<'_, 'de> {
             return Ok(None);
         }
         self.source.peek();
-        seed.deserialize(Key(self.source.cursor.string().read()?)).map(Some)
+        seed.deserialize(Key(self.source.cursor.string().read())).map(Some)
     }
 
     #[inline]
@@ -241,7 +241,7 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
         if self.0.peek() != Some(b'"') {
             return Err(ArgsError::custom("expected the name of a variant"));
         }
-        let variant = seed.deserialize(Key(self.0.cursor.string().read()?))?;
+        let variant = seed.deserialize(Key(self.0.cursor.string().read()))?;
         self.0.cursor.eat(b':');
         Ok((variant, self))
     }

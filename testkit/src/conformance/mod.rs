@@ -31,6 +31,7 @@ pub mod raw_http;
 pub mod reconnecting;
 mod relay;
 mod stage;
+pub mod values;
 mod watched;
 mod wire;
 
@@ -99,6 +100,9 @@ macro_rules! conformance {
                 let_a_large_message_pass
                 of_the_servers_outbox_are_waited_for
                 of_the_clients_buffer_are_waited_for
+            }
+            values {
+                half_a_surrogate_pair_is_read_as_a_replacement_character
             }
             raw_http {
                 in_pieces_is_answered

@@ -65,6 +65,20 @@ fn a_refusal_is_told_in_the_servers_words() {
 }
 
 #[test]
+fn half_a_surrogate_pair_in_the_servers_words_is_read_as_a_replacement_character() {
+    let mut script = open(config());
+    script.out();
+    let open = OPEN.replace("\"websocket\"", r#""websocket","\udc00""#).replace('{', r#"{"\ud83d":"\ud83d","#);
+    assert_eq!(script.answer(0, &open), ["ws1 connect", "2 GET", "opened S"]);
+    let mut script = self::open(config());
+    script.out();
+    assert_eq!(
+        script.respond(0, 400, r#"{"code":3,"message":"cut \ud83d"}"#),
+        ["closed transport error: the server refused the request with status 400: cut \u{FFFD} (code 3)"]
+    );
+}
+
+#[test]
 fn all_transports_are_tried_where_that_is_wanted() {
     let mut script = open(config().try_all_transports(true));
     assert_eq!(script.out(), ["0 GET"]);

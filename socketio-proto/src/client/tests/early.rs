@@ -23,6 +23,14 @@ fn they_are_told_once_the_socket_is_connected() {
 }
 
 #[test]
+fn half_a_surrogate_pair_in_the_name_of_an_event_is_read_as_a_replacement_character() {
+    let mut script = joining();
+    nothing(script.text(r#"42["early \ud83d"]"#));
+    assert_eq!(script.text(r#"40{"sid":"S"}"#), ["connected 0 S", "received 0 early \u{FFFD}()"]);
+    assert_eq!(script.text(r#"427["\ud83d","\ud83d"]"#), ["received 0 \u{FFFD}(\"\\ud83d\") ack 7"]);
+}
+
+#[test]
 fn they_are_bounded_over_all_sockets() {
     let mut script = opened_with(config().receive_buffer_limit(200), by_websocket());
     assert_eq!(script.socket("/foo"), B);

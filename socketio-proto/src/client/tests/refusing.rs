@@ -29,6 +29,13 @@ fn a_refusal_without_a_message_that_is_text_keeps_its_data() {
 }
 
 #[test]
+fn half_a_surrogate_pair_in_a_refusal_is_read_as_a_replacement_character() {
+    let refused = answered(r#"44{"message":"cut \ud83d","data":"\ud83d","\ude00":1}"#);
+    assert_eq!(refused, "refused 0: cut \u{FFFD} \"\\ud83d\"");
+    assert_eq!(answered(r#"44"cut \ud83d""#), "refused 0: cut \u{FFFD}");
+}
+
+#[test]
 fn an_answer_without_an_id_is_of_an_old_server() {
     let old = "refused 0: the server let the socket in without a sid: it seems to be a Socket.IO server of version 2";
     assert_eq!(answered("40"), old);
@@ -44,6 +51,8 @@ fn an_answer_without_an_id_is_of_an_old_server() {
 fn an_id_may_have_escapes() {
     let mut script = joining();
     assert_eq!(script.text(r#"40{"sid":"a\u002fb","more":{}}"#), ["connected 0 a/b"]);
+    let mut script = joining();
+    assert_eq!(script.text(r#"40{"sid":"a\ud83d"}"#), ["connected 0 a\u{FFFD}"]);
 }
 
 #[test]

@@ -135,6 +135,15 @@ fn what_cannot_be_decoded_is_told_and_closes() {
 }
 
 #[test]
+fn half_a_surrogate_pair_is_no_violation() {
+    let mut script = joined();
+    assert_eq!(script.text(r#"427["cut \ud83d","\ud83d"]"#), ["received 0 cut \u{FFFD}(\"\\ud83d\") ack 7"]);
+    assert_eq!(script.text(r#"42["\ude00\ud83d"]"#), ["received 0 \u{FFFD}\u{FFFD}()"]);
+    let connecting = websocket().text(r#"40{"\ud83d":"\ud83d"}"#);
+    assert_eq!(connecting, [r#"connecting 0 / {"\ud83d":"\ud83d"}"#]);
+}
+
+#[test]
 fn an_undecodable_packet_by_polling_is_a_forced_close_once_it_has_closed() {
     let mut script = polled();
     assert_eq!(
