@@ -24,7 +24,7 @@ async function unfinishedProbe() {
   const ws = session.probe()
   await ws.send('2probe')
   assert.equal(await ws.text(), '3probe')
-  const end = await ws.closed(20_000)
+  const end = await ws.closed()
   await session.post('4on')
   const answers = [(await session.get()).text]
   if (answers[0] === '6') answers.push((await session.get()).text)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createInterface } from 'node:readline'
 import { launch } from './peer.mjs'
-import { Queue, within } from './util.mjs'
+import { Queue, note, within } from './util.mjs'
 
 /// Binary is `{"$bin": base64}` on the lines, a Buffer here.
 export function pack(value) {
@@ -24,6 +24,7 @@ export class Driver {
   #answers = new Map()
   #handles = new Map()
   #count = 0
+  #waiting = []
 
   static async start() {
     const driver = new Driver()
@@ -41,17 +42,27 @@ export class Driver {
   }
 
   #line(line) {
+    note('client', line)
     const message = JSON.parse(line)
     if (message.ev === 'hello') return this.greet(message)
     if (message.ev !== undefined) {
       const handle = this.#handles.get(message.c)
       assert(handle, `a notification for an unknown handle: ${line}`)
-      return handle.take(message)
+      handle.take(message)
+      const [told, waiting] = [(wait) => wait.ev === message.ev, this.#waiting]
+      this.#waiting = waiting.filter((wait) => !told(wait))
+      return waiting.filter(told).forEach(({ resolve }) => resolve())
     }
     const waiting = this.#answers.get(message.n)
     assert(waiting, `an answer that nobody asked for, or a second one: ${line}`)
     this.#answers.delete(message.n)
     message.ok ? waiting.resolve(message) : waiting.reject(new Error(`refused: ${message.err}`))
+  }
+
+  /// Resolves with the next notification of this kind, whichever socket it is of. Not bounded: it is for peers, which go on when the
+  /// program has told of something.
+  told(ev) {
+    return new Promise((resolve) => this.#waiting.push({ ev, resolve }))
   }
 
   /// Sends a command; its answer.
@@ -142,7 +153,7 @@ class Handle {
 
   /// The next notification of this kind that was not asked for yet.
   next(ev) {
-    return this.#queue(ev).next(`the notification ${ev} of ${this.c}; so far: ${JSON.stringify(this.log.slice(-8)).slice(0, 2000)}`)
+    return this.#queue(ev).next(`the notification ${ev} of ${this.c}`)
   }
 
   /// The arguments of the next event `name`.

@@ -7,7 +7,7 @@ import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
 import { once } from 'node:events'
-import { PATIENCE, until, within } from './util.mjs'
+import { note, until, within } from './util.mjs'
 
 export const reference = process.env.PEER === 'reference'
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -102,12 +102,15 @@ class Peer {
       child.once('exit', (code, signal) => resolve(signal ?? `code ${code}`))
     }).then((status) => {
       running.delete(child)
+      note(name, `ended: ${status}`)
       return (this.status = status)
     })
     child.stdin.on('error', () => {})
     let rest = ''
     child.stdout.setEncoding('utf8').on('data', (text) => {
       this.#keep(text)
+      // The client's lines are noted by its driver.
+      if (name !== 'client_driver') note(name, text)
       const lines = (rest + text).split('\n')
       rest = lines.pop()
       for (const line of lines) {
@@ -115,7 +118,10 @@ class Peer {
         if (match) this.ports.push(Number(match[1]))
       }
     })
-    child.stderr.setEncoding('utf8').on('data', (text) => this.#keep(text))
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      this.#keep(text)
+      note(name, text)
+    })
   }
 
   get port() {
@@ -127,7 +133,7 @@ class Peer {
     if (this.status) return this.status
     this.child.kill(signal)
     try {
-      return await within(this.ended, `${this.name} to end on ${signal}`, PATIENCE)
+      return await within(this.ended, `${this.name} to end on ${signal}`)
     } catch (error) {
       this.child.kill('SIGKILL')
       await this.ended

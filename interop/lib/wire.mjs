@@ -2,7 +2,7 @@
 import http from 'node:http'
 import net from 'node:net'
 import { WebSocket } from 'ws'
-import { Queue, PATIENCE, sleep, within } from './util.mjs'
+import { Queue, note, sleep, within } from './util.mjs'
 
 export const RS = '\x1e'
 const agent = new http.Agent({ keepAlive: false })
@@ -11,13 +11,18 @@ const agent = new http.Agent({ keepAlive: false })
 export function begin(port, path, { method = 'GET', headers = {}, body, open = false } = {}) {
   const req = http.request({ host: '127.0.0.1', port, path, method, headers, agent })
   const response = new Promise((resolve, reject) => {
-    req.on('error', reject)
+    req.on('error', (error) => {
+      note(`${method} ${path}`, String(error))
+      reject(error)
+    })
     req.on('response', (res) => {
       const chunks = []
       res.on('data', (chunk) => chunks.push(chunk))
       res.on('error', reject)
+      note(`${method} ${path}`, `the head of an answer: ${res.statusCode}`)
       res.on('end', () => {
         const all = Buffer.concat(chunks)
+        note(`${method} ${path}`, `${res.statusCode} ${all}`)
         resolve({ status: res.statusCode, headers: res.headers, body: all, text: all.toString() })
       })
     })
@@ -38,7 +43,10 @@ export const request = (port, path, options) => begin(port, path, options).respo
 export async function raw(port, ...parts) {
   const socket = net.connect(port, '127.0.0.1')
   const chunks = []
-  socket.on('data', (chunk) => chunks.push(chunk))
+  socket.on('data', (chunk) => {
+    note('raw connection', chunk.toString('latin1'))
+    chunks.push(chunk)
+  })
   const end = new Promise((resolve) => socket.on('close', resolve).on('error', () => {}))
   for (const part of parts) socket.write(part)
   try {
@@ -163,6 +171,7 @@ export class Ws {
   constructor(port, path, { headers, pong = false, protocols = [], deflate = false } = {}) {
     this.socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, protocols, { headers, perMessageDeflate: deflate, maxPayload: 64e6 })
     this.socket.on('message', (data, binary) => {
+      note(`WebSocket ${path}`, binary ? data : String(data.subarray(0, 300)))
       if (pong && !binary && String(data) === '2') this.socket.send('3')
       else this.#queue.push(binary ? Buffer.from(data) : String(data))
     })
@@ -175,7 +184,10 @@ export class Ws {
       this.socket.terminate()
     })
     const end = new Promise((resolve) => this.socket.once('close', (code, reason) => resolve({ code, reason: String(reason), refused: this.refused, error: this.error })))
-    end.then(() => this.#queue.end(new Error('the WebSocket is closed')))
+    end.then(({ code, reason, refused }) => {
+      note(`WebSocket ${path}`, `closed: ${code} ${reason} ${refused ?? ''}`)
+      this.#queue.end(new Error(`the WebSocket is closed: ${code} ${reason}`))
+    })
     this.end = end
   }
 
@@ -212,8 +224,8 @@ export class Ws {
   }
 
   /// How it ended: `{ code, reason, refused, error }`.
-  closed(ms = PATIENCE) {
-    return within(this.end, 'the WebSocket to close', ms)
+  closed() {
+    return within(this.end, 'the WebSocket to close')
   }
 
   close() {

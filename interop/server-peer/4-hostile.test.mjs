@@ -8,7 +8,7 @@ import { until } from '../lib/util.mjs'
 
 let driver, hostile
 before(async () => {
-  hostile = await Hostile.start()
+  hostile = await Hostile.start(() => driver.told('connect'))
 })
 // One that died fails its own test, not all that follow.
 beforeEach(async () => {
@@ -330,7 +330,7 @@ describe('WebSocket', () => {
     ['a reset', 'destroy'],
   ]
   for (const [name, ...bytes] of broken) {
-    test(`${name}, in a session that was fine`, () => meets(frames(opened, connected, 'pause', ...bytes), ['websocket'], { disconnect: /^(transport (error|close)|parse error)$/ }))
+    test(`${name}, in a session that was fine`, () => meets(frames(opened, 'asked', connected, 'told', ...bytes), ['websocket'], { disconnect: /^(transport (error|close)|parse error)$/ }))
   }
   test('a close frame before the OPEN packet', () => meets(frames([0x88, 2, 0x03, 0xe8], 'end'), ['websocket'], ERROR))
   test('the end before the OPEN packet', () => meets(frames('end'), ['websocket'], ERROR))

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { Server } from 'socket.io'
 import { Driver } from '../lib/driver.mjs'
 import { reference } from '../lib/peer.mjs'
-import { within } from '../lib/util.mjs'
+import { note, within } from '../lib/util.mjs'
 
 export const MODES = {
   polling: { transports: ['polling'] },
@@ -31,7 +31,11 @@ export class World {
     this.requests = []
     this.http.prependListener('request', (request) => this.#note(request))
     this.http.prependListener('upgrade', (request) => this.#note(request, true))
-    this.io.on('connection', (socket) => this.behave(socket))
+    this.io.on('connection', (socket) => {
+      note('server', `connection ${socket.id}`)
+      socket.on('disconnect', (reason) => note('server', `disconnect ${socket.id}: ${reason}`))
+      this.behave(socket)
+    })
     this.http.listen(port, '127.0.0.1')
     await once(this.http, 'listening')
     this.port = this.http.address().port
@@ -42,6 +46,7 @@ export class World {
     const query = Object.fromEntries(url.searchParams)
     const noted = { at: performance.now(), method: request.method, path: url.pathname, query, headers: request.headers, upgrade, length: 0 }
     this.requests.push(noted)
+    note('server', `${request.method} ${request.url}${upgrade ? ' (upgrade)' : ''}`)
     if (request.method === 'POST') request.on('data', (chunk) => (noted.length += chunk.length))
   }
 

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { Server } from 'socket.io'
 import { WebSocketServer } from 'ws'
 import { RS } from '../lib/wire.mjs'
-import { sleep } from '../lib/util.mjs'
+import { note } from '../lib/util.mjs'
 import { echo } from './helpers.mjs'
 
 export const OPEN = (more = {}) => `0${JSON.stringify({ sid: 'evil', upgrades: [], pingInterval: 25000, pingTimeout: 20000, maxPayload: 1000000, ...more })}`
@@ -19,10 +19,11 @@ export class Hostile {
   /// All of them, while it is hostile.
   requests = 0
   #touched = new Set()
-  /// What it does instead of being good: `{ request(req, res), upgrade(req, socket, head) }`.
+  /// What it does instead of being good: `{ request(req, res, told), upgrade(req, socket, head, told) }`. `told()` resolves when the
+  /// client under test tells its application of its next CONNECT.
   evil
 
-  static async start() {
+  static async start(told) {
     const hostile = new Hostile()
     hostile.http = createServer({ keepAliveTimeout: 100 })
     hostile.io = new Server(hostile.http, { serveClient: false })
@@ -37,7 +38,8 @@ export class Hostile {
         hostile.requests++
         hostile.#touched.add(req.socket)
         if (!/[?&]sid=/.test(req.url)) hostile.handshakes.push(performance.now())
-        act(req, ...rest)
+        note('hostile server', `${req.method} ${req.url}`)
+        act(req, ...rest, told)
       })
     }
     hostile.http.listen(0, '127.0.0.1')
@@ -68,12 +70,14 @@ export class Hostile {
   }
 }
 
-/// Sessions, over either transport, that send `first` at once, `then` when the client's CONNECT came, and `later` in another turn
-/// behind it: the official client tells of a CONNECT only after the error that came in the same turn. Text, or Buffers.
+/// Sessions, over either transport, that send `first` at once, `then` when the client's CONNECT came, and `later` when the client has
+/// told of its CONNECT: the official client tells of it only after an error that came in the same turn. Text, or Buffers.
 export function scripted({ first = [OPEN()], then = [], later = [] }) {
-  const answer = (send) => {
+  const answer = async (send, told) => {
+    const connected = later.length ? told() : undefined
     send(...then)
-    if (later.length) setTimeout(() => send(...later), 20)
+    await connected
+    if (later.length) send(...later)
   }
   const waiting = { frames: [], held: undefined }
   const send = (...frames) => {
@@ -84,13 +88,13 @@ export function scripted({ first = [OPEN()], then = [], later = [] }) {
     waiting.held = undefined
   }
   return {
-    request(req, res) {
+    request(req, res, told) {
       res.setHeader('content-type', 'text/plain; charset=UTF-8')
       if (req.method === 'POST') {
         let body = ''
         req.on('data', (chunk) => (body += chunk)).on('end', () => {
           res.end('ok')
-          if (body.startsWith('40')) answer(send)
+          if (body.startsWith('40')) answer(send, told)
         })
         return
       }
@@ -100,27 +104,33 @@ export function scripted({ first = [OPEN()], then = [], later = [] }) {
         send(...first)
       } else send()
     },
-    upgrade(req, socket, head) {
+    upgrade(req, socket, head, told) {
       sockets.handleUpgrade(req, socket, head, (ws) => {
         ws.on('error', () => {})
         for (const frame of first) ws.send(frame)
         ws.on('message', (data) => {
-          if (String(data).startsWith('40')) answer((...list) => list.forEach((frame) => ws.send(frame)))
+          if (String(data).startsWith('40')) answer((...list) => list.forEach((frame) => ws.send(frame)), told)
         })
       })
     },
   }
 }
 
-/// Raw bytes behind a proper 101; `pause`, `end` and `destroy` are what they say.
+/// Raw bytes after a proper 101. `asked` waits for what the client sends first, its CONNECT; `told` until it has told of the answer;
+/// `end` and `destroy` are what they say.
 export function frames(...list) {
   return {
-    async upgrade(req, socket) {
+    async upgrade(req, socket, head, told) {
+      const asked = once(socket, 'data').catch(() => {})
       const accept = createHash('sha1').update(`${req.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
       socket.on('data', () => {})
       socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`)
+      let connected
       for (const part of list) {
-        if (part === 'pause') await sleep(20)
+        if (part === 'asked') {
+          await asked
+          connected = told()
+        } else if (part === 'told') await connected
         else if (part === 'end') socket.end()
         else if (part === 'destroy') socket.destroy()
         else socket.write(Buffer.from(part))
