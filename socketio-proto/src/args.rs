@@ -17,7 +17,9 @@ use crate::{ArgsError, DecodeError, EncodeError, Text, Value, encode, handoff};
 /// [`values`](Self::values) as dynamic values. A clone is cheap and shares everything.
 ///
 /// A tuple stands for the list of arguments, `()` for none of them, and anything else for one. Mind: a `Vec` or a struct
-/// is one argument; an array `[T; N]` is a tuple to serde and hence the list. Surplus arguments are ignored; a missing one
+/// is one argument; an array `[T; N]` is a tuple to serde and hence the list. A null is one argument, whatever its type is: `None`,
+/// [`Value::Null`], `serde_json::Value::Null`. (serde has one name for a null and for `()`, so the type decides: no arguments are
+/// `()`, a reference to it, and any other type without size that serializes as a unit. `Box<()>` is a null.) Surplus arguments are ignored; a missing one
 /// is `None` for an `Option`, else an error that names it. Half a surrogate pair in a string, which JavaScript can send and UTF-8
 /// cannot hold, is read as U+FFFD; it stays in [`json`](Self::json), and in arguments that are handed on.
 ///
@@ -280,6 +282,8 @@ mod tests {
         assert_eq!(json(Pair(1, 2)), "[1,2]");
         assert_eq!(json(Some((1, 2))), "[1,2]");
         assert_eq!(json(None::<u8>), "null");
+        let (unit, exclusive) = (&(), &mut ());
+        assert_eq!((json(unit), json(exclusive)), Default::default());
         assert_eq!(json(Nothing), "null");
         assert_eq!(json("a"), r#""a""#);
         assert_eq!(json(BTreeMap::from([(1, f64::NAN)])), r#"{"1":null}"#);
@@ -297,6 +301,42 @@ mod tests {
         assert!(args.get::<Pair>().is_err());
         assert_eq!(Args::encode(&Pair(3, 4)).unwrap().get(), Ok(Pair(3, 4)));
         assert_eq!(Args::encode(&Nothing).unwrap().get(), Ok(Nothing));
+    }
+
+    #[test]
+    fn a_null_is_one_argument_whatever_its_type() {
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Untagged {
+            Null,
+            #[allow(dead_code, reason = "the type has room for more than a unit")]
+            Number(u8),
+        }
+        #[derive(Serialize)]
+        #[serde(transparent)]
+        struct Transparent(serde_json::Value);
+        let null = serde_json::Value::Null;
+        assert_eq!(json(&null), "null");
+        assert_eq!(json(Value::Null), "null");
+        assert_eq!(json(Box::new(Value::Null)), "null");
+        assert_eq!(json(Some(Value::Null)), "null");
+        assert_eq!(json(Untagged::Null), "null");
+        assert_eq!(json(Transparent(null.clone())), "null");
+        assert_eq!(json(crate::Json::check("null".into()).unwrap()), "null");
+        assert_eq!(json(Some(())), "null");
+        assert_eq!(json(Box::new(())), "null");
+        assert_eq!(json((null, ())), "null,null");
+
+        let args = Args::encode(&Value::Null).unwrap();
+        assert_eq!((args.len(), args.is_empty()), (1, false));
+        assert_eq!(args.get(), Ok(()));
+        assert_eq!(args.get(), Ok(Value::Null));
+        assert_eq!(args.get(), Ok(serde_json::Value::Null));
+        assert_eq!(args.get(), Ok(None::<u8>));
+        assert_eq!(args.get(), Ok(((),)));
+        assert_eq!(args.get(), Ok((Value::Null, None::<u8>)));
+        assert_eq!(args.values().unwrap(), [Value::Null]);
+        assert!(Args::encode(&()).unwrap().get::<Value<'static>>().unwrap_err().is_missing());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 use serde::{Deserialize, Serialize as DeriveSerialize};
 use socketio_proto::{
-    Args, Body, Data, DecodeError, Decoder, Encoded, Event, EventName, Instant, Json, Limits, Packet, Value,
+    Args, Body, Data, DecodeError, Decoder, Encoded, Event, EventName, Instant, Json, Limits, Packet, Value, encode,
 };
 
 fn value() -> impl Strategy<Value = Value<'static>> {
@@ -101,6 +101,19 @@ proptest! {
     }
 
     #[test]
+    fn a_value_is_one_argument_on_every_way(value in value(), id in any::<u64>()) {
+        let any: serde_json::Value = serde_json::to_value(&value).unwrap();
+        is_one_argument(&value, &value, id);
+        is_one_argument(&any, &any, id);
+        is_one_argument(&&any, &any, id);
+        is_one_argument(&Box::new(any.clone()), &any, id);
+        is_one_argument(&(any.clone(),), &any, id);
+        is_one_argument(&Some(any.clone()), &any, id);
+        is_one_argument(&Json::encode(&any).unwrap(), &any, id);
+        is_one_argument(&Cow::Borrowed(&any), &any, id);
+    }
+
+    #[test]
     fn no_text_makes_it_fail(texts in vec(any::<String>(), 0..3), bytes in vec(any::<u8>(), 0..3)) {
         let _ = decode(texts.into_iter().map(Data::from).chain([Data::from(bytes)]));
     }
@@ -117,6 +130,29 @@ proptest! {
                 prop_assert_eq!(decode(packet.encode().unwrap().messages()).unwrap(), [packet]);
             }
         }
+    }
+}
+
+/// As an event with and without an ack, as an ack and as raw arguments, `sent` arrives as one argument.
+fn is_one_argument<T, U>(sent: &T, received: &U, id: u64)
+where
+    T: Serialize,
+    U: DeserializeOwned + PartialEq + Debug,
+{
+    let raw = Args::encode(sent).unwrap();
+    for packet in [
+        encode::event("/", None, "e", sent),
+        encode::event("/", Some(id), "e", sent),
+        encode::ack("/", id, sent),
+        encode::event("/", None, "e", &raw),
+        encode::ack("/", id, &raw),
+    ] {
+        let body = decode(packet.unwrap().messages()).unwrap().remove(0).body;
+        let (Body::Event { event: Event { args, .. }, .. } | Body::Ack { args, .. }) = body else { panic!("{body:?}") };
+        assert_eq!((args.len(), args.is_empty()), (1, false));
+        assert_eq!(&args.get::<U>().unwrap(), received);
+        assert_eq!(&args.get::<(U,)>().unwrap().0, received);
+        assert_eq!(args, raw);
     }
 }
 

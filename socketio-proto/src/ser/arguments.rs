@@ -11,23 +11,29 @@ use crate::placeholder::Attachments;
 type Out<'a> = &'a mut Vec<u8>;
 type Json<'a> = serde_json::Serializer<Out<'a>, Extract<'a>>;
 
-/// Writes one value: a tuple as the list of arguments, a unit as none, raw arguments as they are, all else as one argument.
+/// Writes one value: a tuple as the list of arguments, a unit not at all, raw arguments as they are, all else as one argument.
 pub(crate) struct Arguments<'a> {
     parts: Option<(Out<'a>, &'a mut Vec<Bytes>)>,
     /// The serializer of the one argument. It lives here because serde's compounds borrow it.
     one: Option<Json<'a>>,
     separated: bool,
     raw: Option<Attachments>,
+    unit: bool,
 }
 
 impl<'a> Arguments<'a> {
     pub(crate) fn new(out: Out<'a>, found: &'a mut Vec<Bytes>, separated: bool) -> Self {
-        Self { parts: Some((out, found)), one: None, separated, raw: None }
+        Self { parts: Some((out, found)), one: None, separated, raw: None, unit: false }
     }
 
     /// The attachments of raw arguments, if it was those.
     pub(crate) fn into_raw(self) -> Option<Attachments> {
         self.raw
+    }
+
+    /// Whether it was a unit. Nothing is written for it: only its type says whether it stands for no arguments.
+    pub(crate) fn is_unit(&self) -> bool {
+        self.unit
     }
 
     fn out(&mut self) -> Result<Out<'_>, Error> {
@@ -89,6 +95,7 @@ impl<'s, 'a> Serializer for &'s mut Arguments<'a> {
     }
 
     fn serialize_unit(self) -> Result<(), Error> {
+        self.unit = true;
         Ok(())
     }
 

@@ -9,7 +9,7 @@ mod extract;
 pub(crate) use arguments::Arguments;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::EncodeError;
 use crate::placeholder::{self, Attachments};
@@ -29,6 +29,9 @@ pub(crate) fn list<T: Serialize + ?Sized>(
     let mut found: Vec<Bytes> = Vec::new();
     let mut arguments = Arguments::new(out, &mut found, separated);
     value.serialize(&mut arguments)?;
+    if arguments.is_unit() && !is_empty_list(value) {
+        arguments.serialize_none()?;
+    }
     if let Some(raw) = arguments.into_raw() {
         return Ok(raw);
     }
@@ -38,4 +41,12 @@ pub(crate) fn list<T: Serialize + ?Sized>(
     let list = out.get(start..).and_then(|list| std::str::from_utf8(list).ok()).ok_or_else(EncodeError::internal)?;
     let places = placeholder::own(list, found.len()).ok_or(EncodeError::Placeholder)?;
     Ok(Attachments::new(found, places))
+}
+
+/// Whether a value that is a unit to serde stands for no arguments: `()`, and references to it.
+///
+/// The null of a dynamic value is a unit to serde as well, but its type has room for other values. The name of the type is asked
+/// only for references, whose size says nothing.
+fn is_empty_list<T: ?Sized>(unit: &T) -> bool {
+    size_of_val(unit) == 0 || std::any::type_name::<T>().trim_start_matches('&').trim_start_matches("mut ") == "()"
 }

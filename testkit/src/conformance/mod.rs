@@ -103,6 +103,7 @@ macro_rules! conformance {
             }
             values {
                 half_a_surrogate_pair_is_read_as_a_replacement_character
+                null_is_one_argument_on_every_way
             }
             raw_http {
                 in_pieces_is_answered

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::future::IntoFuture;
 
 use socketio_runtime::{
-    Client, ClientSocket, ConnectError, ConnectRequest, Json, Refusal, Runtime, Socket, TransportKind,
+    Args, Client, ClientSocket, ConnectError, ConnectRequest, Event, Json, Refusal, Runtime, Socket, TransportKind,
+    Value,
 };
 
 use super::log::Log;
@@ -14,6 +15,11 @@ const BOTH: [TransportKind; 2] = [TransportKind::Polling, TransportKind::WebSock
 
 fn json(text: &str) -> Json {
     Json::check(text.into()).expect("it is JSON")
+}
+
+/// Answers with what it is asked, dynamically, if the other side wants to know.
+async fn echo<S>(_: S, value: Value<'static>) -> Value<'static> {
+    value
 }
 
 /// Half a surrogate pair, as JavaScript writes an emoji that was cut in two. A `Json` goes out as it is.
@@ -64,5 +70,67 @@ pub async fn half_a_surrogate_pair_is_read_as_a_replacement_character<R: Runtime
     for transport in BOTH {
         let client = stage.client(addr).transports([transport]).build().expect("it is a URL");
         halves_by(stage, &client).await;
+    }
+}
+
+/// From either side, to one and to many, with and without an ack, and as an ack: a null value is `[null]`, and `()` is `[]`.
+pub async fn null_is_one_argument_on_every_way<R: Runtime + Clone>(stage: &Stage<R>) {
+    let server = stage.server().build().expect("defaults are allowed");
+    let root = server.namespace("/");
+    root.on("echo", echo);
+    root.on("nothing", async |_, ()| ());
+    root.on("null or text", async |_, (null,): (bool,)| if null { None } else { Some("text") });
+    root.on("all", async |socket: Socket, ()| {
+        let namespace = socket.namespace();
+        socket.join("room");
+        socket.emit("one", Value::Null).ok();
+        socket.emit("one", json("null")).ok();
+        socket.emit("one", None::<u8>).ok();
+        socket.emit("one", ((),)).ok();
+        socket.emit("none", ()).ok();
+        namespace.emit("one", Value::Null).ok();
+        namespace.emit("none", ()).ok();
+        namespace.to("room").emit("one", Value::Null).ok();
+        let echoed: Args = socket.emit_with_ack("echo", Value::Null).await.expect("an answer");
+        let nothing: Args = socket.emit_with_ack("nothing", ()).await.expect("an answer");
+        socket.emit("answers", (echoed.json(), nothing.json())).ok();
+    });
+    root.on_event(async |mut event: Event| match event.ack() {
+        Some(ack) => ack.send(&Value::Null),
+        None => event.socket().emit("got", (event.name(), event.raw_args().json())).map(|_| ()),
+    });
+    let addr = stage.serve(&server).await;
+    for transport in BOTH {
+        let client = stage.client(addr).transports([transport]).build().expect("it is a URL");
+        let socket = client.socket("/");
+        let log = Log::of(&socket);
+        socket.on("echo", echo);
+        socket.on("nothing", async |_: ClientSocket, ()| ());
+        stage.soon("the socket", socket.connect()).await.expect("the server is there");
+        log.hears(stage, "connect").await;
+
+        socket.emit("one", Value::Null).expect("there is room");
+        socket.emit("one", json("null")).expect("there is room");
+        socket.emit("none", ()).expect("there is room");
+        for got in [r#""one","null""#, r#""one","null""#, r#""none","""#] {
+            log.hears(stage, &format!("got {got}")).await;
+        }
+        let ask = async |event: &str, args: Args| {
+            let answer: Args =
+                stage.soon("an ack", socket.emit_with_ack(event, args).into_future()).await.expect("one");
+            answer.json().to_owned()
+        };
+        let encoded = |args: &Value<'_>| Args::encode(args).expect("it can be encoded");
+        assert_eq!(ask("echo", encoded(&Value::Null)).await, "null");
+        assert_eq!(ask("echo", encoded(&1.into())).await, "1");
+        assert_eq!(ask("nothing", Args::default()).await, "");
+        assert_eq!(ask("null or text", encoded(&true.into())).await, "null");
+        assert_eq!(ask("by hand", Args::default()).await, "null");
+
+        socket.emit("all", ()).expect("there is room");
+        for heard in ["one null"; 4].into_iter().chain(["none ", "one null", "none ", "one null"]) {
+            log.hears(stage, heard).await;
+        }
+        log.hears(stage, r#"answers "null","""#).await;
     }
 }
