@@ -3,7 +3,6 @@ import { after, before, describe, test } from 'node:test'
 import assert from 'node:assert/strict'
 import { parseHead, raw, RS, Target, upgradeRequest } from '../lib/wire.mjs'
 import { conformanceServer, differs } from '../lib/peer.mjs'
-import { sleep } from '../lib/util.mjs'
 import { ended, pick, untilGone } from './engine.mjs'
 
 const ERRORS = [
@@ -254,7 +253,7 @@ describe('rules of polling', () => {
     const held = await session.hold()
     const first = session.begin({ method: 'POST', headers: { 'content-length': '10' }, open: true })
     first.req.write('4hel')
-    await sleep(50)
+    await target.taken(first.req)
     assertEmpty(await session.post('4x'), 400)
     await assert.rejects(first.response, { code: 'ECONNRESET' })
     assert.deepEqual(pick(await held.response), [200, '1'])
@@ -274,7 +273,7 @@ describe('rules of polling', () => {
     const held = await session.hold()
     const first = session.begin({ method: 'POST', headers: { 'content-length': '10' }, open: true })
     first.req.write('4hel')
-    await sleep(50)
+    await target.taken(first.req)
     first.req.destroy()
     assert.deepEqual(pick(await held.response), [200, '1'])
     assertError(await session.get(), 1)

@@ -3,21 +3,21 @@ import { after, before, describe, test } from 'node:test'
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import { once } from 'node:events'
-import { RS, Target, upgradeRequest } from '../lib/wire.mjs'
+import { RS, Target, taken, upgradeRequest } from '../lib/wire.mjs'
 import { conformanceServer, differs } from '../lib/peer.mjs'
-import { sleep, within } from '../lib/util.mjs'
+import { within } from '../lib/util.mjs'
 import { pick, refusedAfterUpgrade, upgraded } from './engine.mjs'
 
-let server, small, quick, target, slowProbe
+let server, small, brief, target, slowProbe
 before(async () => {
   server = await conformanceServer('--ping', '25000/20000')
   small = await conformanceServer('--ping', '25000/20000', '--max-payload', 1000)
-  quick = await conformanceServer()
+  brief = await conformanceServer('--ping', '300/3000')
   target = new Target(server.eio, '/engine.io/')
   slowProbe = unfinishedProbe()
   slowProbe.catch(() => {})
 })
-after(() => Promise.all([server?.stop(), small?.stop(), quick?.stop()]))
+after(() => Promise.all([server?.stop(), small?.stop(), brief?.stop()]))
 
 async function unfinishedProbe() {
   const session = await target.polling()
@@ -60,11 +60,7 @@ async function byHand(port, ...parts) {
   })
   socket.write(upgradeRequest('/engine.io/?EIO=4&transport=websocket'))
   await within(opened, 'OPEN')
-  await sleep(5)
-  for (const part of parts) {
-    socket.write(part)
-    await sleep(5)
-  }
+  for (const part of parts) socket.write(part)
   try {
     await within(end, 'the server to end the connection')
   } finally {
@@ -234,7 +230,7 @@ describe('websocket', () => {
     }))
     for (let at = 0; at < bytes.length; at += 40) {
       socket.write(bytes.subarray(at, at + 40))
-      await sleep(1)
+      await taken(socket)
     }
     await within(got, 'OPEN')
     assert.match(text, /^HTTP\/1\.1 101 /)
@@ -409,7 +405,7 @@ describe('upgrade', () => {
   })
 
   test('a PONG that travels over the WebSocket answers the PING of polling', async () => {
-    const session = await new Target(quick.eio, '/engine.io/').polling()
+    const session = await new Target(brief.eio, '/engine.io/').polling()
     assert.equal((await session.get()).text, '2')
     const ws = await upgraded(session)
     await ws.send('3')
@@ -421,7 +417,7 @@ describe('upgrade', () => {
   })
 
   test('a PING lost at the swap does not end the heartbeat', differs('has no heartbeat any more if its PONG never comes'), async () => {
-    const session = await new Target(quick.eio, '/engine.io/').polling()
+    const session = await new Target(brief.eio, '/engine.io/').polling()
     assert.equal((await session.get()).text, '2')
     const ws = await upgraded(session)
     assert.equal(await ws.text(), '2', 'armed again at the swap')

@@ -1,19 +1,26 @@
-// The behaviours that the official Socket.IO v5 protocol suite asks for, with its timings.
+// The behaviours that the official Socket.IO v5 protocol suite asks for.
 import { after, before, describe, test } from 'node:test'
 import assert from 'node:assert/strict'
 import { Target } from '../lib/wire.mjs'
 import { conformanceServer } from '../lib/peer.mjs'
-import { engineSuite } from './engine.mjs'
+import { engineSuite, TIMINGS as ENGINE_TIMINGS } from './engine.mjs'
 
-let server, target
+const TIMINGS = {
+  ...ENGINE_TIMINGS,
+  /// The time to join is over before the fourth ping.
+  joining: ['--ping', '800/20000', '--connect-timeout', 3000],
+}
+const servers = {}
+let target
+const at = (timing) => new Target(servers[timing].sio, '/socket.io/')
 before(async () => {
-  server = await conformanceServer()
-  target = new Target(server.sio, '/socket.io/')
+  for (const [timing, options] of Object.entries(TIMINGS)) servers[timing] = await conformanceServer(...options)
+  target = at('calm')
 })
-after(() => server?.stop())
+after(() => Promise.all(Object.values(servers).map((server) => server.stop())))
 
 async function engine() {
-  const ws = target.ws('EIO=4&transport=websocket', { pong: true })
+  const ws = target.ws('EIO=4&transport=websocket')
   assert.match(await ws.text(), /^0\{/)
   return ws
 }
@@ -32,7 +39,7 @@ async function closes(ws) {
   assert.equal(ws.buffered, 0, 'nothing before the close')
 }
 
-describe('Engine.IO below Socket.IO', () => engineSuite(() => target))
+describe('Engine.IO below Socket.IO', () => engineSuite(at))
 
 describe('Socket.IO v5', () => {
   describe('connect', () => {
@@ -72,7 +79,10 @@ describe('Socket.IO v5', () => {
     })
 
     test('no CONNECT in time closes', async () => {
-      await closes(await engine())
+      const ws = at('joining').ws('EIO=4&transport=websocket')
+      await ws.closed()
+      assert.match(await ws.text(), /^0\{/)
+      while (ws.buffered) assert.equal(await ws.text(), '2')
     })
   })
 
@@ -88,7 +98,7 @@ describe('Socket.IO v5', () => {
     })
 
     test('of the main namespace: only pings follow', async () => {
-      const ws = target.ws('EIO=4&transport=websocket')
+      const ws = at('joining').ws('EIO=4&transport=websocket')
       await ws.text()
       await ws.send('40')
       while (!(await ws.text()).startsWith('42["auth"'));

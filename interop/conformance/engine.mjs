@@ -1,31 +1,27 @@
-// What the Engine.IO part of a server has to show, whatever runs on top of it. Timings of the server: 300/200.
+// What the Engine.IO part of a server has to show, whatever runs on top of it.
 import { describe, test } from 'node:test'
 import assert from 'node:assert/strict'
-import { within } from '../lib/util.mjs'
+import { until } from '../lib/util.mjs'
 
 const KEYS = ['sid', 'upgrades', 'pingInterval', 'pingTimeout', 'maxPayload']
 
-/// A case that is not about the heartbeat, on a server that sends its first PING after 300 ms. Where the machine was too busy to be
-/// done (or to fail) before that, the case says nothing, and is tried again.
-export function prompt(name, run) {
-  test(name, async (t) => {
-    for (let attempt = 1; ; attempt++) {
-      const started = Date.now()
-      try {
-        return await run(t)
-      } catch (error) {
-        if (Date.now() - started < 250 || attempt === 5) throw error
-        t.diagnostic(`tried again, the heartbeat came between: ${error.message.split('\n')[0]}`)
-      }
-    }
-  })
+/// Options of the servers that [`engineSuite`] talks to. A case takes the one whose timings it can't miss, however busy the machine is.
+export const TIMINGS = {
+  /// Those of the official suites: for what they say, and for clients that fall silent.
+  official: ['--ping', '300/200'],
+  /// Pings soon, and waits long for the answer.
+  steady: ['--ping', '300/20000', '--connect-timeout', 20_000],
+  /// No ping comes into a case.
+  calm: ['--ping', '25000/20000', '--connect-timeout', 20_000],
 }
 
-/// `target()` gives the Target of the running server.
+/// `target(timing)` gives the Target of the running server with those [`TIMINGS`].
 export function engineSuite(target) {
+  const [official, steady, calm] = ['official', 'steady', 'calm'].map((timing) => () => target(timing))
+
   describe('handshake', () => {
     test('polling: OPEN with exactly the five keys', async () => {
-      const { status, text } = await target().get('EIO=4&transport=polling')
+      const { status, text } = await official().get('EIO=4&transport=polling')
       assert.equal(status, 200)
       assert.equal(text[0], '0')
       const handshake = JSON.parse(text.slice(1))
@@ -35,7 +31,7 @@ export function engineSuite(target) {
     })
 
     test('websocket: OPEN is the first frame, and offers no upgrade', async () => {
-      const ws = await target().websocket()
+      const ws = await official().websocket()
       assert.deepEqual(Object.keys(ws.handshake), KEYS)
       assert.deepEqual({ ...ws.handshake, sid: '' }, { sid: '', upgrades: [], pingInterval: 300, pingTimeout: 200, maxPayload: 1_000_000 })
       ws.close()
@@ -48,13 +44,13 @@ export function engineSuite(target) {
       ['transport=abc', 'EIO=4&transport=abc'],
     ]) {
       test(`polling: refused with 400: ${what}`, async () => {
-        assert.equal((await target().get(query)).status, 400)
+        assert.equal((await official().get(query)).status, 400)
       })
     }
 
     for (const method of ['POST', 'PUT']) {
       test(`polling: refused with 400: ${method}`, async () => {
-        assert.equal((await target().get('EIO=4&transport=polling', { method })).status, 400)
+        assert.equal((await official().get('EIO=4&transport=polling', { method })).status, 400)
       })
     }
 
@@ -65,7 +61,7 @@ export function engineSuite(target) {
       ['transport=abc', 'EIO=4&transport=abc'],
     ]) {
       test(`websocket: refused: ${what}`, async () => {
-        const ws = target().ws(query)
+        const ws = official().ws(query)
         await ws.closed()
         assert.equal(ws.buffered, 0, 'no OPEN packet')
       })
@@ -74,7 +70,7 @@ export function engineSuite(target) {
 
   describe('heartbeat', () => {
     test('polling: three cycles', async () => {
-      const session = await target().polling()
+      const session = await steady().polling()
       for (let cycle = 0; cycle < 3; cycle++) {
         const ping = await session.get()
         assert.deepEqual([ping.status, ping.text], [200, '2'])
@@ -84,18 +80,17 @@ export function engineSuite(target) {
     })
 
     test('polling: without a PONG the session ends', async () => {
-      const session = await target().polling()
-      assert.equal((await session.get()).text, '2')
+      const session = await official().polling()
       await ended(session)
     })
 
     test('polling: a session that nobody polls ends', async () => {
-      const session = await target().polling()
-      await within(untilGone(session), 'the session to be forgotten')
+      const session = await official().polling()
+      await untilGone(session)
     })
 
     test('websocket: three cycles', async () => {
-      const ws = await target().websocket()
+      const ws = await steady().websocket()
       for (let cycle = 0; cycle < 3; cycle++) {
         assert.equal(await ws.text(), '2')
         await ws.send('3')
@@ -104,7 +99,7 @@ export function engineSuite(target) {
     })
 
     test('websocket: without a PONG the connection is closed', async () => {
-      const ws = await target().websocket()
+      const ws = await official().websocket()
       assert.equal(await ws.text(), '2')
       await ws.closed()
       assert.equal(ws.buffered, 0)
@@ -112,8 +107,8 @@ export function engineSuite(target) {
   })
 
   describe('close', () => {
-    prompt('polling: a POST of `1` ends the session, the held GET is answered `6`', async () => {
-      const session = await target().polling()
+    test('polling: a POST of `1` ends the session, the held GET is answered `6`', async () => {
+      const session = await calm().polling()
       const held = await session.hold()
       assert.deepEqual(pick(await session.post('1')), [200, 'ok'])
       assert.deepEqual(pick(await held.response), [200, '6'])
@@ -121,51 +116,52 @@ export function engineSuite(target) {
     })
 
     test('websocket: a frame `1` ends the session, sooner or later', async () => {
-      const ws = await target().websocket()
+      const ws = await official().websocket()
       await ws.send('1')
       await ws.closed()
     })
   })
 
   describe('upgrade', () => {
-    prompt('probe, noop for the held GET, then `5`', async () => {
-      const session = await target().polling()
+    test('probe, noop for the held GET, then `5`', async () => {
+      const session = await calm().polling()
       const held = await session.hold()
       const ws = session.probe()
       await ws.send('2probe')
       assert.equal(await ws.text(), '3probe')
       assert.deepEqual(pick(await held.response), [200, '6'])
       await ws.send('5')
-      assert.equal(await ws.text(), '2', 'the heartbeat goes on over the WebSocket')
-      await ws.send('3')
-      assert.equal(await ws.text(), '2')
+      await ws.sync()
+      await refusedAfterUpgrade(session)
       ws.close()
     })
 
-    prompt('a GET that comes during the probe is released with `6` too', async () => {
-      const session = await target().polling()
+    test('a GET that comes during the probe is released with `6` too', async () => {
+      const session = await calm().polling()
       const ws = session.probe()
       await ws.send('2probe')
       assert.equal(await ws.text(), '3probe')
       assert.deepEqual(pick(await session.get()), [200, '6'])
       await ws.send('5')
-      assert.equal(await ws.text(), '2')
+      await ws.sync()
+      await refusedAfterUpgrade(session)
       ws.close()
     })
 
-    prompt('GET is refused after the upgrade, and the WebSocket goes on', async () => {
-      const session = await target().polling()
+    test('the heartbeat goes on over the WebSocket, while GET is refused', async () => {
+      const session = await steady().polling()
       const ws = await upgraded(session)
       await refusedAfterUpgrade(session)
-      await ws.send('3')
-      assert.equal(await ws.text(), '2')
+      for (let cycle = 0; cycle < 2; cycle++) {
+        assert.equal(await ws.text(), '2')
+        await ws.send('3')
+      }
       ws.close()
     })
 
-    prompt('a second WebSocket after the upgrade is closed, the first goes on', async () => {
-      const session = await target().polling()
+    test('a second WebSocket after the upgrade is closed, the first goes on', async () => {
+      const session = await steady().polling()
       const ws = await upgraded(session)
-      await refusedAfterUpgrade(session)
       const second = session.probe()
       const end = await second.closed()
       assert.equal(end.code, 1005)
@@ -193,19 +189,18 @@ export async function refusedAfterUpgrade(session) {
 
 /// The session is over: a GET finds nobody. A last answer (`1`, or `6`) may still have waited.
 export async function ended(session) {
-  for (;;) {
+  return until(async () => {
     const answer = await session.get()
     if (answer.status === 400) return answer
     assert.match(answer.text, /^(2|1|6|6\x1e1)$/)
-  }
+  }, 'the end of the session')
 }
 
 /// Asks for the session with a wrong transport's name, which disturbs nobody, until it is unknown.
-export async function untilGone(session) {
-  for (;;) {
+export function untilGone(session) {
+  return until(async () => {
     const { text } = await session.target.get(`EIO=3&transport=polling&sid=${session.sid}`)
-    if (text === '{"code":1,"message":"Session ID unknown"}') return
+    if (text === '{"code":1,"message":"Session ID unknown"}') return true
     assert.equal(text, '{"code":3,"message":"Bad request"}')
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
+  }, 'the session to be forgotten')
 }

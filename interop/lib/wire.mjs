@@ -1,8 +1,9 @@
 // Raw HTTP and WebSocket, one step below any client library: what is asserted is what was on the wire.
+import { readFile } from 'node:fs/promises'
 import http from 'node:http'
 import net from 'node:net'
 import { WebSocket } from 'ws'
-import { Queue, note, sleep, within } from './util.mjs'
+import { Queue, note, sleep, until, within } from './util.mjs'
 
 export const RS = '\x1e'
 const agent = new http.Agent({ keepAlive: false })
@@ -38,6 +39,21 @@ export function begin(port, path, { method = 'GET', headers = {}, body, open = f
 }
 
 export const request = (port, path, options) => begin(port, path, options).response
+
+/// Returns when the program at the other end of a loopback connection has read all that was written to it. Linux tells; elsewhere it
+/// is given time.
+export async function taken(socket) {
+  if (process.platform !== 'linux') return sleep(50)
+  if (socket.connecting) await within(new Promise((resolve) => socket.once('connect', resolve)), 'the connection')
+  const port = (number) => `:${number.toString(16).toUpperCase().padStart(4, '0')}`
+  const [near, far] = [port(socket.localPort), port(socket.remotePort)]
+  await until(async () => {
+    const rows = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((row) => row.trim().split(/\s+/))
+    const queues = (from, to) => rows.find(([, local, remote]) => local?.endsWith(from) && remote?.endsWith(to))?.[4].split(':').map((size) => parseInt(size, 16))
+    const [ours, theirs] = [queues(near, far), queues(far, near)]
+    return ours && theirs && socket.writableLength + ours[0] + theirs[1] === 0
+  }, `the other side to read what was written from port ${socket.localPort}`)
+}
 
 /// Opens a TCP connection, sends `bytes`, and returns all that comes until the other side ends it.
 export async function raw(port, ...parts) {
@@ -95,6 +111,13 @@ export class Target {
     return begin(this.port, this.url(query), options)
   }
 
+  /// Returns when the server, which has one thread, has seen what was written of a request so far.
+  async taken(req) {
+    const socket = req.socket ?? (await within(new Promise((resolve) => req.once('socket', resolve)), 'a socket'))
+    await taken(socket)
+    await this.get('EIO=4&transport=polling&sid=unknown')
+  }
+
   ws(query, options) {
     return new Ws(this.port, this.url(query), options)
   }
@@ -136,12 +159,10 @@ export class Polling {
     return this.target.begin(this.query, options)
   }
 
-  /// A GET that the server holds. Returns when the server had the time to see it: two later requests have been answered.
+  /// A GET that the server holds: it has read it, and answered a later request.
   async hold() {
     const held = this.begin()
-    await new Promise((resolve) => held.req.once('finish', resolve))
-    for (let i = 0; i < 2; i++) await this.target.get('EIO=4&transport=polling&sid=unknown')
-    await sleep(20)
+    await this.target.taken(held.req)
     return held
   }
 
@@ -164,16 +185,15 @@ export class Polling {
   }
 }
 
-/// A WebSocket whose frames are taken one by one; a PING packet is left to the caller unless `pong` is set.
+/// A WebSocket whose frames are taken one by one; a PING packet is left to the caller.
 export class Ws {
   #queue = new Queue()
 
-  constructor(port, path, { headers, pong = false, protocols = [], deflate = false } = {}) {
+  constructor(port, path, { headers, protocols = [], deflate = false } = {}) {
     this.socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, protocols, { headers, perMessageDeflate: deflate, maxPayload: 64e6 })
     this.socket.on('message', (data, binary) => {
       note(`WebSocket ${path}`, binary ? data : String(data.subarray(0, 300)))
-      if (pong && !binary && String(data) === '2') this.socket.send('3')
-      else this.#queue.push(binary ? Buffer.from(data) : String(data))
+      this.#queue.push(binary ? Buffer.from(data) : String(data))
     })
     this.opened = new Promise((resolve, reject) => this.socket.once('open', resolve).once('error', reject).once('close', () => reject(new Error('closed'))))
     this.opened.catch(() => {})
