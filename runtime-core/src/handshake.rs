@@ -77,9 +77,9 @@ impl Handshake {
         })
     }
 
-    /// The first parameter of that name in the query, decoded.
+    /// The parameter of that name in the query, decoded; the last one if the name occurs more than once, as in the reference.
     pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value)
+        self.query_pairs().filter(|(found, _)| found == name).last().map(|(_, value)| value)
     }
 
     /// All parameters of the query, decoded.
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_compact_buffer_gives_back_target_headers_and_query() {
-        let (parts, ()) = http::Request::get("/socket.io/?EIO=4&name=J%C3%BCrgen+K")
+        let (parts, ()) = http::Request::get("/socket.io/?EIO=4&name=J&name=J%C3%BCrgen+K")
             .header("User-Agent", "test")
             .header("x-empty", "")
             .header("cookie", "a=1")
@@ -125,7 +125,7 @@ mod tests {
             .unwrap()
             .into_parts();
         let handshake = Handshake::new(&parts, Peer::default(), true, Instant::now());
-        assert_eq!(handshake.target(), "/socket.io/?EIO=4&name=J%C3%BCrgen+K");
+        assert_eq!(handshake.target(), "/socket.io/?EIO=4&name=J&name=J%C3%BCrgen+K");
         assert_eq!(handshake.query("name").as_deref(), Some("Jürgen K"));
         assert_eq!(handshake.header("user-agent"), Some("test"));
         assert_eq!(handshake.header("x-empty"), Some(""));

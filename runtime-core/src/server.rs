@@ -232,7 +232,8 @@ impl<R: Runtime> ServerBuilder<R> {
         self
     }
 
-    /// Chooses the names of sessions. They have to be unguessable, and unique: a handshake whose name is taken is refused.
+    /// Chooses the names of sessions. They have to be unguessable, and unique: a handshake whose name is
+    /// taken, or empty, is refused.
     /// Default: 20 characters out of 15 random bytes.
     pub fn generate_id(mut self, generate: impl Fn(&Parts) -> Sid + Send + Sync + 'static) -> Self {
         self.generate_id = Some(Box::new(generate));

@@ -186,7 +186,8 @@ fn open(shared: &Arc<Shared>, parts: &Parts, upgrade: Option<OnUpgrade>, peer: P
             }
         }
     };
-    if !shared.sessions.insert(sid, conn.clone()) {
+    // A request cannot name a session whose name is empty.
+    if sid.is_empty() || !shared.sessions.insert(sid, conn.clone()) {
         let reject = Reject::BadRequest(eio::BadRequest::IdGeneration);
         shared.rejected(parts, &reject);
         return Ok(reject.response(response.status() == StatusCode::SWITCHING_PROTOCOLS));

@@ -3,7 +3,7 @@
 use http::request::Parts;
 use std::borrow::Cow;
 
-/// A parsed query string. Of a name that occurs twice the first counts.
+/// A parsed query string. If a name occurs more than once, its last value counts, as in the reference.
 ///
 /// ```
 /// use engineio_proto::http::Query;
@@ -34,7 +34,7 @@ impl<'a> Query<'a> {
                 "b64" => &mut query.b64,
                 _ => continue,
             };
-            place.get_or_insert(value);
+            *place = Some(value);
         }
         query
     }
@@ -54,9 +54,9 @@ impl<'a> Query<'a> {
         self.transport.as_deref()
     }
 
-    /// `sid`, the session meant; none in a handshake.
+    /// `sid`, the session meant; `None` in a handshake. An empty value counts as none.
     pub fn sid(&self) -> Option<&str> {
-        self.sid.as_deref()
+        self.sid.as_deref().filter(|sid| !sid.is_empty())
     }
 
     /// `b64` with any value, even `0`: the client takes no binary frames. On a WebSocket it is sent base64 instead, as it is by
@@ -67,7 +67,7 @@ impl<'a> Query<'a> {
 
     /// The value of any other name, such as `j` of old clients.
     pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
-        self.pairs().find(|pair| pair.0 == name).map(|pair| pair.1)
+        self.pairs().filter(|pair| pair.0 == name).last().map(|pair| pair.1)
     }
 
     /// All names and values, decoded, in the order of the request.
@@ -86,13 +86,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_values_are_decoded_and_the_first_counts() {
-        let query = Query::parse("sid=a&sid=b&x=1%262+3&EIO=%34&y");
-        assert_eq!(query.sid(), Some("a"));
+    fn names_and_values_are_decoded() {
+        let query = Query::parse("sid=a%20b&x=1%262+3&%45IO=%34&y");
+        assert_eq!(query.sid(), Some("a b"));
         assert_eq!(query.protocol(), 4);
         assert_eq!(query.transport(), None);
         let pairs: Vec<_> = query.pairs().map(|(name, value)| format!("{name}:{value}")).collect();
-        assert_eq!(pairs, ["sid:a", "sid:b", "x:1&2 3", "EIO:4", "y:"]);
+        assert_eq!(pairs, ["sid:a b", "x:1&2 3", "EIO:4", "y:"]);
+    }
+
+    #[test]
+    fn the_last_value_of_a_repeated_name_counts() {
+        let query = Query::parse("EIO=3&EIO=4&transport=websocket&transport=polling&sid=a&sid=b&b64=1&b64=&x=1&x=2");
+        assert_eq!((query.protocol(), query.transport(), query.sid()), (4, Some("polling"), Some("b")));
+        assert!(!query.base64());
+        assert_eq!(query.get("x").as_deref(), Some("2"));
+        assert_eq!(Query::parse("sid=a&sid=").sid(), None);
+        assert_eq!(Query::parse("sid=&sid=a").sid(), Some("a"));
+    }
+
+    #[test]
+    fn an_empty_sid_is_none() {
+        for raw in ["sid=", "sid", "sid&x", "x&sid=&y"] {
+            assert_eq!(Query::parse(raw).sid(), None, "{raw}");
+        }
     }
 
     #[test]
@@ -106,7 +123,7 @@ mod tests {
 
     #[test]
     fn only_4_is_revision_4() {
-        for raw in ["", "EIO=3", "EIO=5", "EIO=abc", "EIO=04", "EIO", "eio=4"] {
+        for raw in ["", "EIO=3", "EIO=5", "EIO=abc", "EIO=04", "EIO", "EIO=", "eio=4"] {
             assert_eq!(Query::parse(raw).protocol(), 3, "{raw}");
         }
     }

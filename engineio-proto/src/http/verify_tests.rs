@@ -51,6 +51,32 @@ fn a_handshake_names_its_transport() {
 }
 
 #[test]
+fn an_empty_sid_is_a_handshake() {
+    for sid in ["&sid=", "&sid"] {
+        for (line, transport) in [
+            (format!("GET EIO=4&transport=polling{sid}"), Polling),
+            (format!("GET EIO=4&transport=websocket{sid} upgrade"), WebSocket),
+        ] {
+            let verdict = judged(&line, &Config::default());
+            assert!(matches!(verdict, Verdict::Handshake(found) if found.transport == transport), "{line}");
+        }
+        let reject = Reject::BadHandshakeMethod { method: Method::POST };
+        assert_eq!(refused(&format!("POST EIO=4&transport=polling{sid}")), reject);
+        let reject = Reject::UnsupportedProtocolVersion { protocol: 3 };
+        assert_eq!(refused(&format!("GET EIO=&transport=polling{sid}")), reject);
+    }
+}
+
+/// JSONP is for browsers without CORS; its parameter `j` has no effect here.
+#[test]
+fn a_request_for_jsonp_is_a_plain_one() {
+    for j in ["&j=0", "&j=", "&j"] {
+        let verdict = judged(&format!("GET EIO=4&transport=polling{j}"), &Config::default());
+        assert!(matches!(verdict, Verdict::Handshake(found) if found.transport == Polling), "{j}");
+    }
+}
+
+#[test]
 fn a_request_of_a_session_finds_it() {
     for (line, name, up) in [
         ("GET EIO=4&transport=polling&sid=poll", "poll", false),

@@ -86,7 +86,7 @@ async fn allow_request_is_asked_once_per_session_and_may_take_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_chosen_id_that_is_taken_is_refused_and_its_session_lives_on() {
+async fn a_chosen_id_that_is_taken_or_empty_is_refused_and_its_session_lives_on() {
     let (server, world) = server_with(|builder| {
         let rejected = World::default();
         let said = rejected.clone();
@@ -102,9 +102,13 @@ async fn a_chosen_id_that_is_taken_is_refused_and_its_session_lives_on() {
     again.is(400, "{\"code\":3,\"message\":\"Bad request\"}");
     let (_, head) = Ws::try_attach(dial(&server), "/socket.io/?EIO=4&transport=websocket&name=ann").await;
     assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+    // No request can name a session whose name is empty.
+    let unnamed = request(&server, "GET", &format!("{HANDSHAKE}&name="), "").await.unwrap();
+    unnamed.is(400, "{\"code\":3,\"message\":\"Bad request\"}");
     let rejected = server.state::<Arc<World>>().unwrap();
-    rejected.hears("GET 3 BadRequest(IdGeneration)").await;
-    rejected.hears("GET 3 BadRequest(IdGeneration)").await;
+    for _ in 0..3 {
+        rejected.hears("GET 3 BadRequest(IdGeneration)").await;
+    }
     assert_eq!(server.sessions(), 1);
     let target = format!("{HANDSHAKE}&sid=ann");
     request(&server, "POST", &target, "40").await.unwrap().is(200, "ok");

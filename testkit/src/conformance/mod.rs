@@ -111,6 +111,7 @@ macro_rules! conformance {
                 ends_with_the_clients_half
                 with_a_body_in_pieces_is_one_payload
                 that_breaks_off_harms_nobody
+                with_an_empty_sid_opens_a_session
                 that_is_none_is_refused
             }
         );

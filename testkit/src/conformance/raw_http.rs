@@ -168,6 +168,30 @@ pub async fn that_breaks_off_harms_nobody<R: Runtime + Clone>(stage: &Stage<R>) 
     stage.until("the end of all sessions", || server.sessions() == 0).await;
 }
 
+/// A request that asks for a WebSocket.
+fn websocket(query: &str, version: &str) -> String {
+    format!(
+        "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/{version}\r\nhost: localhost\r\nconnection: upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    )
+}
+
+/// An empty `sid` names no session: the request opens one, by polling and by WebSocket.
+pub async fn with_an_empty_sid_opens_a_session<R: Runtime + Clone>(stage: &Stage<R>) {
+    let (server, addr, _) = serve(stage).await;
+    for empty in ["&sid=", "&sid"] {
+        let mut wire = stage.wire(addr).await;
+        wire.write(OPEN.replace("polling ", &format!("polling{empty} "))).await.expect("the server reads");
+        sid(&answer(stage, &mut wire).await);
+        let mut wire = stage.wire(addr).await;
+        wire.write(websocket(empty, "1.1")).await.expect("the server reads");
+        let head = answer(stage, &mut wire).await.0;
+        assert!(head.starts_with("http/1.1 101 "), "{head}");
+        stage.soon("the open packet", wire.until("0{\"sid\":\"")).await.expect("the server opens a session");
+        stage.until("both sessions", || server.sessions() >= 2).await;
+    }
+}
+
 /// It is answered with 400, or not at all, and the connection ends.
 pub async fn that_is_none_is_refused<R: Runtime + Clone>(stage: &Stage<R>) {
     let (server, addr, _) = serve(stage).await;
