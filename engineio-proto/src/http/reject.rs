@@ -161,7 +161,8 @@ pub(super) fn refuse_upgrade(text: &str) -> Response {
     *response.body_mut() = Bytes::copy_from_slice(text.as_bytes());
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    // The text may be the application's, or repeat the client's: no browser may read it as HTML.
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
     response
 }
@@ -202,9 +203,17 @@ mod tests {
             assert_eq!(response.body(), message);
             assert_eq!(response.headers().len(), 3);
             assert_eq!(response.headers()["connection"], "close");
-            assert_eq!(response.headers()["content-type"], "text/html");
+            assert_eq!(response.headers()["content-type"], "text/plain; charset=UTF-8");
             assert_eq!(response.headers()["content-length"], message.len().to_string().as_str());
         }
+    }
+
+    #[test]
+    fn the_text_of_a_refused_upgrade_is_no_html() {
+        let response = forbidden(Some("<script>é"), true);
+        assert_eq!(response.headers()["content-type"], "text/plain; charset=UTF-8");
+        assert_eq!(response.headers()["content-length"], "10");
+        assert_eq!(response.body(), "<script>é");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     reject::{empty, refuse_upgrade},
 };
 use ::base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts};
 use sha1::{Digest, Sha1};
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -22,6 +22,10 @@ pub(super) fn is_upgrade(parts: &Parts) -> bool {
 pub fn accept_websocket(parts: &Parts) -> Result<Response, Response> {
     if parts.method != Method::GET {
         return Err(refuse_upgrade("Invalid HTTP method"));
+    }
+    // HTTP/1.0 has no 101 (RFC 9110, section 7.8), and later versions open WebSockets in another way.
+    if parts.version != Version::HTTP_11 {
+        return Err(refuse_upgrade("HTTP/1.1 is required"));
     }
     if !is_upgrade(parts) {
         return Err(refuse_upgrade("Invalid Upgrade header"));
@@ -153,6 +157,19 @@ mod tests {
         let mut post = parts(&[]);
         post.method = Method::POST;
         assert_eq!(accept_websocket(&post).unwrap_err().body(), "Invalid HTTP method");
+    }
+
+    #[test]
+    fn a_websocket_is_opened_by_http_1_1_only() {
+        for version in [Version::HTTP_09, Version::HTTP_10, Version::HTTP_2, Version::HTTP_3] {
+            let mut parts = parts(&[]);
+            parts.version = version;
+            let refusal = accept_websocket(&parts).unwrap_err();
+            assert_eq!(
+                (refusal.status(), &refusal.body()[..]),
+                (StatusCode::BAD_REQUEST, &b"HTTP/1.1 is required"[..])
+            );
+        }
     }
 
     #[test]

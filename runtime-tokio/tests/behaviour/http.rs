@@ -45,7 +45,7 @@ async fn allow_request_refuses_with_its_text_or_the_usual_one() {
     request(&server, "GET", HANDSHAKE, "").await.unwrap().is(403, "{\"code\":4,\"message\":\"Forbidden\"}");
 
     let (ws, head) = Ws::try_attach(dial(&server), "/socket.io/?EIO=4&transport=websocket").await;
-    assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n") && head.contains("text/html"), "{head}");
+    assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n") && head.contains("text/plain"), "{head}");
     assert_eq!(ws.body().await, "Forbidden");
     assert_eq!(server.sessions(), 0);
 

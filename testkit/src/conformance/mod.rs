@@ -112,6 +112,7 @@ macro_rules! conformance {
                 with_a_body_in_pieces_is_one_payload
                 that_breaks_off_harms_nobody
                 with_an_empty_sid_opens_a_session
+                of_version_1_0_gets_no_websocket
                 that_is_none_is_refused
             }
         );

@@ -192,6 +192,26 @@ pub async fn with_an_empty_sid_opens_a_session<R: Runtime + Clone>(stage: &Stage
     }
 }
 
+/// HTTP/1.0 cannot change the protocol of a connection: the answer is 400, and the session that was to move goes on.
+pub async fn of_version_1_0_gets_no_websocket<R: Runtime + Clone>(stage: &Stage<R>) {
+    let (server, addr, log) = serve(stage).await;
+    let mut polling = stage.wire(addr).await;
+    polling.write(OPEN).await.expect("the server reads");
+    let sid = sid(&answer(stage, &mut polling).await);
+    for query in ["", &format!("&sid={sid}")] {
+        let mut wire = stage.wire(addr).await;
+        wire.write(websocket(query, "1.0")).await.expect("the server reads");
+        let (head, body) = answer(stage, &mut wire).await;
+        assert!(head.starts_with("http/1.0 400 ") && head.contains("text/plain"), "{head}");
+        assert_eq!(body, "HTTP/1.1 is required");
+        assert_eq!(stage.soon("the end", wire.rest()).await.expect("it is no error"), b"");
+    }
+    assert_eq!(server.sessions(), 1);
+    polling.write(post(&sid, "40")).await.expect("the server reads");
+    assert_eq!(answer(stage, &mut polling).await.1, "ok");
+    log.hears(stage, "connect").await;
+}
+
 /// It is answered with 400, or not at all, and the connection ends.
 pub async fn that_is_none_is_refused<R: Runtime + Clone>(stage: &Stage<R>) {
     let (server, addr, _) = serve(stage).await;
