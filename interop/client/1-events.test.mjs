@@ -3,7 +3,7 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import assert from 'node:assert/strict'
 import { PacketType } from 'socket.io-parser'
 import { interopServer } from '../lib/peer.mjs'
-import { sleep, until, within } from '../lib/util.mjs'
+import { until, within } from '../lib/util.mjs'
 import { ask, client, closeAll, collect, connected, connection, event, MODES, observer, settled } from './helpers.mjs'
 
 let server, port
@@ -45,7 +45,7 @@ for (const mode of Object.keys(MODES)) {
         for (const name of ['ёлка 🎄', '', 'constructor', '__proto__', 'error', '42', 'echo ']) socket.emit(name, 1)
         assert.equal(await ask(socket, 'echo', 'after'), 'after')
         socket.on('ёлка 🎄', (value, ack) => ack(value))
-        assert.deepEqual(await ask(socket, 'ask', 'ёлка 🎄', 5000, 'x'), { ok: 'x' })
+        assert.deepEqual(await ask(socket, 'ask', 'ёлка 🎄', 30_000, 'x'), { ok: 'x' })
       })
 
       test('a thousand events each way keep their order, with acknowledgements between', async () => {
@@ -85,7 +85,7 @@ for (const mode of Object.keys(MODES)) {
           assert.deepEqual(await back, [value, 'then text'])
           assert.deepEqual(await ask(socket, 'echo', value), value)
           socket.on('question', (question, ack) => ack(question))
-          assert.deepEqual(await ask(socket, 'ask', 'question', 5000, value), { ok: value })
+          assert.deepEqual(await ask(socket, 'ask', 'question', 30_000, value), { ok: value })
         })
       }
 
@@ -132,9 +132,11 @@ for (const mode of Object.keys(MODES)) {
 
       test('of the server, too late for the client: an error, and the late one harms nobody', async () => {
         const socket = await connected(port, mode)
+        const acks = []
+        socket.io.on('packet', ({ type, data }) => type === PacketType.ACK && acks.push(data[0]))
         await assert.rejects(socket.timeout(20).emitWithAck('late', 150, 'x'), /operation has timed out/)
         assert.equal(await ask(socket, 'late', 0, 'y'), 'y')
-        await sleep(200)
+        await until(() => acks.includes('x'), 'the late acknowledgement')
         assert.equal(await ask(socket, 'echo', 'z'), 'z')
       })
 
@@ -147,7 +149,7 @@ for (const mode of Object.keys(MODES)) {
       test('of the client, in time', async () => {
         const socket = await connected(port, mode)
         socket.on('question', (value, ack) => ack({ got: value }))
-        assert.deepEqual(await ask(socket, 'ask', 'question', 5000, [1, 2]), { ok: { got: [1, 2] } })
+        assert.deepEqual(await ask(socket, 'ask', 'question', 30_000, [1, 2]), { ok: { got: [1, 2] } })
       })
 
       test('of the client, never: the server gives up', async () => {
@@ -170,10 +172,10 @@ for (const mode of Object.keys(MODES)) {
         const ids = []
         socket.io.on('packet', ({ type, id }) => type === PacketType.EVENT && id !== undefined && ids.push(id))
         socket.on('question', (_, ack) => ack('first'))
-        assert.deepEqual(await ask(socket, 'ask', 'question', 5000, 1), { ok: 'first' })
+        assert.deepEqual(await ask(socket, 'ask', 'question', 30_000, 1), { ok: 'first' })
         assert.equal(ids.length, 1)
         for (const id of [ids[0], 123_456]) socket.packet({ type: PacketType.ACK, id, data: ['again'] })
-        assert.deepEqual(await ask(socket, 'ask', 'question', 5000, 2), { ok: 'first' })
+        assert.deepEqual(await ask(socket, 'ask', 'question', 30_000, 2), { ok: 'first' })
       })
 
       test('many at once find their questions', async () => {
@@ -257,11 +259,17 @@ for (const mode of Object.keys(MODES)) {
 
       test('a client that goes while its admission is pending is never admitted', async () => {
         const watch = await observer(port)
-        const socket = client(port, mode, { namespace: '/private', auth: { token: 'secret', delay: 150 } })
-        await until(() => socket.io.engine.readyState === 'open', 'the connection')
-        await sleep(50)
+        const auth = { token: 'secret', delay: 150 }
+        const socket = client(port, mode, { namespace: '/private', auth })
+        // Its CONNECT follows the other one, so that the admission has begun.
+        const root = socket.io.socket('/', { auth: { key: 'root' } })
+        await connection(root)
+        assert.equal(socket.connected, false)
         socket.io.engine.close()
-        await sleep(250)
+        await watch.reason({ key: 'root' })
+        // An admission that begins now ends after the other one would have.
+        await connected(port, mode, { namespace: '/private', auth })
+        await ask(watch.socket, 'echo', 'x')
         assert.deepEqual(watch.gone.filter(([, key]) => key === socket.key), [])
       })
     })
@@ -286,7 +294,7 @@ for (const mode of Object.keys(MODES)) {
       })
 
       test('auth may come from a function', async () => {
-        const socket = await connected(port, mode, { auth: (done) => setTimeout(done, 20, { from: 'function' }) })
+        const socket = await connected(port, mode, { auth: (done) => setImmediate(done, { from: 'function' }) })
         assert.deepEqual((await ask(socket, 'handshake')).auth, { from: 'function' })
       })
 

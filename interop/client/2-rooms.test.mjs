@@ -2,7 +2,7 @@
 import { after, afterEach, before, describe, test } from 'node:test'
 import assert from 'node:assert/strict'
 import { interopServer } from '../lib/peer.mjs'
-import { sleep, until } from '../lib/util.mjs'
+import { until } from '../lib/util.mjs'
 import { ask, closeAll, collect, connected, connection, event, MODES, settled } from './helpers.mjs'
 
 let server, port
@@ -143,22 +143,22 @@ for (const mode of Object.keys(MODES)) {
       const socket = await connected(port, mode)
       const seen = collect(socket, 'burst')
       // On polling the client is ready while it has a GET waiting, so it may take a few attempts.
-      for (let i = 0; i < 50 && !seen.length; i++) {
-        await sleep(20)
+      await until(async () => {
         socket.emit('burst', [['volatile', 'first'], ['volatile', 'second']])
         await ask(socket, 'echo', 'x')
-      }
+        return seen.length
+      }, 'a volatile event')
       assert.deepEqual(seen, [['burst', 'first']])
     })
 
     test('volatile broadcast', async () => {
       const [one, two] = [await connected(port, mode), await connected(port, mode)]
       const seen = collect(two, 'news')
-      for (let i = 0; i < 50 && !seen.length; i++) {
-        await sleep(20)
+      await until(async () => {
         await ask(one, 'cast', { volatile: true, to: [two.id] }, 'news', { bytes: Buffer.from('x') })
         await ask(two, 'echo', 'x')
-      }
+        return seen.length
+      }, 'a volatile event')
       assert.deepEqual(seen, [['news', { bytes: Buffer.from('x') }]])
     })
   })

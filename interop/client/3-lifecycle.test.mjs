@@ -126,8 +126,8 @@ for (const mode of Object.keys(MODES)) {
       })
 
       test('a client that does not answer: the server sees it', async () => {
-        for (let attempt = 1; ; attempt++) {
-          const quick = await interopServer('--ping', '300/200')
+        for (;;) {
+          const quick = await interopServer('--ping', '300/1000')
           const watch = await observer(quick.port)
           try {
             const socket = await connected(quick.port, mode)
@@ -137,12 +137,16 @@ for (const mode of Object.keys(MODES)) {
             engine._sendPacket = function (type, ...rest) {
               if (type !== 'pong') send.call(this, type, ...rest)
             }
-            assert.equal(await watch.reason(socket), 'ping timeout')
-            assert.match((await end)[0], /^transport (close|error)$/)
-            return
-          } catch (error) {
-            // On a busy machine the one who watches may be late with a pong itself, and then sees nothing any more.
-            if (watch.socket.connected || attempt === 4) throw error
+            const seen = watch.reason(socket)
+            const lost = event(watch.socket, 'disconnect')
+            if (await Promise.race([seen.then(() => true), lost.then(() => false)])) {
+              assert.equal(await seen, 'ping timeout')
+              assert.match((await end)[0], /^transport (close|error)$/)
+              return
+            }
+            // The machine was so busy that the one who watches was late with a pong itself: nothing was tested.
+            seen.catch(() => {})
+            end.catch(() => {})
           } finally {
             closeAll()
             await quick.stop()
@@ -151,7 +155,7 @@ for (const mode of Object.keys(MODES)) {
       })
 
       test('a server that falls silent: the client sees it, and comes back later', async () => {
-        const quick = await interopServer('--ping', '300/200')
+        const quick = await interopServer('--ping', '300/1000')
         try {
           const socket = await connected(quick.port, mode, RECONNECT)
           const end = event(socket, 'disconnect')
@@ -305,6 +309,9 @@ for (const mode of Object.keys(MODES)) {
 }
 
 describe('the upgrade under load', () => {
+  /// Spreads what is sent over the time that the upgrade takes. Nothing is claimed of how far it has got.
+  const spread = sleep
+
   test('numbered messages both ways across it: none lost, none reordered', async () => {
     for (let round = 0; round < 5; round++) {
       const socket = client(port, 'upgraded')
@@ -322,7 +329,7 @@ describe('the upgrade under load', () => {
           socket.emit('echo', sent % 7 === 0 ? Buffer.from(String(sent)) : sent)
           sent++
         }
-        await sleep(1)
+        await spread(1)
       }
       await settled(socket, 'upgraded')
       await until(() => echoes.length === COUNT && ticks.length === 100, 'all echoes and ticks')
@@ -341,7 +348,7 @@ describe('the upgrade under load', () => {
       await connection(socket)
       for (let i = 50; i < 100; i++) {
         socket.emit('echo', who, i)
-        if (i % 10 === 0) await sleep(1)
+        if (i % 10 === 0) await spread(1)
       }
       await settled(socket, 'upgraded')
       await until(() => echoes.length === 100, `the echoes of client ${who}`)
@@ -354,7 +361,9 @@ describe('the upgrade under load', () => {
     const socket = client(port, 'upgraded', { upgrade: false })
     await connection(socket)
     await ask(socket, 'echo', 'x')
-    await sleep(100)
+    // Another one, which connects later, upgrades meanwhile.
+    await connected(port, 'upgraded')
+    await ask(socket, 'echo', 'x')
     assert.equal(socket.io.engine.transport.name, 'polling')
   })
 
@@ -370,7 +379,7 @@ describe('the upgrade under load', () => {
     for (let i = 0; i < 10; i++) {
       const socket = client(port, 'upgraded')
       await connection(socket)
-      await sleep(i)
+      await spread(i)
       socket.disconnect()
       assert.match(await watch.reason(socket), /^(client namespace disconnect|transport close)$/)
     }

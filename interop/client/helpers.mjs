@@ -2,7 +2,7 @@
 import { io } from 'socket.io-client'
 import { randomUUID } from 'node:crypto'
 import assert from 'node:assert/strict'
-import { until, within } from '../lib/util.mjs'
+import { note, until, within } from '../lib/util.mjs'
 
 export const MODES = {
   polling: { transports: ['polling'] },
@@ -20,7 +20,17 @@ export function client(port, mode, { namespace = '/', auth = {}, ...options } = 
   })
   socket.key = key
   open.add(socket)
+  observe(socket.io, `client ${open.size}`)
   return socket
+}
+
+/// Notes what comes to a client and what becomes of its connection, for waits that fail.
+function observe(manager, name) {
+  manager.on('packet', (packet) => note(name, packet))
+  for (const kind of ['open', 'close', 'error', 'reconnect_attempt', 'reconnect_error']) {
+    manager.on(kind, (what) => note(name, `${kind} ${what?.message ?? what ?? ''}`))
+  }
+  manager.on('open', () => manager.engine.on('upgrade', () => note(name, 'upgraded')))
 }
 
 /// A connected client socket; in the mode `upgraded`, past the upgrade.
