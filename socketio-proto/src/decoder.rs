@@ -23,7 +23,8 @@ pub struct Limits {
     pub max_attachments: usize,
     /// How many bytes one attachment may have. Default 1,000,000, as Engine.IO's `maxPayload`; give it the same value.
     pub max_attachment_bytes: usize,
-    /// How many bytes all attachments of a packet may have together. Default 10,000,000. The reference has no bound.
+    /// How many bytes all attachments of a packet may have together. One with several placeholders counts once for each of
+    /// them, as each may become a copy in a typed value. Default 10,000,000. The reference has no bound.
     pub max_total_bytes: usize,
     /// How long all attachments may take to arrive after their packet. Default 60 s. The reference waits for ever.
     pub reassembly_timeout: Duration,
@@ -214,6 +215,9 @@ impl Decoder {
         let State::Pending(pending) = std::mem::replace(&mut self.state, State::Ready) else { return Ok(None) };
         let Pending { mut packet, places, attachments, .. } = *pending;
         let attachments = Attachments::new(attachments, places);
+        if attachments.placed_bytes() > max_total_bytes {
+            return Err(DecodeError::AttachmentsTooLarge { max: max_total_bytes });
+        }
         match &mut packet.body {
             Body::Event { event, .. } => event.args.attach(attachments),
             Body::Ack { args, .. } => args.attach(attachments),
@@ -278,6 +282,17 @@ mod tests {
         let (mut decoder, now) = decoder(Limits::default().max_total_bytes(5));
         assert_eq!(decoder.decode(Data::from(vec![0; 3]), now), Ok(None));
         assert_eq!(decoder.decode(Data::from(vec![0; 3]), now), Err(DecodeError::AttachmentsTooLarge { max: 5 }));
+    }
+
+    #[test]
+    fn an_attachment_counts_for_each_of_its_placeholders() {
+        let text = r#"51-["f",{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]"#;
+        for (max, fits) in [(5, false), (6, true)] {
+            let (mut decoder, now) = (Decoder::new(Limits::default().max_total_bytes(max)), Instant::now());
+            assert_eq!(decoder.decode(Data::from(text), now), Ok(None));
+            let decoded = decoder.decode(Data::from(vec![0; 3]), now);
+            assert_eq!(decoded.as_ref().err(), (!fits).then_some(&DecodeError::AttachmentsTooLarge { max }));
+        }
     }
 
     #[test]

@@ -54,9 +54,12 @@ pub(crate) fn scan(list: &str, count: usize) -> Result<Vec<Place>, DecodeError> 
                 if string.is("_placeholder") {
                     object.marked = cursor.peek() == Some(b't');
                 } else if string.is("num") {
-                    cursor.peek();
-                    // Digits only: no sign, no fraction, no exponent.
-                    object.number = cursor.clone().scalar().parse().ok().filter(|number| *number < count);
+                    // Digits only: no sign, no fraction, no exponent. Anything else is not looked at here: a scalar that
+                    // began with a bracket would reach across all the brackets that follow, once for each of them.
+                    object.number = match cursor.peek() {
+                        Some(b'0'..=b'9') => cursor.clone().scalar().parse().ok().filter(|number| *number < count),
+                        _ => None,
+                    };
                 }
             }
             b'{' => {
@@ -160,9 +163,18 @@ impl Attachments {
         self.0.as_ref().map_or(&[], |attached| &attached.buffers)
     }
 
-    /// Whether a placeholder begins in a stretch of the text.
+    /// How many bytes there are if each placeholder gets a copy of its attachment.
+    pub(crate) fn placed_bytes(&self) -> usize {
+        let Some(attached) = &self.0 else { return 0 };
+        let bytes = attached.places.iter().map(|place| attached.buffers.get(place.number).map_or(0, Bytes::len));
+        bytes.fold(0, usize::saturating_add)
+    }
+
+    /// Whether a placeholder begins in a stretch of the text. A binary search: the places are in the order of the text.
     pub(crate) fn any_within(&self, stretch: Range<usize>) -> bool {
-        self.0.as_ref().is_some_and(|attached| attached.places.iter().any(|place| stretch.contains(&place.start)))
+        let Some(attached) = &self.0 else { return false };
+        let next = attached.places.partition_point(|place| place.start < stretch.start);
+        attached.places.get(next).is_some_and(|place| place.start < stretch.end)
     }
 
     /// The attachment whose placeholder begins at `offset`, and where that ends.
