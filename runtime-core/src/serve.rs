@@ -8,17 +8,21 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::rt::{Sleep, Timer};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
 use crate::handshake::Peer;
+use crate::http_options::HttpOptions;
+use crate::http_stream::{Exchange, HttpStream};
 use crate::runtime::{Accept, Runtime, Stream};
 use crate::server::Server;
 use crate::service::respond;
 
-/// How long a connection may take to send a request head, or idle between requests.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes that hyper reads ahead on a connection, so that what a client may pipeline is bounded. (A head may be longer.)
+const READ_AHEAD: usize = 64 * 1024;
 
 /// Pause after a failed accept: most often the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -72,10 +76,25 @@ impl Server {
         let shared = self.shared().clone();
         let peer = peer.into();
         async move {
-            let service = service_fn(|request| respond(shared.clone(), request, peer));
+            let exchange = Arc::new(Exchange::default());
+            let stream = HttpStream::new(stream, shared.clone(), exchange.clone());
+            let service = service_fn(|request: Request<Incoming>| {
+                let (shared, exchange) = (shared.clone(), exchange.clone());
+                let request = request.map(|body| exchange.begin(body));
+                async move {
+                    let response = respond(shared, request, peer).await;
+                    exchange.end(&response);
+                    response
+                }
+            });
+            let HttpOptions { max_header_size, headers_timeout, .. } = shared.http;
             let connection = http1::Builder::new()
                 .timer(RuntimeTimer(shared.runtime.clone()))
-                .header_read_timeout(HEAD_TIMEOUT)
+                .max_header_size(max_header_size)
+                .max_buf_size(READ_AHEAD.max(max_header_size))
+                .header_read_timeout(headers_timeout)
+                // A client may end its side and still wait for its answer; the stream watches for one that is gone.
+                .half_close(true)
                 .serve_connection(stream, service)
                 .with_upgrades();
             let mut connection = pin!(connection);

@@ -28,6 +28,7 @@ use crate::dial::{DialError, UrlError};
 use crate::emit::Broadcast;
 use crate::engine::{EngineSocket, OnData, on_data};
 use crate::handshake::{Handshake, Peer};
+use crate::http_options::{HttpOptions, HttpSettings};
 use crate::layer::Layer;
 use crate::machine::Machine;
 use crate::namespace::{Namespace, NamespaceInner};
@@ -57,6 +58,7 @@ pub struct ServerBuilder<R> {
     runtime: R,
     engine: ConfigBuilder,
     connection: server::Config,
+    pub(crate) http: HttpSettings,
     ack_timeout: Duration,
     overflow: Overflow,
     keep_handshake: bool,
@@ -100,6 +102,14 @@ pub enum BuildError {
         /// What is allowed.
         allowed: &'static str,
     },
+    /// An option of a server is out of its bounds.
+    #[error("{option} has to be {allowed}")]
+    Server {
+        /// The option.
+        option: &'static str,
+        /// What is allowed.
+        allowed: &'static str,
+    },
     /// The server of a client can't be dialled as it is set up.
     #[error(transparent)]
     Dial(#[from] DialError),
@@ -131,6 +141,7 @@ impl<R: Runtime> ServerBuilder<R> {
             runtime,
             engine: Config::builder().path("/socket.io"),
             connection: server::Config::default(),
+            http: HttpSettings::default(),
             ack_timeout: Duration::from_secs(30),
             overflow: Overflow::default(),
             keep_handshake: true,
@@ -273,12 +284,14 @@ impl<R: Runtime> ServerBuilder<R> {
 
     fn build_app(self, app: App) -> Result<Server, BuildError> {
         let engine = self.engine.build()?;
+        let http = self.http.build(&engine)?;
         let mut connection = self.connection;
         connection.decoder = connection.decoder.max_attachment_bytes(engine.max_payload());
         let shared = Shared {
             runtime: Arc::new(self.runtime),
             engine: Arc::new(engine),
             connection: Arc::new(connection),
+            http,
             app,
             sessions: Sessions::default(),
             namespaces: RwLock::default(),
@@ -316,6 +329,7 @@ pub(crate) struct Shared {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) engine: Arc<Config>,
     connection: Arc<server::Config>,
+    pub(crate) http: HttpOptions,
     pub(crate) app: App,
     pub(crate) sessions: Sessions,
     namespaces: RwLock<BTreeMap<Text, Arc<NamespaceInner>>>,

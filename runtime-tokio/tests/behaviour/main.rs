@@ -5,6 +5,7 @@
 //! never ends fails its test after some hours of that time, which pass at once.
 
 mod churn;
+mod deadlines;
 mod emits;
 mod goodbye;
 mod handlers;

@@ -109,6 +109,8 @@ macro_rules! conformance {
                 in_pieces_is_answered
                 that_is_pipelined_is_answered_in_order
                 ends_with_the_clients_half
+                that_is_half_closed_is_answered
+                with_too_long_a_head_is_refused
                 with_a_body_in_pieces_is_one_payload
                 that_breaks_off_harms_nobody
                 with_an_empty_sid_opens_a_session

@@ -3,18 +3,22 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socketio_runtime::{Runtime, Server};
+use socketio_runtime::{Runtime, Server, ServerBuilder};
 
 use super::log::Log;
 use super::stage::Stage;
+use super::watched::Watched;
 use super::wire::Wire;
 
 const OPEN: &str = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
+/// Nobody polls for the farewell of the sessions that are left behind here.
+fn builder<R: Runtime + Clone>(stage: &Stage<R>) -> ServerBuilder<Watched<R>> {
+    stage.server().engine(|engine| engine.close_timeout(Duration::from_millis(50)))
+}
+
 async fn serve<R: Runtime + Clone>(stage: &Stage<R>) -> (Server, SocketAddr, Log) {
-    // Nobody polls for the farewell of the sessions that are left behind here.
-    let server = stage.server().engine(|engine| engine.close_timeout(Duration::from_millis(50)));
-    let server = server.build().expect("it is allowed");
+    let server = builder(stage).half_close_timeout(Duration::from_millis(50)).build().expect("it is allowed");
     let log = Log::of_all(&server.namespace("/"));
     let addr = stage.serve(&server).await;
     (server, addr, log)
@@ -94,7 +98,7 @@ pub async fn that_is_pipelined_is_answered_in_order<R: Runtime + Clone>(stage: &
     assert_eq!(words, ["connect", "connect", "hello "]);
 }
 
-/// Who says that nothing more will follow is let go: after the answer, or without one if a request is under way.
+/// The connection ends with the answer if the client has closed its side, and at once if there is no request.
 pub async fn ends_with_the_clients_half<R: Runtime + Clone>(stage: &Stage<R>) {
     let (_, addr, _) = serve(stage).await;
     for (request, answered) in [("", false), (OPEN, true), (OPEN, false)] {
@@ -105,10 +109,75 @@ pub async fn ends_with_the_clients_half<R: Runtime + Clone>(stage: &Stage<R>) {
         }
         wire.shutdown().await.expect("it is open");
         let rest = stage.soon("the end", wire.rest()).await.expect("it is no error");
-        // The answer, all of it, or nothing: whether the server hears of the end before it has answered is chance.
         let rest = String::from_utf8(rest).expect("it is text");
-        assert!(rest.is_empty() || !answered && rest.starts_with("HTTP/1.1 200 ") && rest.ends_with('}'), "{rest}");
+        match request.is_empty() || answered {
+            true => assert_eq!(rest, ""),
+            false => assert!(rest.starts_with("HTTP/1.1 200 ") && rest.ends_with('}'), "{rest}"),
+        }
     }
+}
+
+/// A handshake, a POST, a poll that has something to fetch, and one that has to wait for it.
+pub async fn that_is_half_closed_is_answered<R: Runtime + Clone>(stage: &Stage<R>) {
+    let server = builder(stage).half_close_timeout(Duration::from_secs(60)).build().expect("it is allowed");
+    let log = Log::of_all(&server.namespace("/"));
+    let addr = stage.serve(&server).await;
+    let begin = async |request: &str| {
+        let mut wire = stage.wire(addr).await;
+        wire.write(request).await.expect("the server reads");
+        wire.shutdown().await.expect("it is open");
+        wire
+    };
+    // Whether the end comes together with the request is chance.
+    for _ in 0..30 {
+        let sid = sid(&answer(stage, &mut begin(OPEN).await).await);
+        assert_eq!(answer(stage, &mut begin(&post(&sid, "40")).await).await.1, "ok");
+        log.hears(stage, "connect").await;
+        let (_, body) = answer(stage, &mut begin(&get(&sid)).await).await;
+        assert!(body.starts_with("40{"), "{body}");
+        let mut poll = begin(&get(&sid)).await;
+        stage.pause().await;
+        assert_eq!(answer(stage, &mut begin(&post(&sid, "420[\"ask\"]\u{1e}42[\"next\"]")).await).await.1, "ok");
+        log.hears(stage, "ask ").await;
+        log.hears(stage, "next ").await;
+        server.emit("told", ()).expect("it can be encoded");
+        assert_eq!(answer(stage, &mut poll).await.1, "42[\"told\"]");
+        assert_eq!(stage.soon("the end", poll.rest()).await.expect("it is no error"), b"");
+        assert_eq!(answer(stage, &mut begin(&post(&sid, "41")).await).await.1, "ok");
+        log.hears(stage, "client namespace disconnect").await;
+    }
+}
+
+/// Up to `max_header_size` it is read, whatever pieces it comes in; beyond that it is refused.
+pub async fn with_too_long_a_head_is_refused<R: Runtime + Clone>(stage: &Stage<R>) {
+    let (server, addr, _) = serve(stage).await;
+    let small = builder(stage).max_header_size(2000).build().expect("it is allowed");
+    let small_addr = stage.serve(&small).await;
+    for (addr, limit) in [(addr, 16 * 1024), (small_addr, 2000)] {
+        let head = |length: usize| {
+            let around = OPEN.len() + "x-padding: \r\n".len();
+            OPEN.replace("\r\n\r\n", &format!("\r\nx-padding: {}\r\n\r\n", "x".repeat(length - around)))
+        };
+        for pieces in [1, 3] {
+            let request = head(limit);
+            let mut wire = stage.wire(addr).await;
+            for piece in request.as_bytes().chunks(request.len().div_ceil(pieces)) {
+                wire.write(piece).await.expect("the server reads");
+                stage.pause().await;
+            }
+            sid(&answer(stage, &mut wire).await);
+            // The bound is each request's, not the connection's.
+            wire.write(&request).await.expect("the server reads");
+            sid(&answer(stage, &mut wire).await);
+        }
+        let mut wire = stage.wire(addr).await;
+        wire.write(head(limit + 1)).await.expect("the server reads");
+        let (head, _) = answer(stage, &mut wire).await;
+        assert!(head.starts_with("http/1.1 431 "), "{head}");
+        _ = stage.soon("the end", wire.rest()).await;
+    }
+    is_fine(stage, addr).await;
+    assert!(server.sessions() > 0);
 }
 
 /// Cut between head and body, within a packet and within a character; one of many packets.

@@ -1,0 +1,229 @@
+//! Deadlines of connections: of what a client takes its time to send, and of what it does not read.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socketio_tokio::{BuildError, Peer, Server, ServerBuilder, Socket};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::support::{HasWorld, Polling, secs, server_with, settle, soon};
+
+/// A connection with so much room in each direction, and the task that serves it.
+fn served(server: &Server, bytes: usize) -> (DuplexStream, JoinHandle<()>) {
+    let (ours, theirs) = tokio::io::duplex(bytes);
+    (ours, tokio::spawn(server.serve_connection(socketio_tokio::stream(theirs), Peer::default())))
+}
+
+/// Waits for the end of a connection; how long that took.
+async fn ended(connection: JoinHandle<()>) -> Duration {
+    let begin = Instant::now();
+    soon("the end of a connection", connection).await.unwrap();
+    begin.elapsed()
+}
+
+fn say_disconnects(server: &Server) {
+    let root = server.namespace("/");
+    root.on("event", async |socket: Socket, ()| socket.world().say("event"));
+    root.on_disconnect(async |socket: Socket, reason| socket.world().say(reason));
+}
+
+fn post(client: &Polling, length: usize) -> String {
+    format!("POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n", client.target())
+}
+
+fn get(client: &Polling) -> String {
+    format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", client.target())
+}
+
+/// Like `secs`, and a little that the timers round up.
+fn about(time: Duration, expected: u64) -> bool {
+    (secs(expected)..secs(expected) + Duration::from_millis(50)).contains(&time)
+}
+
+// --- what is sent slowly ----------------------------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_does_not_come_in_time_ends_its_connection() {
+    let (server, _) = server_with(|builder| builder.headers_timeout(secs(7)));
+    for begin in ["", "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n"] {
+        let (mut stream, connection) = served(&server, 64 * 1024);
+        stream.write_all(begin.as_bytes()).await.unwrap();
+        let time = ended(connection).await;
+        assert!(about(time, 7), "{time:?}");
+    }
+    // Each request has its own time.
+    let (mut stream, connection) = served(&server, 64 * 1024);
+    for _ in 0..3 {
+        sleep(secs(6)).await;
+        stream.write_all(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        settle().await;
+    }
+    assert!(!connection.is_finished());
+    ended(connection).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_in_time_ends_its_connection_and_session() {
+    let (server, world) = server_with(|builder| builder.request_timeout(secs(7)).headers_timeout(secs(20)));
+    say_disconnects(&server);
+    let client = Polling::connect(&server).await;
+    let (mut stream, connection) = served(&server, 64 * 1024);
+    let body = "42[\"event\"]";
+    let (first, last) = body.split_at(4);
+    // Each body has its own time, however long the client pauses in between.
+    for _ in 0..2 {
+        stream.write_all(format!("{}{first}", post(&client, body.len())).as_bytes()).await.unwrap();
+        sleep(secs(6)).await;
+        stream.write_all(last.as_bytes()).await.unwrap();
+        world.hears("event").await;
+        settle().await;
+    }
+    let begin = Instant::now();
+    stream.write_all(format!("{}{first}", post(&client, body.len())).as_bytes()).await.unwrap();
+    // That it goes on coming does not help.
+    sleep(secs(3)).await;
+    stream.write_all(&last.as_bytes()[..2]).await.unwrap();
+    world.hears("transport error").await;
+    assert!(about(begin.elapsed(), 7), "{:?}", begin.elapsed());
+    ended(connection).await;
+    assert_eq!(server.sessions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_closed_request_is_waited_for_and_then_given_up() {
+    let (server, world) = server_with(|builder| builder.half_close_timeout(secs(7)));
+    say_disconnects(&server);
+    let mut client = Polling::connect(&server).await;
+    let half_closed = async |client: &Polling| {
+        let (mut stream, connection) = served(&server, 64 * 1024);
+        stream.write_all(get(client).as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        (stream, connection)
+    };
+    // Answered within that time.
+    let (mut stream, connection) = half_closed(&client).await;
+    sleep(secs(6)).await;
+    server.emit("told", ()).unwrap();
+    let mut answer = String::new();
+    soon("the answer", stream.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.ends_with("\r\n\r\n42[\"told\"]"), "{answer}");
+    ended(connection).await;
+    server.emit("more", ()).unwrap();
+    client.expect("42[\"more\"]").await;
+    // Given up after it.
+    let (_stream, connection) = half_closed(&client).await;
+    let time = ended(connection).await;
+    assert!(about(time, 7), "{time:?}");
+    world.hears("transport error").await;
+    assert_eq!(server.sessions(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_broken_off_is_noticed_at_once() {
+    let (server, world) = server_with(|builder| builder.half_close_timeout(secs(7)));
+    say_disconnects(&server);
+    let client = Polling::connect(&server).await;
+    let request = get(&client).into_bytes();
+    let broken = tokio::io::join(Broken(request), tokio::io::sink());
+    let connection = tokio::spawn(server.serve_connection(socketio_tokio::stream(broken), Peer::default()));
+    let time = ended(connection).await;
+    assert!(about(time, 0), "{time:?}");
+    world.hears("transport error").await;
+}
+
+/// Gives these bytes, and then is reset.
+struct Broken(Vec<u8>);
+
+impl AsyncRead for Broken {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.0.is_empty() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        let bytes = std::mem::take(&mut self.0);
+        buf.put_slice(&bytes);
+        Poll::Ready(Ok(()))
+    }
+}
+
+// --- what is not read -------------------------------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_are_not_read_end_their_connection() {
+    let (server, _) = server_with(|builder| builder.write_timeout(secs(7)));
+    let (mut stream, connection) = served(&server, 4096);
+    let unknown = "GET /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut written = 0;
+    let requests = unknown.repeat(10_000);
+    let begin = Instant::now();
+    while written < requests.len() {
+        match soon("the end of writing", stream.write(&requests.as_bytes()[written..])).await {
+            Ok(count) => written += count,
+            Err(_) => break,
+        }
+    }
+    assert!(about(begin.elapsed(), 7), "{:?}", begin.elapsed());
+    // What was read ahead is bounded, too.
+    assert!(written < 100 * 1024, "{written} bytes");
+    ended(connection).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_not_read_ends_its_connection_though_the_session_is_over() {
+    let (server, world) = server_with(|builder| builder.write_timeout(secs(100)));
+    say_disconnects(&server);
+    let client = Polling::connect(&server).await;
+    server.emit("large", ("x".repeat(500_000),)).unwrap();
+    let begin = Instant::now();
+    let (mut stream, connection) = served(&server, 4096);
+    stream.write_all(get(&client).as_bytes()).await.unwrap();
+    world.hears("ping timeout").await;
+    assert_eq!(server.sessions(), 0);
+    assert!(!connection.is_finished());
+    ended(connection).await;
+    assert!(about(begin.elapsed(), 100), "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_read_slowly_is_sent_as_a_whole() {
+    let (server, _) = server_with(|builder| builder.write_timeout(secs(7)));
+    let client = Polling::connect(&server).await;
+    server.emit("large", ("x".repeat(50_000),)).unwrap();
+    let (mut stream, connection) = served(&server, 1000);
+    stream.write_all(get(&client).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let mut piece = vec![0; 1000];
+    loop {
+        sleep(secs(6)).await;
+        match stream.read(&mut piece).await.unwrap() {
+            0 => break,
+            count => answer.extend_from_slice(&piece[..count]),
+        }
+    }
+    assert!(answer.ends_with(b"xx\"]") && answer.len() > 50_000, "{} bytes", answer.len());
+    ended(connection).await;
+}
+
+// --- options ----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn deadlines_and_bounds_that_cannot_be_are_refused() {
+    type Set = fn(ServerBuilder) -> ServerBuilder;
+    let cases: [(&str, Set); 8] = [
+        ("max_header_size", |builder| builder.max_header_size(1023)),
+        ("max_header_size", |builder| builder.max_header_size(1024 * 1024 + 1)),
+        ("headers_timeout", |builder| builder.headers_timeout(Duration::ZERO)),
+        ("headers_timeout", |builder| builder.headers_timeout(Duration::MAX)),
+        ("request_timeout", |builder| builder.request_timeout(Duration::ZERO)),
+        ("half_close_timeout", |builder| builder.half_close_timeout(Duration::MAX)),
+        ("write_timeout", |builder| builder.write_timeout(Duration::ZERO)),
+        ("write_timeout", |builder| builder.write_timeout(Duration::MAX)),
+    ];
+    for (name, set) in cases {
+        let error: BuildError = set(ServerBuilder::new()).build().unwrap_err();
+        assert!(error.to_string().contains(name), "{name}: {error}");
+    }
+}
