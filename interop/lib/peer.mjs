@@ -99,7 +99,8 @@ class Peer {
     this.child = child
     this.ended = new Promise((resolve) => {
       child.once('error', (error) => resolve(String(error)))
-      child.once('exit', (code, signal) => resolve(signal ?? `code ${code}`))
+      // Not at `exit`: output may follow it.
+      child.once('close', (code, signal) => resolve(signal ?? `code ${code}`))
     }).then((status) => {
       running.delete(child)
       note(name, `ended: ${status}`)

@@ -1,8 +1,8 @@
 //! The chat in the browser, on smol.
 //!
-//! `cargo run --release -p socketio-smol --example chat_smol`, then open <http://localhost:3000> in two tabs; the
-//! environment's `PORT` chooses another port. Here is how Socket.IO stands beside what else a server on hyper answers,
-//! and how it stops; the chat itself is the same as on tokio.
+//! `./run chat_smol`, or `cargo run --release -p socketio-smol --example chat_smol`; then open <http://localhost:3000> in
+//! two tabs. `--port` or the environment's `PORT` chooses another port. Here is how Socket.IO stands beside what else a
+//! server on hyper answers, and how it stops; the chat itself is the same as on tokio.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a program, not a library
 
 #[path = "../../runtime-tokio/examples/chat/chat.rs"]
@@ -17,6 +17,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
+use std::process::ExitCode;
 
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -30,17 +31,16 @@ use socketio::{Peer, Service};
 use socketio_smol as socketio;
 use tower_service::Service as _;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    smol::block_on(serve())
+fn main() -> ExitCode {
+    support::end(smol::block_on(serve()))
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, site::port()));
     let server = site::server()?;
-    let port = site::port()?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-    let listener = listener.map_err(|error| format!("can't listen on port {port}: {error}"))?;
-    let addr = listener.local_addr()?;
-    println!("listening on {addr}\nopen http://localhost:{} in two tabs", addr.port());
+    let asked_to_stop = support::stopped();
+    let listener = TcpListener::bind(addr).await.map_err(|error| support::cannot_listen(addr, &error))?;
+    site::announce(listener.local_addr()?);
 
     // A connection ends its work when `stop` is dropped; all have when every `alive` is.
     let (stop, stopping) = bounded::<Infallible>(1);
@@ -59,7 +59,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         }
     };
     let stopped = async {
-        support::stopped().await;
+        asked_to_stop.await;
         // First the sessions, while clients can still reach them: each gets what is queued for it.
         server.close().await;
     };

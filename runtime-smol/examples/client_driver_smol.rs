@@ -4,7 +4,8 @@ use socketio_smol as socketio;
 
 #[path = "../../runtime-tokio/examples/driver/mod.rs"]
 mod driver;
+mod support;
 
-fn main() -> std::io::Result<()> {
-    driver::run::<socketio::Smol>()
+fn main() -> std::process::ExitCode {
+    support::end(driver::run::<socketio::Smol>())
 }

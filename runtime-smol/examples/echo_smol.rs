@@ -1,15 +1,11 @@
 //! The smallest server: it sends everything back.
 
-#![allow(clippy::print_stdout, reason = "this is a program")]
+#[path = "../../runtime-tokio/examples/apps/echo.rs"]
+mod app;
+mod support;
 
-use socketio_smol::{Event, ServerBuilder};
+use socketio_smol as socketio;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = ServerBuilder::new().build()?;
-    server.namespace("/").on_event(async |mut event: Event| match event.ack() {
-        Some(ack) => ack.send(event.raw_args()),
-        None => event.socket().emit(event.name(), event.raw_args()).map(|_| ()),
-    });
-    println!("listening on 127.0.0.1:3000");
-    Ok(smol::block_on(server.listen("127.0.0.1:3000"))?)
+fn main() -> std::process::ExitCode {
+    support::end(support::run(1, app::main()))
 }

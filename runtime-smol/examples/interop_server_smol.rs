@@ -1,6 +1,4 @@
-//! The server behind the interop suite; interop/README.md describes its events.
-//!
-//! `interop_server_smol [--port P] [--ping I/T] [--max-payload N] [--connect-timeout MS] [--cors]`
+//! The server of the interop suite; interop/README.md describes its events.
 
 #[path = "../../runtime-tokio/examples/apps/interop_server.rs"]
 mod app;
@@ -8,6 +6,6 @@ mod support;
 
 use socketio_smol as socketio;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    support::run(1, app::main())
+fn main() -> std::process::ExitCode {
+    support::end(support::run(1, app::main()))
 }

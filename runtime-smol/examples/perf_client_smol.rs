@@ -1,4 +1,4 @@
-//! A client that load is measured with: `perf_client_smol URL [WINDOW] [ack|event] [SECONDS]`.
+//! A client that load is measured with.
 
 use std::sync::Arc;
 
@@ -6,11 +6,13 @@ use socketio_smol as socketio;
 
 #[path = "../../runtime-tokio/examples/driver/perf.rs"]
 mod perf;
+mod support;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> std::process::ExitCode {
     // One thread for everything, as the program for tokio has.
     let executor = Arc::new(smol::Executor::new());
     let runtime = socketio::Smol::on(executor.clone());
     let begin = |url| socketio::ClientBuilder::on(runtime, url);
-    smol::block_on(executor.run(perf::run(begin, |pause| async move { _ = smol::Timer::after(pause).await })))
+    let program = perf::run(begin, |pause| async move { _ = smol::Timer::after(pause).await });
+    support::end(smol::block_on(executor.run(program)))
 }

@@ -3,8 +3,13 @@
 use socketio_tokio as socketio;
 
 mod driver;
+mod support;
 
-fn main() -> std::io::Result<()> {
+fn main() -> std::process::ExitCode {
+    support::end(drive())
+}
+
+fn drive() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _inside = runtime.enter();
     driver::run::<socketio::Tokio>()

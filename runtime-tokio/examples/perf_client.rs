@@ -1,11 +1,12 @@
-//! A client that load is measured with: `perf_client URL [WINDOW] [ack|event] [SECONDS]`.
+//! A client that load is measured with.
 
 use socketio_tokio as socketio;
 
 #[path = "driver/perf.rs"]
 mod perf;
+mod support;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    perf::run(socketio::ClientBuilder::new, tokio::time::sleep).await
+async fn main() -> std::process::ExitCode {
+    support::end(perf::run(socketio::ClientBuilder::new, tokio::time::sleep).await)
 }

@@ -1,4 +1,4 @@
-//! The server that load generators measure: `perf_server PORT [--threads N]`.
+//! The server that load generators measure.
 
 #[path = "apps/perf_server.rs"]
 mod app;
@@ -6,6 +6,6 @@ mod support;
 
 use socketio_tokio as socketio;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    app::main()
+fn main() -> std::process::ExitCode {
+    support::end(app::main())
 }

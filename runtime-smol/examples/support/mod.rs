@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_signal::{Signal, Signals};
-pub use cli::{bind, pair, usage, value};
+pub use cli::{Arguments, bind, cannot_listen, end, parse, refuse};
 use smol::Executor;
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
@@ -55,14 +55,16 @@ pub async fn timeout<F: Future>(time: Duration, future: F) -> Option<F::Output> 
         .await
 }
 
-/// Waits for SIGTERM or SIGINT.
-pub async fn stopped() {
+/// Waits for SIGTERM or SIGINT, also for one that comes between the call and the first poll.
+pub fn stopped() -> impl Future<Output = ()> {
     #[cfg(unix)]
     let signals = [Signal::Term, Signal::Int];
     #[cfg(not(unix))]
     let signals = [Signal::Int];
-    match Signals::new(signals) {
-        Ok(mut signals) => _ = signals.next().await,
-        Err(_) => usage("can't listen for signals"),
+    let signals = Signals::new(signals);
+    async {
+        // Without a handler of ours the signal ends the program.
+        let Ok(mut signals) = signals else { return pending().await };
+        signals.next().await;
     }
 }

@@ -1,11 +1,23 @@
 //! The server that protocol suites talk to: bare Engine.IO on one port, Socket.IO on another.
-//!
-//! `conformance_server [--eio-port P] [--sio-port P] [--ping I/T] [--connect-timeout MS] [--max-payload BYTES] [--cors]`
 
+use std::error::Error;
 use std::time::Duration;
 
 use super::socketio::{Cors, CorsOrigin, EngineSocket, Event, Namespace, Server, ServerBuilder, Socket};
-use super::support::{bind, pair, spawn, stopped, timeout, usage, value};
+use super::support::{Arguments, bind, refuse, spawn, stopped, timeout};
+
+const HELP: &str = "\
+[OPTIONS]
+
+Servers that protocol suites talk to. At least one port has to be given.
+
+  --eio-port P          bare Engine.IO on port P, path /engine.io: every message is sent back (0: not served)
+  --sio-port P          Socket.IO on port P, path /socket.io (0: not served)
+  --ping I/T            ping interval and ping timeout in milliseconds (300/200)
+  --connect-timeout MS  time for the first CONNECT in milliseconds (1000)
+  --max-payload BYTES   the longest message (1000000)
+  --cors                any origin, with credentials
+";
 
 struct Options {
     eio_port: Option<u16>,
@@ -25,18 +37,21 @@ fn options() -> Options {
         max_payload: 1_000_000,
         cors: false,
     };
-    let mut args = std::env::args().skip(1);
+    let mut args = Arguments::new(HELP);
     while let Some(option) = args.next() {
         match option.as_str() {
-            "--eio-port" => options.eio_port = Some(value(&option, args.next())).filter(|port| *port != 0),
-            "--sio-port" => options.sio_port = Some(value(&option, args.next())).filter(|port| *port != 0),
-            "--ping" => options.ping = pair(&option, args.next()),
-            "--connect-timeout" => options.connect_timeout = value(&option, args.next()),
-            "--max-payload" => options.max_payload = value(&option, args.next()),
+            "--eio-port" => options.eio_port = Some(args.value(&option)).filter(|port| *port != 0),
+            "--sio-port" => options.sio_port = Some(args.value(&option)).filter(|port| *port != 0),
+            "--ping" => options.ping = args.pair(&option),
+            "--connect-timeout" => options.connect_timeout = args.value(&option),
+            "--max-payload" => options.max_payload = args.value(&option),
             "--cors" => options.cors = true,
-            "--eio3" | "--recovery" => usage(&format!("{option} is not supported yet")),
-            _ => usage(&format!("unknown option {option:?}")),
+            "--eio3" | "--recovery" | "--webtransport-port" => refuse(format!("{option} is not supported yet")),
+            _ => args.refuse(&option),
         }
+    }
+    if options.eio_port.is_none() && options.sio_port.is_none() {
+        refuse("nothing to serve: give a port by --eio-port or --sio-port");
     }
     options
 }
@@ -68,23 +83,25 @@ fn behave(namespace: &Namespace) {
     });
 }
 
-pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let options = options();
+    let stopped = stopped();
     let mut servers: Vec<Server> = Vec::new();
     if let Some(port) = options.eio_port {
         let server = builder(&options, "/engine.io")
-            .build_engine(async |socket: EngineSocket, data| socket.send(data).map(|_| ()))?;
-        spawn(bind(&server, port, "engine.io").await.serve());
+            .build_engine(async |socket: EngineSocket, data| socket.send(data).map(|_| ()))
+            .unwrap_or_else(|error| refuse(error));
+        spawn(bind(&server, port, "engine.io").await?.serve());
         servers.push(server);
     }
     if let Some(port) = options.sio_port {
-        let server = builder(&options, "/socket.io").build()?;
+        let server = builder(&options, "/socket.io").build().unwrap_or_else(|error| refuse(error));
         behave(&server.namespace("/"));
         behave(&server.namespace("/custom"));
-        spawn(bind(&server, port, "socket.io").await.serve());
+        spawn(bind(&server, port, "socket.io").await?.serve());
         servers.push(server);
     }
-    stopped().await;
+    stopped.await;
     for server in servers {
         timeout(Duration::from_secs(1), server.close()).await;
     }

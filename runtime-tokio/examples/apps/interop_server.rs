@@ -1,17 +1,28 @@
-//! The server behind the interop suite; interop/README.md describes its events.
-//!
-//! `interop_server [--port P] [--ping I/T] [--max-payload N] [--connect-timeout MS] [--cors]`
+//! The server of the interop suite; interop/README.md describes its events.
 
 use std::collections::{BTreeMap, HashMap};
+use std::error::Error;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::socketio::{
     ConnectRequest, Cors, CorsOrigin, DisconnectReason, Event, Refusal, Server, Socket, Text, Value,
 };
-use super::support::{bind, pair, sleep, spawn, stopped, timeout, usage, value};
+use super::support::{Arguments, bind, refuse, sleep, spawn, stopped, timeout};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as AnyJson, json};
+
+const HELP: &str = "\
+[OPTIONS]
+
+The server of the interop suite; interop/README.md describes its events.
+
+  --port P              port of 127.0.0.1 (0: a free one)
+  --ping I/T            ping interval and ping timeout in milliseconds (25000/20000)
+  --connect-timeout MS  time for the first CONNECT in milliseconds (45000)
+  --max-payload BYTES   the longest message (1000000)
+  --cors                any origin, with credentials
+";
 
 #[derive(Deserialize)]
 struct Cast {
@@ -176,27 +187,27 @@ fn behave(server: &Server, name: &'static str) {
     });
 }
 
-pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let mut builder = super::support::builder();
     let mut port = 0;
-    let mut args = std::env::args().skip(1);
+    let mut args = Arguments::new(HELP);
     while let Some(option) = args.next() {
         builder = match option.as_str() {
             "--port" => {
-                port = value(&option, args.next());
+                port = args.value(&option);
                 builder
             }
             "--ping" => {
-                let (interval, timeout) = pair(&option, args.next());
+                let (interval, timeout) = args.pair(&option);
                 builder.ping_interval(Duration::from_millis(interval)).ping_timeout(Duration::from_millis(timeout))
             }
-            "--max-payload" => builder.max_payload(value(&option, args.next())),
-            "--connect-timeout" => builder.connect_timeout(Duration::from_millis(value(&option, args.next()))),
+            "--max-payload" => builder.max_payload(args.value(&option)),
+            "--connect-timeout" => builder.connect_timeout(Duration::from_millis(args.value(&option))),
             "--cors" => builder.cors(Cors::new(CorsOrigin::Reflect).credentials(true)),
-            _ => usage(&format!("unknown option {option:?}")),
+            _ => args.refuse(&option),
         };
     }
-    let server = builder.build()?;
+    let server = builder.build().unwrap_or_else(|error| refuse(error));
     for name in ["/", "/chat", "/private"] {
         behave(&server, name);
     }
@@ -209,8 +220,9 @@ pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let refusal = Refusal::new("Not authorized");
         Err(refusal.clone().data(&json!({ "code": 401, "ask": "token" })).unwrap_or(refusal))
     });
-    spawn(bind(&server, port, "").await.serve());
-    stopped().await;
+    let stopped = stopped();
+    spawn(bind(&server, port, "").await?.serve());
+    stopped.await;
     timeout(Duration::from_secs(1), server.close()).await;
     Ok(())
 }

@@ -1,25 +1,35 @@
-//! The server that load generators measure: `perf_server PORT [--threads N]`.
+//! The server that load generators measure.
 
+use std::error::Error;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::socketio::{Args, Bytes, Json, Socket};
-use super::support::{bind, builder, run, spawn, stopped, timeout, usage, value};
+use super::support::{Arguments, bind, builder, parse, refuse, run, spawn, stopped, timeout};
 
-pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (mut port, mut threads) = (None, 1);
-    let mut args = std::env::args().skip(1);
-    while let Some(option) = args.next() {
-        match option.as_str() {
-            "--threads" => threads = value(&option, args.next()),
-            _ if option.starts_with("--") => usage(&format!("unknown option {option:?}")),
-            _ => port = Some(value("PORT", Some(option))),
+const HELP: &str = "\
+PORT [--threads N]
+
+The server that load generators measure, on PORT of 127.0.0.1 (0: a free one).
+
+  --threads N  threads that it runs on (1)
+";
+
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
+    let (mut port, mut threads) = (None, NonZeroUsize::MIN);
+    let mut args = Arguments::new(HELP);
+    while let Some(argument) = args.next() {
+        match argument.as_str() {
+            "--threads" => threads = args.value(&argument),
+            _ if argument.starts_with('-') || port.is_some() => args.refuse(&argument),
+            _ => port = Some(parse("PORT", &argument)),
         }
     }
-    let Some(port) = port else { usage("usage: perf_server PORT [--threads N]") };
-    run(threads, serve(port))
+    let Some(port) = port else { refuse("PORT is missing") };
+    run(threads.get(), serve(port))
 }
 
-async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
+async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
     let server = builder().build()?;
     let root = server.namespace("/");
     root.on("echo", async |_, args: Args| args);
@@ -28,8 +38,9 @@ async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
         socket.namespace().to(room).emit("msg", (message,)).map(|_| ())
     });
     root.on("bin", async |socket: Socket, (buffer,): (Bytes,)| socket.emit("bin", (buffer,)).map(|_| ()));
-    spawn(bind(&server, port, "").await.serve());
-    stopped().await;
+    let stopped = stopped();
+    spawn(bind(&server, port, "").await?.serve());
+    stopped.await;
     timeout(Duration::from_secs(1), server.close()).await;
     Ok(())
 }

@@ -15,9 +15,17 @@ use std::time::Duration;
 use serde_json::{Value as AnyJson, json};
 
 use crate::socketio::{AckError, Args, ClientSocket, Runtime};
+use crate::support::Arguments;
 use command::{Command, Opts};
 use connection::{Connection, print};
 use values::{List, Plain, packed};
+
+const HELP: &str = "\
+< COMMANDS
+
+A client under remote control: commands are JSON lines on stdin, answers and events JSON lines on stdout;
+interop/README.md describes them. Ends with stdin.
+";
 
 type Answer = Result<AnyJson, Box<dyn std::error::Error>>;
 
@@ -38,6 +46,7 @@ struct Program<R> {
 
 /// Reads commands until there are no more. This thread is within the runtime, and blocks.
 pub fn run<R: Runtime + Default>() -> io::Result<()> {
+    Arguments::new(HELP).none();
     let mut program = Program { handles: BTreeMap::new(), runtime: R::default() };
     print(&json!({ "ev": "hello", "protocol": 1, "caps": ["polling", "websocket", "upgrade", "retries", "cookies"] }));
     for line in io::stdin().lock().lines() {

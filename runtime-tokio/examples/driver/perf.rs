@@ -8,6 +8,7 @@
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
+use std::num::NonZeroUsize;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,19 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::socketio::{AckFuture, ClientBuilder, ClientSocket, TransportKind};
+use crate::support::{Arguments, parse, refuse};
+
+const HELP: &str = "\
+URL [WINDOW] [ack|event] [SECONDS]
+
+Measures a client over one WebSocket to a server with the events of `perf_server`, and prints one line of JSON.
+
+  URL      of the server, as http://127.0.0.1:3000
+  WINDOW   questions that are outstanding at any time (64)
+  ack      each is an event with an acknowledgement (default)
+  event    each is an event that the server answers by an event
+  SECONDS  time that is measured, after two seconds to warm up (4)
+";
 
 type Load<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn Error>>> + 'a>>;
 
@@ -27,25 +41,50 @@ fn cpu() -> f64 {
     stats.filter_map(|stat| stat.split(' ').next()?.parse::<f64>().ok()).sum::<f64>() / 1e9
 }
 
+struct Options {
+    url: String,
+    window: usize,
+    ack: bool,
+    seconds: Duration,
+}
+
+fn options() -> Options {
+    let mut args = Arguments::new(HELP);
+    let given: Vec<String> = std::iter::from_fn(|| args.next()).collect();
+    if let Some(unknown) = given.iter().find(|argument| argument.starts_with('-')).or(given.get(4)) {
+        args.refuse(unknown);
+    }
+    let mut given = given.iter();
+    Options {
+        url: given.next().cloned().unwrap_or_else(|| refuse("URL is missing")),
+        window: given.next().map_or(64, |window| parse::<NonZeroUsize>("WINDOW", window).get()),
+        ack: match given.next().map(String::as_str) {
+            None | Some("ack") => true,
+            Some("event") => false,
+            Some(other) => refuse(format!("the third argument is ack or event, not {other:?}")),
+        },
+        seconds: given.next().map_or(Duration::from_secs(4), |seconds| {
+            Duration::try_from_secs_f64(parse("SECONDS", seconds))
+                .unwrap_or_else(|error| refuse(format!("SECONDS: {error}")))
+        }),
+    }
+}
+
 /// Measures a client that `begin` begins to set up, with the sleep of its runtime.
 pub async fn run<S: Future<Output = ()>>(
     begin: impl FnOnce(String) -> ClientBuilder,
     sleep: impl Fn(Duration) -> S,
 ) -> Result<(), Box<dyn Error>> {
-    let mut args = std::env::args().skip(1);
-    let url = args.next().ok_or("usage: perf_client URL [WINDOW] [ack|event] [SECONDS]")?;
-    let window = args.next().map_or(Ok(64), |window| window.parse::<usize>())?;
-    let ack = args.next().is_none_or(|mode| mode == "ack");
-    let seconds = args.next().map_or(Ok(4.0), |seconds| seconds.parse())?;
-
-    let client = begin(url).transports([TransportKind::WebSocket]).reconnection(false).build()?;
+    let Options { url, window, ack, seconds } = options();
+    let client = begin(url).transports([TransportKind::WebSocket]).reconnection(false).build();
+    let client = client.unwrap_or_else(|error| refuse(error));
     let socket = client.socket("/");
     socket.connect().await?;
     let done = Arc::new(AtomicU64::new(0));
     let measured = async {
         sleep(WARM).await;
         let (before, used, started) = (done.load(Ordering::Relaxed), cpu(), Instant::now());
-        sleep(Duration::from_secs_f64(seconds)).await;
+        sleep(seconds).await;
         (done.load(Ordering::Relaxed) - before, cpu() - used, started.elapsed().as_secs_f64())
     };
     let mut load: Load<'_> = match ack {

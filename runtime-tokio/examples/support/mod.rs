@@ -8,7 +8,7 @@ mod cli;
 use std::future::Future;
 use std::time::Duration;
 
-pub use cli::{bind, pair, usage, value};
+pub use cli::{Arguments, bind, cannot_listen, end, parse, refuse};
 use socketio_tokio::ServerBuilder;
 pub use tokio::spawn;
 pub use tokio::time::sleep;
@@ -39,19 +39,23 @@ pub async fn timeout<F: Future>(time: Duration, future: F) -> Option<F::Output> 
     tokio::time::timeout(time, future).await.ok()
 }
 
-/// Waits for SIGTERM or SIGINT.
-pub async fn stopped() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-            usage("can't listen for signals");
-        };
+/// Waits for SIGTERM or SIGINT, also for one that comes between the call and the first poll.
+#[cfg(unix)]
+pub fn stopped() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async {
+        // Without a handler of ours the signal ends the program.
+        let (Ok(mut term), Ok(mut int)) = signals else { return std::future::pending().await };
         tokio::select! {
             _ = term.recv() => {}
             _ = int.recv() => {}
         }
     }
-    #[cfg(not(unix))]
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+pub async fn stopped() {
     tokio::signal::ctrl_c().await.ok();
 }
