@@ -3,6 +3,7 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import assert from 'node:assert/strict'
 import { deflateSync } from 'node:zlib'
 import { freePort, start } from '../lib/peer.mjs'
+import { telling } from '../lib/util.mjs'
 import { launch, needsBrowser, person } from './chromium.mjs'
 
 /// A small PNG that nobody has seen before, so that what arrives is what was sent.
@@ -48,8 +49,8 @@ describe('the chat page', needsBrowser, () => {
   })
 
   const at = (page, id, more = '') => page.locator(`[data-testid=${id}]${more}`)
-  const shown = (page, id, text, more = '') => at(page, id, more).filter({ hasText: text }).first().waitFor()
-  const state = (page, value) => at(page, 'connection', `[data-state=${value}]`).waitFor()
+  const shown = (page, id, text, more = '') => telling(at(page, id, more).filter({ hasText: text }).first().waitFor())
+  const state = (page, value) => telling(at(page, 'connection', `[data-state=${value}]`).waitFor())
 
   /// Opens the page as somebody, and waits until the room is entered.
   async function enter(name, { query = '', room = '', transport = 'websocket' } = {}) {
@@ -68,7 +69,7 @@ describe('the chat page', needsBrowser, () => {
     await at(page, 'composer-input').press('Enter')
   }
 
-  const heard = (page, from, text) => at(page, 'message', `[data-from="${from}"][data-own="false"]`).locator('[data-testid=text]').getByText(text, { exact: true }).waitFor()
+  const heard = (page, from, text) => telling(at(page, 'message', `[data-from="${from}"][data-own="false"]`).locator('[data-testid=text]').getByText(text, { exact: true }).waitFor())
 
   test('opens, connects by polling, and the upgrade to WebSocket is seen', async () => {
     const page = await person(browser)

@@ -47,7 +47,7 @@ describe('a page of another origin', needsBrowser, () => {
     const socket = window.io(`http://127.0.0.1:${port}`, { reconnection: false, forceNew: true, ...options })
     socket.on('connect_error', (error) => resolve({ error: error.message }))
     socket.on('connect', async () => {
-      const handshake = await socket.timeout(5000).emitWithAck('handshake')
+      const handshake = await socket.timeout(30_000).emitWithAck('handshake')
       resolve({ handshake, transport: socket.io.engine.transport.name })
     })
   }), { port, options })
@@ -79,11 +79,12 @@ describe('a page of another origin', needsBrowser, () => {
       const socket = window.io(`http://127.0.0.1:${port}`, { reconnection: false, forceNew: true, withCredentials: true })
       const list = (buffer) => [...new Uint8Array(buffer)]
       const run = async () => {
-        const polled = await socket.timeout(5000).emitWithAck('echo', { bytes: new Uint8Array([1, 2, 255]).buffer })
-        while (socket.io.engine.transport.name !== 'websocket') await new Promise((next) => setTimeout(next, 20))
-        const view = await socket.timeout(5000).emitWithAck('echo', [new Uint8Array([9, 8, 7]).subarray(1)])
-        const blob = await socket.timeout(5000).emitWithAck('echo', new Blob(['blob']))
-        const big = await socket.timeout(5000).emitWithAck('echo', new Uint8Array(500_000).fill(7))
+        const polled = await socket.timeout(30_000).emitWithAck('echo', { bytes: new Uint8Array([1, 2, 255]).buffer })
+        const { engine } = socket.io
+        if (engine.transport.name !== 'websocket') await new Promise((next) => engine.once('upgrade', next))
+        const view = await socket.timeout(30_000).emitWithAck('echo', [new Uint8Array([9, 8, 7]).subarray(1)])
+        const blob = await socket.timeout(30_000).emitWithAck('echo', new Blob(['blob']))
+        const big = await socket.timeout(30_000).emitWithAck('echo', new Uint8Array(500_000).fill(7))
         return { polled: list(polled.bytes), view: list(view[0]), blob: new TextDecoder().decode(blob), big: big.byteLength, kind: big.constructor.name }
       }
       socket.on('connect', () => run().then(resolve, reject))

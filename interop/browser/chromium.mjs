@@ -1,6 +1,7 @@
 // A headless Chromium of the system, and one rule: nothing leaves the machine.
 import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
+import { PATIENCE, note } from '../lib/util.mjs'
 
 export const executablePath = process.env.CHROMIUM || '/usr/bin/chromium'
 
@@ -25,8 +26,15 @@ export const launch = () => chromium.launch({
 export async function person(browser, options = {}) {
   const context = await browser.newContext(options)
   const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(PATIENCE)
   page.problems = []
   page.on('pageerror', (error) => page.problems.push(String(error)))
+  page.on('console', (message) => note('page', message.text()))
+  page.on('response', (response) => note('page', `${response.status()} ${response.url()}`))
+  page.on('requestfailed', (request) => note('page', `failed: ${request.url()}`))
+  page.on('websocket', (socket) => {
+    socket.on('framereceived', ({ payload }) => note('page', payload))
+    socket.on('close', () => note('page', 'its WebSocket is closed'))
+  })
   return page
 }

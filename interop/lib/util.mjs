@@ -42,6 +42,15 @@ export function within(promise, what, ms = PATIENCE) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
+/// A wait that has a bound of its own: if it fails, it prints what was seen meanwhile as well.
+export function telling(promise) {
+  const seen = watch()
+  return promise.catch((error) => {
+    error.message += seen()
+    throw error
+  })
+}
+
 /// Asks `probe` again and again until it returns something truthy, which is the result.
 export async function until(probe, what, ms = PATIENCE) {
   const seen = watch()

@@ -133,7 +133,7 @@ for (const [mode, options] of Object.entries(MODES)) {
     })
 
     test('a server that stands still: ping timeout, and back when it goes on', async () => {
-      const own = await interopServer('--ping', '300/300')
+      const own = await interopServer('--ping', '300/1000')
       try {
         const client = await connected('/', { timeout: 1000 }, own.port)
         own.freeze()

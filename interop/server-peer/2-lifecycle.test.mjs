@@ -244,7 +244,7 @@ for (const [mode, options] of Object.entries(MODES)) {
       })
 
       test('the server stops its pings: ping timeout, and back', async () => {
-        const quick = await World.start({ pingInterval: 300, pingTimeout: 300 })
+        const quick = await World.start({ pingInterval: 300, pingTimeout: 1000 })
         try {
           const { client, socket } = await pair({}, quick)
           const { conn } = socket
@@ -264,7 +264,7 @@ for (const [mode, options] of Object.entries(MODES)) {
       })
 
       test('a network that stalls: ping timeout, and back when it flows', async () => {
-        const quick = await World.start({ pingInterval: 300, pingTimeout: 300 })
+        const quick = await World.start({ pingInterval: 300, pingTimeout: 1000 })
         const proxy = await Proxy.start(quick.port)
         try {
           const client = await driver.open(`http://127.0.0.1:${proxy.port}/`, { ...options, timeout: 400 })
@@ -325,7 +325,7 @@ for (const [mode, options] of Object.entries(MODES)) {
       })
 
       test('an event that is never answered is tried again, then given up; the next one follows', async () => {
-        const { seen, other, client } = await setup((i) => i !== 'bad', { ackTimeout: 150 })
+        const { seen, other, client } = await setup((i) => i !== 'bad', { ackTimeout: 500 })
         try {
           const bad = await client.call('n', ['bad'])
           const good = await client.call('n', ['good'])
