@@ -34,11 +34,12 @@
 //! | [`handle_message`](server::Session::handle_message) | it brought a message |
 //! | [`handle_flushed`](server::Session::handle_flushed) | the batch transmitted to it has been written |
 //! | [`handle_websocket_closed`](server::Session::handle_websocket_closed) | it ended |
+//! | [`handle_idle`](server::Session::handle_idle) | all messages that were taken are handled |
 //! | [`handle_timeout`](server::Session::handle_timeout) | the time of `poll_timeout` has come |
 //!
 //! The commands are [`send`](server::Session::send), [`send_batch`](server::Session::send_batch), [`close`](server::Session::close),
-//! [`discard`](server::Session::discard), [`pause_reading`](server::Session::pause_reading) and
-//! [`resume_reading`](server::Session::resume_reading).
+//! [`discard`](server::Session::discard), [`expect_message`](server::Session::expect_message),
+//! [`pause_reading`](server::Session::pause_reading) and [`resume_reading`](server::Session::resume_reading).
 //!
 //! After each input and each command, or several commands that belong together, in this order, until there is nothing left:
 //!

@@ -9,7 +9,7 @@ use engineio_proto::{
 };
 use http::{request::Parts, response};
 use proptest::{collection::vec, prelude::*};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 /// Something that travels.
 enum Item {
@@ -226,11 +226,18 @@ impl Joined {
         }
     }
 
-    /// Delivers until nothing is on its way.
+    /// Delivers until nothing is on its way, nor after a poll that was held has been let go.
     fn settle(&mut self) {
+        let mut waited = false;
         for choice in 0..100_000 {
-            if !self.step(choice) {
+            if self.step(choice) {
+                waited = false;
+            } else if std::mem::replace(&mut waited, true) {
                 return;
+            } else {
+                self.now += Duration::from_millis(100);
+                self.server.iter_mut().for_each(|server| server.handle_timeout(self.now));
+                self.drain();
             }
         }
         panic!("it goes on for ever");

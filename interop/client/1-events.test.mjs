@@ -316,3 +316,23 @@ for (const mode of Object.keys(MODES)) {
     })
   })
 }
+
+describe('during an upgrade', () => {
+  // The server lets the poll go for the upgrade with a noop. An answer that comes after it waits until the upgrade is complete.
+  test('an acknowledgement is not overtaken by the end of the poll', async () => {
+    for (let i = 0; i < 20; i++) {
+      const socket = client(port, 'upgraded', { retries: 3 })
+      const packets = []
+      let opened
+      socket.io.engine.once('open', () => { opened = performance.now() })
+      socket.io.engine.on('packet', ({ type, data }) => packets.push([type, data, performance.now() - opened]))
+      await within(new Promise((resolve) => socket.on('connect', () => socket.emit('echo', null, resolve))), 'the acknowledgement')
+      // The client has sent its CONNECT after `opened`, so that the poll is held for 100 ms from then on at least.
+      const early = packets.find(([type, , time]) => type === 'noop' && time < 100)
+      assert.equal(early, undefined, JSON.stringify(packets))
+      assert.deepEqual(packets.filter(([type]) => type === 'message').map(([, data]) => data.slice(0, 3)), ['0{"', '2["', '30['])
+      await settled(socket, 'upgraded')
+      socket.disconnect()
+    }
+  })
+})

@@ -1,8 +1,13 @@
 //! The polling side of a session: the GET that waits, the POST that is read.
 
-use super::{Session, Transmit, session::State};
+use super::{
+    Session, Transmit,
+    probe::{HOLD, Probe},
+    session::State,
+};
 use crate::{
-    CloseReason, Packet, RequestId, TransportKind,
+    CloseReason, Instant, Packet, RequestId, TransportKind,
+    clock::after,
     http::{BadRequest, Reject, Response, empty},
     payload::{self, Packets},
     queue::AHEAD,
@@ -15,6 +20,8 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 pub(super) struct Polling {
     pub(super) get: Option<Get>,
     pub(super) post: Option<Post>,
+    /// When the latest payload came or left.
+    exchanged: Option<Instant>,
 }
 
 /// A POST without an answer.
@@ -31,13 +38,20 @@ pub(super) struct Get {
     id: RequestId,
     /// The browser is an Internet Explorer, which would look for scripts in the answer.
     old_ie: bool,
+    /// Since when it has waited, or has been held for the upgrade.
+    held: Instant,
 }
 
 impl Get {
-    pub(super) fn new(id: RequestId, parts: &Parts) -> Self {
+    pub(super) fn new(id: RequestId, parts: &Parts, now: Instant) -> Self {
         let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         let old_ie = agent.is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"));
-        Get { id, old_ie }
+        Get { id, old_ie, held: now }
+    }
+
+    /// The client has probed.
+    pub(super) fn hold(&mut self, now: Instant) {
+        self.held = now;
     }
 }
 
@@ -52,7 +66,7 @@ impl Session {
     pub(super) fn on_request(&mut self, id: RequestId, parts: &Parts) {
         match self.state {
             State::Polling | State::Probing(_) => match parts.method {
-                Method::GET => self.on_get(Get::new(id, parts)),
+                Method::GET => self.on_get(Get::new(id, parts, self.now)),
                 Method::POST => self.on_post(id, parts),
                 _ => self.respond(id, empty(StatusCode::INTERNAL_SERVER_ERROR)),
             },
@@ -89,20 +103,34 @@ impl Session {
 
     /// Answers the GET that waits, if there is something to say.
     pub(super) fn release_get(&mut self) {
-        let probed = matches!(&self.state, State::Probing(probe) if probe.probed);
-        if self.outbox.is_empty() && !probed {
-            return;
+        if !self.outbox.is_empty() {
+            if let Some(get) = self.polling.get.take() {
+                let body = self.outbox.take(|queue| payload::encode(queue));
+                self.polling.exchanged = Some(self.now);
+                self.respond(get.id, packets(body, get.old_ie));
+            }
+        } else if self.let_go_at().is_some_and(|time| time <= self.now) {
+            // The client can't move to the WebSocket before its poll is over.
+            if let Some(get) = self.polling.get.take() {
+                self.answer(get, &[Packet::Noop]);
+            }
         }
-        let Some(get) = self.polling.get.take() else {
-            return;
+    }
+
+    /// When the GET that waits is let go without data; None before the client has probed.
+    ///
+    /// An answer that comes later has to wait for the end of the upgrade, so the GET is held for [`HOLD`] where one is likely: while a
+    /// POST is read or the application has something to handle, and after a payload, because the reaction to it may be on its way.
+    pub(super) fn let_go_at(&self) -> Option<Instant> {
+        let (State::Probing(Probe { deadline, probed: true, .. }), Some(get)) = (&self.state, &self.polling.get) else {
+            return None;
         };
-        if self.outbox.is_empty() {
-            // The client cannot move to the WebSocket before its poll is over.
-            self.answer(get, &[Packet::Noop]);
-        } else {
-            let body = self.outbox.take(|queue| payload::encode(queue));
-            self.respond(get.id, packets(body, get.old_ie));
-        }
+        let busy = self.polling.post.is_some() || self.handling;
+        let quiet = self.polling.exchanged.map_or(get.held, |time| after(time, HOLD));
+        // Half of the time is left for the rest of the upgrade.
+        let half = deadline.checked_sub(self.config.upgrade_timeout() / 2).unwrap_or(*deadline);
+        let latest = after(get.held, HOLD).min(half);
+        Some(if busy { latest } else { latest.min(quiet) })
     }
 
     fn on_post(&mut self, id: RequestId, parts: &Parts) {
@@ -130,6 +158,7 @@ impl Session {
         match payload::decode_bytes(body) {
             Ok(packets) => {
                 post.packets = Some(packets);
+                self.polling.exchanged = Some(self.now);
                 self.read_on();
             }
             Err(_) => {

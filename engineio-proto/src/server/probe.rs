@@ -5,8 +5,12 @@ use super::{
     session::{Socket, State},
 };
 use crate::{Data, Instant, Packet, Text, TransportKind, clock::after};
+use std::time::Duration;
 
 const PROBE: &str = "probe";
+
+/// How long a poll may wait for data once the client has probed, before it is let go with a noop: the reference's interval.
+pub(super) const HOLD: Duration = Duration::from_millis(100);
 
 /// A WebSocket that is not yet the session's transport.
 #[derive(Debug)]
@@ -42,6 +46,9 @@ impl Session {
         match packet {
             Some(Packet::Ping(text)) if text == PROBE && !probe.probed => {
                 probe.probed = true;
+                if let Some(get) = &mut self.polling.get {
+                    get.hold(self.now);
+                }
                 self.outbox.spend();
                 self.transmits.push_back(socket.frame(Packet::Pong(Text::from_static(PROBE))));
             }

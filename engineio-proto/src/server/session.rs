@@ -62,6 +62,8 @@ pub struct Session {
     pub(super) outbox: Outbox,
     pub(super) transmits: VecDeque<Transmit>,
     pub(super) events: VecDeque<Event>,
+    /// A message came or is expected, and the driver has not reported yet that all of them are handled.
+    pub(super) handling: bool,
 }
 
 /// Where the session is.
@@ -112,7 +114,7 @@ impl Session {
         let cookie = config.cookie().and_then(|cookie| set_cookie(cookie, &sid));
         let mut session = Session::new(config, sid, State::Polling, now);
         let batch = session.handshake();
-        session.transmits.push_back(answer_handshake(&Get::new(id, parts), &batch, cookie));
+        session.transmits.push_back(answer_handshake(&Get::new(id, parts, now), &batch, cookie));
         session
     }
 
@@ -141,6 +143,7 @@ impl Session {
             outbox: Outbox::new(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
+            handling: false,
         }
     }
 
@@ -246,6 +249,16 @@ impl Session {
         }
     }
 
+    /// All messages that were taken from [`Session::poll_event`] are handled: no answer to them is to be expected.
+    ///
+    /// Nothing happens while there is more to take. From a message on until this is reported, a poll that has to end for an upgrade is held for up to 100 ms, so that it can carry
+    /// the answer. A driver that never reports it holds each of them for that long.
+    #[inline]
+    pub fn handle_idle(&mut self, now: Instant) {
+        self.clock(now);
+        self.handling &= self.has_events();
+    }
+
     /// The time of [`Session::poll_timeout`] has come. Too early or too late does no harm.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock(now);
@@ -267,6 +280,7 @@ impl Session {
             // A client that was told to go need not be asked, but neither does it live for ever.
             Some(Due::Ping) | None => {}
         }
+        self.release_get();
     }
 
     /// Time does not go backwards.
@@ -323,6 +337,12 @@ impl Session {
         if !self.is_closed() {
             self.finish(CloseReason::ForcedClose);
         }
+    }
+
+    /// A message from the client is about to come, whatever it has sent before. Until [`Session::handle_idle`] is called, this has the
+    /// effect of a message that is being handled.
+    pub fn expect_message(&mut self) {
+        self.handling = true;
     }
 
     /// The driver stops to read from this client: a pong could not be seen, so its deadline stands still. In a body that has come
@@ -382,12 +402,12 @@ impl Session {
 
     /// When to call [`Session::handle_timeout`]. None once the session is closed, or while no deadline runs.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let probe = match &self.state {
+        let (probe, poll) = match &self.state {
             State::Closed(_) => return None,
-            State::Probing(probe) => Some(probe.deadline),
-            State::Polling | State::WebSocket(_) => None,
+            State::Probing(probe) => (Some(probe.deadline), self.let_go_at()),
+            State::Polling | State::WebSocket(_) => (None, None),
         };
-        [self.closing, probe, self.heartbeat.deadline()].into_iter().flatten().min()
+        [self.closing, probe, poll, self.heartbeat.deadline()].into_iter().flatten().min()
     }
 }
 

@@ -26,7 +26,10 @@ impl Session {
         }
         self.heartbeat.extend(self.now, self.config.ping_timeout());
         match packet {
-            Packet::Message(data) => self.events.push_back(Event::Message(data)),
+            Packet::Message(data) => {
+                self.handling = true;
+                self.events.push_back(Event::Message(data));
+            }
             Packet::Pong(_) => self.heartbeat.restart(self.now, self.config.ping_interval()),
             // Only the server pings.
             Packet::Ping(_) => self.finish(CloseReason::TransportError),

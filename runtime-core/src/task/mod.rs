@@ -66,7 +66,8 @@ impl SessionTask {
     fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Turn {
         self.conn.turns.begin();
         let mut again = self.read(cx, scratch);
-        let fed = self.feed(scratch);
+        let now = self.conn.now();
+        let fed = self.feed(scratch, now);
         again |= fed.again;
         if !fed.collected {
             again |= self.runners.run(cx) == Step::Moved;
@@ -74,7 +75,7 @@ impl SessionTask {
             // What handlers have asked for up to here is looked at right below.
             self.conn.turns.seen();
             again |= self.runners.is_called();
-            self.collect(scratch);
+            self.collect(scratch, now);
         }
         again |= self.write(cx, scratch);
         if self.is_done() {
@@ -100,8 +101,7 @@ impl SessionTask {
 
     /// Gives the machine what was read and the time; takes its events. If there is nothing for handlers to do, takes what it has
     /// to send, too.
-    fn feed(&mut self, scratch: &mut Scratch) -> Fed {
-        let now = self.conn.now();
+    fn feed(&mut self, scratch: &mut Scratch, now: Instant) -> Fed {
         let fired = self.armed.is_some_and(|armed| armed <= now);
         let mut closed = false;
         let mut inner = self.conn.lock();
@@ -132,6 +132,7 @@ impl SessionTask {
         }
         let collected = scratch.events.is_empty() && self.runners.is_quiet();
         if collected {
+            inner.machine.handle_idle(now);
             self.deadline = take_outputs(&mut self.pumps, &mut inner, &self.conn, scratch);
         }
         drop(inner);
@@ -149,8 +150,11 @@ impl SessionTask {
     }
 
     /// Takes what the machine has to send.
-    fn collect(&mut self, scratch: &mut Scratch) {
+    fn collect(&mut self, scratch: &mut Scratch, now: Instant) {
         let mut inner = self.conn.lock();
+        if self.runners.is_quiet() {
+            inner.machine.handle_idle(now);
+        }
         self.deadline = take_outputs(&mut self.pumps, &mut inner, &self.conn, scratch);
     }
 

@@ -104,7 +104,9 @@ pub(super) enum State {
 
 impl Connection {
     /// Takes over a freshly opened engine session. The connect timer starts at `now`.
-    pub fn new(engine: Session, config: Arc<Config>, now: Instant) -> Self {
+    pub fn new(mut engine: Session, config: Arc<Config>, now: Instant) -> Self {
+        // Its CONNECT.
+        engine.expect_message();
         let connect_deadline = now.checked_add(config.connect_timeout);
         let decoder = Decoder::new(config.decoder);
         Self {
@@ -201,6 +203,16 @@ impl Connection {
         let now = self.clock(now);
         self.engine.handle_websocket_closed(id, error, now);
         self.process();
+    }
+
+    /// All events that were taken from [`poll_event`](Self::poll_event) are handled: no answer to them is to be expected. See
+    /// [`Session::handle_idle`].
+    pub fn handle_idle(&mut self, now: Instant) {
+        let now = self.clock(now);
+        let joined = self.connect_deadline.is_none();
+        if joined && self.events.is_empty() {
+            self.engine.handle_idle(now);
+        }
     }
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come. Early, late and spurious calls are harmless.

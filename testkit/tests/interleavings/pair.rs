@@ -143,15 +143,30 @@ impl Pair {
         }
     }
 
+    /// Until nothing is on its way, nor after a poll that was held has been let go.
     pub(crate) fn settle(&mut self) {
+        let mut waited = false;
         for turn in 0..1000 {
             // In turns, or polls that are let go at once would hold up the probe for ever.
             match self.on_the_way() {
-                0 => return,
-                ways => self.step(turn % ways),
+                0 if std::mem::replace(&mut waited, true) => return,
+                0 => self.pass(Duration::from_millis(100)),
+                ways => {
+                    waited = false;
+                    self.step(turn % ways);
+                }
             }
         }
         panic!("it goes on for ever");
+    }
+
+    /// Lets time pass.
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        let now = self.now;
+        self.client.handle_timeout(now);
+        self.server.iter_mut().for_each(|server| server.handle_timeout(now));
+        self.drain();
     }
 
     /// On to the next ping.

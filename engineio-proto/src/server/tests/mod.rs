@@ -209,6 +209,12 @@ impl Script {
         self.out()
     }
 
+    /// The application has handled what it was given.
+    fn idle(&mut self) -> Vec<String> {
+        self.session.handle_idle(self.now);
+        self.out()
+    }
+
     fn close(&mut self) -> Vec<String> {
         self.session.close(self.now);
         self.out()

@@ -40,6 +40,111 @@ fn a_poll_waits_until_the_probe_has_spoken() {
     assert_eq!(script.text(WS, "2probe"), ["ws1 3probe", "1 200 6"]);
 }
 
+/// A quiet session by polling with [`WS`] attached, at 1 s.
+fn attached() -> Script {
+    let mut script = polling();
+    script.sleep_until(1000);
+    nothing(script.attach(WS));
+    script
+}
+
+#[test]
+fn a_poll_is_held_for_the_answer_to_a_post_that_is_being_read() {
+    let mut script = attached();
+    nothing(script.get(1));
+    script.post_head(2);
+    assert_eq!(script.text(WS, "2probe"), ["ws1 3probe"]);
+    assert_eq!(script.deadline(), Some(1100));
+    script.sleep_until(1050);
+    assert_eq!(script.body(2, "4a"), ["2 200 ok", "message a"]);
+    assert_eq!(script.send("b"), ["1 200 4b"]);
+}
+
+#[test]
+fn a_poll_is_held_while_a_message_is_handled() {
+    let mut script = attached();
+    assert_eq!(script.post(1, "4a"), ["1 200 ok", "message a"]);
+    script.sleep_until(2000);
+    nothing(script.get(2));
+    assert_eq!(script.text(WS, "2probe"), ["ws1 3probe"]);
+    nothing(script.at(2099));
+    assert_eq!(script.send("b"), ["2 200 4b"]);
+}
+
+#[test]
+fn a_poll_is_let_go_once_all_messages_are_handled() {
+    let mut script = attached();
+    assert_eq!(script.post(1, "4a"), ["1 200 ok", "message a"]);
+    script.sleep_until(2000);
+    nothing(script.get(2));
+    assert_eq!(script.text(WS, "2probe"), ["ws1 3probe"]);
+    script.sleep_until(2010);
+    assert_eq!(script.idle(), ["2 200 6"]);
+}
+
+#[test]
+fn a_poll_is_held_for_100_ms_at_most() {
+    let mut script = attached();
+    assert_eq!(script.post(1, "4a"), ["1 200 ok", "message a"]);
+    script.sleep_until(2000);
+    assert_eq!(script.text(WS, "2probe"), ["ws1 3probe"]);
+    script.sleep_until(2050);
+    nothing(script.get(2));
+    assert_eq!(script.deadline(), Some(2150), "from when it came");
+    // The next message gives no more time.
+    script.post_head(3);
+    nothing(script.at(2149));
+    assert_eq!(script.at(2150), ["2 200 6"]);
+    assert_eq!(script.deadline(), Some(11_000), "the upgrade's own");
+}
+
+#[test]
+fn a_poll_is_held_in_the_first_half_of_the_upgrade_only() {
+    let mut script = polling_with(Config::builder().upgrade_timeout(Duration::from_millis(200)));
+    nothing(script.attach(WS));
+    nothing(script.get(1));
+    script.post_head(2);
+    script.sleep_until(60);
+    assert_eq!(script.text(WS, "2probe"), ["ws1 3probe"]);
+    nothing(script.at(99));
+    assert_eq!(script.at(100), ["1 200 6"]);
+    nothing(script.get(3)[1..].to_vec());
+}
+
+/// The client may have sent its reaction already, although it has not arrived.
+#[test]
+fn a_poll_is_held_shortly_after_a_payload() {
+    for from_client in [false, true] {
+        let mut script = attached();
+        nothing(script.get(1));
+        match from_client {
+            true => assert_eq!(script.post(2, "4a"), ["2 200 ok", "message a"]),
+            false => assert_eq!(script.send("a"), ["1 200 4a"]),
+        }
+        script.session.handle_idle(script.now);
+        if !from_client {
+            nothing(script.get(3));
+        }
+        script.sleep_until(1030);
+        assert_eq!(script.text(WS, "2probe"), ["ws1 3probe"]);
+        assert_eq!(script.deadline(), Some(1100), "100 ms after the payload");
+        nothing(script.at(1099));
+        assert_eq!(script.at(1100), [if from_client { "1 200 6" } else { "3 200 6" }]);
+    }
+}
+
+#[test]
+fn a_poll_that_is_not_held_for_a_probe_has_no_deadline() {
+    let mut script = attached();
+    script.post_head(1);
+    nothing(script.get(2));
+    script.text(WS, "2probe");
+    assert_eq!(script.deadline(), Some(1100));
+    nothing(script.hung_up(WS, false));
+    assert_eq!(script.deadline(), Some(25_000));
+    nothing(script.at(1100));
+}
+
 #[test]
 fn messages_go_by_polling_until_the_upgrade_is_confirmed() {
     let mut script = polling();

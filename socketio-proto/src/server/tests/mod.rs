@@ -7,6 +7,7 @@ mod leaving;
 mod limits;
 mod rooms;
 mod sending;
+mod upgrading;
 mod violations;
 
 use std::sync::Arc;
