@@ -1,22 +1,22 @@
 //! Emitting: to one socket, to many, with and without an ack.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use engineio_proto::Text;
 use futures_channel::oneshot;
 use serde::Serialize;
 use socketio_proto::client;
 use socketio_proto::server::{self, Target};
-use socketio_proto::{Args, ArgsError, EncodeError, Encoded, FromArgs, encode};
+use socketio_proto::{Args, ArgsError, EncodeError, FromArgs, encode};
 
 use crate::endpoint::Endpoint;
 use crate::namespace::NamespaceInner;
+use crate::rooms::IntoRooms;
 use crate::socket::Socket;
 
 /// Why nothing was emitted.
@@ -101,51 +101,30 @@ impl From<client::AckError> for AckError {
     }
 }
 
-/// An event about to be emitted with an ack: `.await` it. Made by [`Socket::emit_with_ack`] and
-/// [`ClientSocket::emit_with_ack`](crate::ClientSocket::emit_with_ack).
-#[must_use = "nothing is emitted before this is awaited"]
-pub struct EmitWithAck<T, S: Endpoint = Socket> {
-    socket: S,
-    packet: Result<Encoded, EncodeError>,
-    id: Option<u64>,
-    timeout: Option<Duration>,
-    answer: PhantomData<fn() -> T>,
+/// A socket with a time to wait for acks. Made by [`Socket::timeout`] and [`ClientSocket::timeout`](crate::ClientSocket::timeout).
+#[derive(Debug)]
+#[must_use = "this does nothing until it emits"]
+pub struct WithTimeout<'a, S: Endpoint = Socket> {
+    pub(crate) socket: &'a S,
+    pub(crate) timeout: Duration,
 }
 
-impl<T, S: Endpoint> EmitWithAck<T, S> {
-    pub(crate) fn new<A: Serialize + ?Sized>(socket: S, event: &str, args: &A) -> Self {
-        let id = socket.next_ack_id();
-        let packet = encode::event(socket.namespace(), id, event, args);
-        let timeout = socket.ack_timeout();
-        Self { socket, packet, id, timeout, answer: PhantomData }
-    }
-
-    /// How long to wait for the answer. Default: the builder's `ack_timeout`, which is 30 s for a server and none for a client.
-    /// (A client with [`retries`](crate::ClientBuilder::retries) has its `ack_timeout` for each try; this changes nothing then.)
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
+impl<S: Endpoint> WithTimeout<'_, S> {
+    /// Emits an event now; the future is the ack: its arguments as a tuple, or its one argument as `T`. It ends with
+    /// [`AckError::Timeout`] when the time is over.
+    ///
+    /// (A client with [`retries`](crate::ClientBuilder::retries) waits for `ack_timeout` in each try; the timeout set here has no
+    /// effect then.)
+    pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> AckFuture<T, S> {
+        AckFuture::emit(self.socket.clone(), event, &args, Some(self.timeout))
     }
 }
 
-impl<T: FromArgs, S: Endpoint> IntoFuture for EmitWithAck<T, S> {
-    type Output = Result<T, AckError>;
-    type IntoFuture = AckFuture<T, S>;
-
-    fn into_future(self) -> AckFuture<T, S> {
-        let state = match self.packet {
-            Ok(packet) => match self.socket.send_with_ack(packet, self.id, self.timeout) {
-                Ok((ticket, receiver)) => State::Waiting(ticket, receiver),
-                Err(error) => State::Failed(Some(error.into())),
-            },
-            Err(error) => State::Failed(Some(EmitError::from(error).into())),
-        };
-        AckFuture { socket: self.socket, state, answer: PhantomData }
-    }
-}
-
-/// An event on its way, waiting for its ack. Dropping it means that the answer is of no interest any more.
-#[must_use = "futures do nothing unless awaited"]
+/// The ack of an event. Made by [`Socket::emit_with_ack`] and [`ClientSocket::emit_with_ack`](crate::ClientSocket::emit_with_ack).
+///
+/// The event has been emitted when this is returned, and its timeout runs; an event that could not be emitted ends it with
+/// [`AckError::Emit`]. Dropping it stops the waiting only.
+#[must_use = "the event has been emitted, but nothing waits for its ack; use `emit` if none is needed"]
 pub struct AckFuture<T, S: Endpoint = Socket> {
     socket: S,
     state: State<S>,
@@ -155,6 +134,20 @@ pub struct AckFuture<T, S: Endpoint = Socket> {
 enum State<S: Endpoint> {
     Waiting(S::Ticket, oneshot::Receiver<Result<Args, S::AckError>>),
     Failed(Option<AckError>),
+}
+
+impl<T, S: Endpoint> AckFuture<T, S> {
+    pub(crate) fn emit<A: Serialize + ?Sized>(socket: S, event: &str, args: &A, timeout: Option<Duration>) -> Self {
+        let id = socket.next_ack_id();
+        let sent = encode::event(socket.namespace(), id, event, args)
+            .map_err(EmitError::from)
+            .and_then(|packet| socket.send_with_ack(packet, id, timeout));
+        let state = match sent {
+            Ok((ticket, receiver)) => State::Waiting(ticket, receiver),
+            Err(error) => State::Failed(Some(error.into())),
+        };
+        Self { socket, state, answer: PhantomData }
+    }
 }
 
 impl<T: FromArgs, S: Endpoint> Future for AckFuture<T, S> {
@@ -182,12 +175,6 @@ impl<T, S: Endpoint> Drop for AckFuture<T, S> {
     }
 }
 
-impl<T, S: Endpoint> fmt::Debug for EmitWithAck<T, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmitWithAck").field("id", &self.id).field("timeout", &self.timeout).finish_non_exhaustive()
-    }
-}
-
 impl<T, S: Endpoint> fmt::Debug for AckFuture<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AckFuture").field("waiting", &matches!(self.state, State::Waiting(..))).finish_non_exhaustive()
@@ -197,18 +184,21 @@ impl<T, S: Endpoint> fmt::Debug for AckFuture<T, S> {
 /// Emits to one socket only what can leave at once. Made by [`Socket::volatile`] and
 /// [`ClientSocket::volatile`](crate::ClientSocket::volatile).
 #[derive(Debug)]
+#[must_use = "this does nothing until it emits"]
 pub struct Volatile<'a, S = Socket> {
     pub(crate) socket: &'a S,
 }
 
 impl<S: Endpoint> Volatile<'_, S> {
-    /// Emits if nothing waits for the other side and the transport can take it now. Answers whether it left.
+    /// Emits if nothing waits for the other side and the transport can take it now; otherwise the event is dropped, which is no
+    /// error.
     ///
     /// # Errors
     /// The event or its arguments can't be encoded.
-    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<bool, EncodeError> {
+    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<(), EmitError> {
         let packet = encode::event(self.socket.namespace(), None, event, &args)?;
-        Ok(self.socket.send_volatile(&packet))
+        self.socket.send_volatile(&packet);
+        Ok(())
     }
 }
 
@@ -233,20 +223,20 @@ impl Broadcast {
         Self { namespace, target }
     }
 
-    /// Adds a room, or a socket by its id, to those who are meant.
-    pub fn to(mut self, room: impl Into<Text>) -> Self {
-        self.target = self.target.to(room);
+    /// Adds one or more rooms, or sockets by their ids, to the target: `to("a")`, `to(["a", "b"])`.
+    pub fn to(mut self, rooms: impl IntoRooms) -> Self {
+        rooms.for_each(|room| self.target = std::mem::take(&mut self.target).to(room));
         self
     }
 
-    /// The same as [`to`](Self::to).
-    pub fn within(self, room: impl Into<Text>) -> Self {
-        self.to(room)
+    /// The same as [`to`](Self::to), the reference's `in`.
+    pub fn within(self, rooms: impl IntoRooms) -> Self {
+        self.to(rooms)
     }
 
-    /// Leaves out a room, or a socket by its id.
-    pub fn except(mut self, room: impl Into<Text>) -> Self {
-        self.target = self.target.except(room);
+    /// Excludes one or more rooms, or sockets by their ids.
+    pub fn except(mut self, rooms: impl IntoRooms) -> Self {
+        rooms.for_each(|room| self.target = std::mem::take(&mut self.target).except(room));
         self
     }
 
@@ -262,45 +252,38 @@ impl Broadcast {
         self
     }
 
-    /// Emits to everybody who is meant, each once. Encoded once; the receivers share the bytes. Answers how many took it.
+    /// Emits to every socket of the target, once to each. The packet is encoded once and its bytes are shared.
     ///
     /// A client whose outbox is full is handled as the server's [`Overflow`](crate::Overflow) says.
     ///
     /// # Errors
     /// The event or its arguments can't be encoded.
-    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<usize, EncodeError> {
+    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<(), EmitError> {
         let packet = encode::event(&self.namespace.name, None, event, &args)?;
-        let mut served = 0;
-        self.namespace.rooms().for_each(&self.target, |socket| {
-            let sent = match self.target.is_volatile() {
-                true => socket.send_volatile(&packet),
-                false => socket.send_broadcast(&packet),
-            };
-            served += usize::from(sent);
+        self.namespace.rooms().for_each(&self.target, |socket| match self.target.is_volatile() {
+            true => _ = socket.send_volatile(&packet),
+            false => _ = socket.send_broadcast(&packet),
         });
-        Ok(served)
+        Ok(())
     }
 
-    /// The sockets that are meant.
+    /// The sockets of the target.
     pub fn sockets(&self) -> Vec<Socket> {
         self.namespace.rooms().select(&self.target)
     }
 
-    /// Puts all of them into a room.
-    pub fn join(&self, room: impl Into<Text>) {
-        let room = room.into();
-        let mut rooms = self.namespace.rooms();
-        for socket in rooms.select(&self.target) {
-            rooms.join(socket.id(), room.clone());
-        }
+    /// Makes all of them join one or more rooms.
+    pub fn join(&self, rooms: impl IntoRooms) {
+        let mut hub = self.namespace.rooms();
+        let sockets = hub.select(&self.target);
+        rooms.for_each(|room| sockets.iter().for_each(|socket| _ = hub.join(socket.id(), room.clone())));
     }
 
-    /// Takes all of them out of a room.
-    pub fn leave(&self, room: &str) {
-        let mut rooms = self.namespace.rooms();
-        for socket in rooms.select(&self.target) {
-            rooms.leave(socket.id(), room);
-        }
+    /// Makes all of them leave one or more rooms.
+    pub fn leave(&self, rooms: impl IntoRooms) {
+        let mut hub = self.namespace.rooms();
+        let sockets = hub.select(&self.target);
+        rooms.for_each(|room| sockets.iter().for_each(|socket| _ = hub.leave(socket.id(), &room)));
     }
 
     /// Disconnects all of them from the namespace; with `close`, from all namespaces, and closes their connections.

@@ -50,17 +50,22 @@ impl EngineSocket {
         self.conn.lock().machine.engine().transport()
     }
 
-    /// Queues a message, text or binary.
+    /// Queues a message, text or binary. Never waits; [`pressure`](Self::pressure) tells how full the outbox is.
     ///
     /// # Errors
     /// The outbox is full, or the session is closing.
-    pub fn send(&self, data: Data) -> Result<Pressure, SendError> {
+    pub fn send(&self, data: Data) -> Result<(), SendError> {
         let mut inner = self.conn.lock();
         let Machine::Engine(session) = &mut inner.machine else { return Err(SendError::Closed) };
         let sent = session.send(data);
         drop(inner);
         self.conn.notify();
-        sent
+        sent.map(|_| ())
+    }
+
+    /// How full the client's outbox is.
+    pub fn pressure(&self) -> Pressure {
+        self.conn.lock().machine.engine().pressure()
     }
 
     /// Closes the session once everything queued has left.

@@ -14,10 +14,11 @@ use socketio_proto::{EncodeError, FromArgs, Json};
 
 use crate::ack::IntoAck;
 use crate::conn::Conn;
-use crate::emit::Broadcast;
+use crate::emit::{Broadcast, EmitError};
 use crate::event::Event;
 use crate::handler::{self, HandlerError, Handlers};
 use crate::handshake::Handshake;
+use crate::rooms::IntoRooms;
 use crate::socket::Socket;
 
 /// A namespace of a server: where handlers are set and broadcasts begin. A cheap handle.
@@ -199,21 +200,21 @@ impl Namespace {
         Broadcast::new(self.inner.clone(), Target::all())
     }
 
-    /// Everybody in a room.
-    pub fn to(&self, room: impl Into<Text>) -> Broadcast {
-        self.broadcast().to(room)
+    /// Everybody in one or more rooms: `to("a")`, `to(["a", "b"])`.
+    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().to(rooms)
     }
 
-    /// Everybody who is not in a room.
-    pub fn except(&self, room: impl Into<Text>) -> Broadcast {
-        self.broadcast().except(room)
+    /// Everybody who is not in one of these rooms.
+    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().except(rooms)
     }
 
-    /// Emits to everybody in the namespace. Answers how many took it.
+    /// Emits to everybody in the namespace.
     ///
     /// # Errors
     /// The event or its arguments can't be encoded.
-    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<usize, EncodeError> {
+    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<(), EmitError> {
         self.broadcast().emit(event, args)
     }
 
@@ -307,41 +308,51 @@ impl fmt::Debug for ConnectRequest {
 /// ```
 /// use socketio_runtime::Refusal;
 ///
-/// let refusal = Refusal::new("not authorized").data(&("code", 42)).unwrap();
+/// let refusal = Refusal::new("not authorized").data(("code", 42)).unwrap();
 /// assert_eq!(refusal.as_json().as_str(), r#"{"message":"not authorized","data":["code",42]}"#);
+/// assert_eq!(Refusal::from("not authorized").as_json().as_str(), r#"{"message":"not authorized"}"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
+    message: Text,
     json: Json,
-}
-
-#[derive(Serialize)]
-struct RefusalBody<'a, T> {
-    message: &'a str,
-    data: &'a T,
 }
 
 impl Refusal {
     /// A refusal with a message.
-    pub fn new(message: &str) -> Self {
-        Self { json: Json::object([("message", message)]) }
+    pub fn new(message: impl Into<Text>) -> Self {
+        let message = message.into();
+        Self { json: Json::object([("message", &*message)]), message }
     }
 
     /// The same with data beside the message.
     ///
     /// # Errors
     /// The data can't be encoded.
-    pub fn data<T: Serialize>(self, data: &T) -> Result<Self, EncodeError> {
-        #[derive(serde::Deserialize)]
-        struct Message {
-            message: String,
+    pub fn data<T: Serialize>(self, data: T) -> Result<Self, EncodeError> {
+        #[derive(Serialize)]
+        struct Body<'a, T> {
+            message: &'a str,
+            data: T,
         }
-        let message = self.json.parse::<Message>().map(|body| body.message).unwrap_or_default();
-        Ok(Self { json: Json::encode(&RefusalBody { message: &message, data })? })
+        let json = Json::encode(&Body { message: &self.message, data })?;
+        Ok(Self { json, ..self })
     }
 
     /// The object as it goes to the client.
     pub fn as_json(&self) -> &Json {
         &self.json
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(message: &str) -> Self {
+        Self::new(message)
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self::new(message)
     }
 }

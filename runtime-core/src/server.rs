@@ -18,20 +18,20 @@ use engineio_proto::{Config, ConfigBuilder, ConfigError, Data, Instant, Sid, Tex
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use socketio_proto::EncodeError;
 use socketio_proto::server::{self, Connection, namespace_name};
 
 use crate::ack::IntoAck;
 use crate::client::AuthError;
 use crate::client_files::{ClientFiles, ClientFilesError};
 use crate::dial::{DialError, UrlError};
-use crate::emit::Broadcast;
+use crate::emit::{Broadcast, EmitError};
 use crate::engine::{EngineSocket, OnData, on_data};
 use crate::handshake::{Handshake, Peer};
 use crate::http_options::{HttpOptions, HttpSettings};
 use crate::layer::Layer;
 use crate::machine::Machine;
 use crate::namespace::{Namespace, NamespaceInner};
+use crate::rooms::IntoRooms;
 use crate::runtime::{BoxFuture, Runtime};
 use crate::service::Service;
 use crate::sessions::Sessions;
@@ -373,21 +373,21 @@ impl Server {
         Namespace::new(inner.clone())
     }
 
-    /// Everybody in a room of `/`.
-    pub fn to(&self, room: impl Into<Text>) -> Broadcast {
-        self.namespace("/").to(room)
+    /// Everybody in one or more rooms of `/`.
+    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.namespace("/").to(rooms)
     }
 
-    /// Everybody in `/` who is not in a room.
-    pub fn except(&self, room: impl Into<Text>) -> Broadcast {
-        self.namespace("/").except(room)
+    /// Everybody in `/` who is not in one of these rooms.
+    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.namespace("/").except(rooms)
     }
 
-    /// Emits to everybody in `/`. Answers how many took it.
+    /// Emits to everybody in `/`.
     ///
     /// # Errors
     /// The event or its arguments can't be encoded.
-    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<usize, EncodeError> {
+    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<(), EmitError> {
         self.namespace("/").emit(event, args)
     }
 

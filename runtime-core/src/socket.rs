@@ -17,7 +17,7 @@ use socketio_proto::{Encoded, FromArgs, Json, encode};
 
 use crate::ack::IntoAck;
 use crate::conn::Conn;
-use crate::emit::{Broadcast, EmitError, EmitWithAck, Volatile};
+use crate::emit::{AckFuture, Broadcast, EmitError, Volatile, WithTimeout};
 use crate::endpoint::{Awaited, Endpoint};
 use crate::event::Event;
 use crate::handler::{self, Answer, HandlerError, Handlers};
@@ -25,6 +25,7 @@ use crate::handshake::Handshake;
 use crate::machine::Machine;
 use crate::mailbox::Mailbox;
 use crate::namespace::{Namespace, NamespaceInner};
+use crate::rooms::IntoRooms;
 use crate::runtime::BoxFuture;
 use crate::server::Overflow;
 
@@ -162,33 +163,56 @@ impl Socket {
 
     // --- emitting ------------------------------------------------------------------------------------------------------
 
-    /// Emits an event to this client. Never waits: the packet is queued, and the answer says how full the queue is.
+    /// Emits an event to this client. Never waits: the packet is queued. [`pressure`](Self::pressure) tells how full the queue is.
     ///
     /// A tuple is the list of arguments, `()` none, anything else one argument; bytes inside travel as binary.
     ///
     /// # Errors
     /// The event can't be encoded, the socket is disconnected, or the outbox is full.
-    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<Pressure, EmitError> {
+    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<(), EmitError> {
         let packet = encode::event(self.namespace_name(), None, event, &args)?;
-        Ok(self.send(packet)?)
+        self.answer(packet)
     }
 
-    /// Emits an event and waits for the client's answer: its arguments as a tuple, or its one argument as `T`.
+    /// Emits an event now; the future is the client's ack: its arguments as a tuple, or its one argument as `T`. It waits for the
+    /// server's [`ack_timeout`](crate::ServerBuilder::ack_timeout), 30 s by default; [`timeout`](Self::timeout) sets another time.
+    ///
+    /// ```no_run
+    /// # async fn example(socket: socketio_runtime::Socket) -> Result<(), socketio_runtime::AckError> {
+    /// let sum: i64 = socket.emit_with_ack("sum", (1, 2)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> AckFuture<T> {
+        AckFuture::emit(self.clone(), event, &args, self.ack_timeout())
+    }
+
+    /// Sets how long to wait for the ack of the event that is emitted next.
     ///
     /// ```no_run
     /// # async fn example(socket: socketio_runtime::Socket) -> Result<(), socketio_runtime::AckError> {
     /// use std::time::Duration;
-    /// let sum: i64 = socket.emit_with_ack("sum", (1, 2)).timeout(Duration::from_secs(1)).await?;
+    /// let sum: i64 = socket.timeout(Duration::from_secs(1)).emit_with_ack("sum", (1, 2)).await?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> EmitWithAck<T> {
-        EmitWithAck::new(self.clone(), event, &args)
+    pub fn timeout(&self, timeout: Duration) -> WithTimeout<'_> {
+        WithTimeout { socket: self, timeout }
     }
 
     /// Emits only what can leave at once.
     pub fn volatile(&self) -> Volatile<'_> {
         Volatile { socket: self }
+    }
+
+    /// How full the client's outbox is. All sockets of a client share it.
+    pub fn pressure(&self) -> Pressure {
+        self.inner.conn.lock().machine.engine().pressure()
+    }
+
+    /// How many bytes wait in the client's outbox or are being written.
+    pub fn queued_bytes(&self) -> usize {
+        self.inner.conn.lock().machine.engine().buffered()
     }
 
     /// Waits until the outbox is no longer under pressure. `false` if the socket was disconnected.
@@ -216,26 +240,28 @@ impl Socket {
         Broadcast::new(self.inner.namespace.clone(), target)
     }
 
-    /// Everybody else in a room.
-    pub fn to(&self, room: impl Into<Text>) -> Broadcast {
-        self.broadcast().to(room)
+    /// Everybody else in one or more rooms: `to("a")`, `to(["a", "b"])`.
+    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().to(rooms)
     }
 
-    /// Everybody else in the namespace who is not in a room.
-    pub fn except(&self, room: impl Into<Text>) -> Broadcast {
-        self.broadcast().except(room)
+    /// Everybody else in the namespace who is not in one of these rooms.
+    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.broadcast().except(rooms)
     }
 
     // --- rooms and the end ---------------------------------------------------------------------------------------------
 
-    /// Joins a room. Nothing happens if the socket is in it, or is disconnected.
-    pub fn join(&self, room: impl Into<Text>) {
-        self.inner.namespace.rooms().join(self.id(), room);
+    /// Joins one or more rooms. Nothing happens for a room that the socket is in, or if it is disconnected.
+    pub fn join(&self, rooms: impl IntoRooms) {
+        let mut hub = self.inner.namespace.rooms();
+        rooms.for_each(|room| _ = hub.join(self.id(), room));
     }
 
-    /// Leaves a room.
-    pub fn leave(&self, room: &str) {
-        self.inner.namespace.rooms().leave(self.id(), room);
+    /// Leaves one or more rooms.
+    pub fn leave(&self, rooms: impl IntoRooms) {
+        let mut hub = self.inner.namespace.rooms();
+        rooms.for_each(|room| _ = hub.leave(self.id(), &room));
     }
 
     /// The rooms that the socket is in, without its own.

@@ -11,7 +11,7 @@
 //!     socket.on("sum", |_, (a, b): (i64, i64)| a + b); // the value answers the server's ack
 //!     socket.connect()?;
 //!     socket.emit("say", ("hello",))?;
-//!     let sum: i64 = socket.emit_with_ack("sum", (1, 2)).timeout(Duration::from_secs(1)).wait()?;
+//!     let sum: i64 = socket.timeout(Duration::from_secs(1)).emit_with_ack("sum", (1, 2)).wait()?;
 //!     println!("1 + 2 = {sum}");
 //!     client.close(); // waits until everything has left
 //!     Ok(())
@@ -25,7 +25,7 @@
 //! **Never call what waits from async code**, nor from a handler that is async ([`ClientSocket::inner`] has such ones): it stops
 //! the thread that it waits for.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
@@ -33,8 +33,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    AckError, BuildError, ClientBuilder, ClientDisconnectReason, ConnectError, EmitError, Emitted, FromArgs,
-    HandlerError, IntoAck, State, Text,
+    AckError, BuildError, ClientBuilder, ClientDisconnectReason, ConnectError, EmitError, FromArgs, HandlerError,
+    IntoAck, Pressure, State, Text,
 };
 
 /// An event that the server emitted.
@@ -166,13 +166,24 @@ impl ClientSocket {
     ///
     /// # Errors
     /// The event can't be encoded, or the buffer is full.
-    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<Emitted, EmitError> {
+    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<(), EmitError> {
         self.0.emit(event, args)
     }
 
-    /// Emits an event whose answer is [waited for](EmitWithAck::wait).
-    pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> EmitWithAck<T> {
-        EmitWithAck(self.0.emit_with_ack(event, args))
+    /// Emits an event now. Its ack is [waited for](PendingAck::wait) apart, as long as the builder's `ack_timeout` says: without a
+    /// limit by default.
+    pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> PendingAck<T> {
+        PendingAck(self.0.emit_with_ack(event, args))
+    }
+
+    /// Sets how long to wait for the ack of the event that is emitted next.
+    pub fn timeout(&self, timeout: Duration) -> WithTimeout<'_> {
+        WithTimeout { socket: self, timeout }
+    }
+
+    /// How full the client's buffers are.
+    pub fn pressure(&self) -> Pressure {
+        self.0.pressure()
     }
 
     /// Waits until the buffers are no longer under pressure. `false` if the client has ended.
@@ -262,23 +273,33 @@ impl ClientSocket {
     }
 }
 
-/// An event about to be emitted with an ack. Made by [`ClientSocket::emit_with_ack`].
+/// A socket with a time to wait for acks. Made by [`ClientSocket::timeout`].
 #[derive(Debug)]
-#[must_use = "nothing is emitted before this is waited for"]
-pub struct EmitWithAck<T>(crate::EmitWithAck<T, crate::ClientSocket>);
+#[must_use = "this does nothing until it emits"]
+pub struct WithTimeout<'a> {
+    socket: &'a ClientSocket,
+    timeout: Duration,
+}
 
-impl<T: FromArgs> EmitWithAck<T> {
-    /// How long to wait for the answer. Default: the builder's `ack_timeout`, or for ever.
-    pub fn timeout(self, timeout: Duration) -> Self {
-        Self(self.0.timeout(timeout))
+impl WithTimeout<'_> {
+    /// Emits an event now. Its ack is [waited for](PendingAck::wait) apart.
+    pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> PendingAck<T> {
+        PendingAck(self.socket.0.timeout(self.timeout).emit_with_ack(event, args))
     }
+}
 
-    /// Emits the event and waits for the answer.
+/// The ack of an event that has been emitted. Made by [`ClientSocket::emit_with_ack`]. Dropping it stops the waiting only.
+#[derive(Debug)]
+#[must_use = "the event has been emitted, but nothing waits for its ack; use `emit` if none is needed"]
+pub struct PendingAck<T>(crate::AckFuture<T, crate::ClientSocket>);
+
+impl<T: FromArgs> PendingAck<T> {
+    /// Waits for the ack.
     ///
     /// # Errors
-    /// The event was not emitted, or the answer did not come or does not fit.
+    /// The event was not emitted, or the ack did not come in time or does not fit.
     pub fn wait(self) -> Result<T, AckError> {
-        smol::block_on(self.0.into_future())
+        smol::block_on(self.0)
     }
 }
 

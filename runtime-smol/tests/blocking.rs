@@ -44,7 +44,7 @@ fn serve() -> Running {
         }
     });
     root.on("ask me", async |socket: Socket, (question,): (String,)| {
-        socket.emit_with_ack::<_, i64>("question", (question,)).timeout(PATIENCE).await
+        socket.timeout(PATIENCE).emit_with_ack::<_, i64>("question", (question,)).await
     });
     root.on("throw me out", async |socket: Socket, ()| socket.disconnect());
     server.namespace("/closed").middleware(async |_: ConnectRequest| Err(Refusal::new("closed")));
@@ -74,7 +74,7 @@ fn events_and_acks_go_to_and_fro() {
     socket.connect().unwrap();
     assert!(socket.is_connected() && socket.ready());
     assert_eq!(heard(&words), "connect true");
-    let sum: i64 = socket.emit_with_ack("sum", (1, 2)).timeout(PATIENCE).wait().unwrap();
+    let sum: i64 = socket.timeout(PATIENCE).emit_with_ack("sum", (1, 2)).wait().unwrap();
     assert_eq!(sum, 3);
     let length: i64 = socket.emit_with_ack("ask me", ("seven..",)).wait().unwrap();
     assert_eq!(length, 7);
@@ -108,7 +108,7 @@ fn a_handler_may_wait_and_one_that_panics_is_told_of() {
     for number in 1..=20 {
         assert_eq!(heard(&words), number.to_string());
     }
-    let asked = socket.emit_with_ack::<_, i64>("ask me", ("that",)).timeout(Duration::from_millis(20));
+    let asked = socket.timeout(Duration::from_millis(20)).emit_with_ack::<_, i64>("ask me", ("that",));
     assert!(matches!(asked.wait(), Err(AckError::Timeout)));
     assert_eq!(heard(&words), "a handler panicked: what is that?");
 }
@@ -141,7 +141,7 @@ fn refusals_and_timeouts_are_typed() {
     assert_eq!(heard(&words), "closed");
     let socket = client.socket("/");
     socket.connect_timeout(PATIENCE).unwrap().unwrap();
-    let silence = socket.emit_with_ack::<_, ()>("silence", ()).timeout(Duration::from_millis(5));
+    let silence = socket.timeout(Duration::from_millis(5)).emit_with_ack::<_, ()>("silence", ());
     assert!(matches!(silence.wait(), Err(AckError::Timeout)));
     assert!(Client::new("not a URL").is_err());
     // Accepts, and never answers.
@@ -178,7 +178,7 @@ fn many_threads_share_a_socket() {
             let socket = socket.clone();
             thread::spawn(move || {
                 for other in 0..20 {
-                    let sum: i64 = socket.emit_with_ack("sum", (number, other)).timeout(PATIENCE).wait().unwrap();
+                    let sum: i64 = socket.timeout(PATIENCE).emit_with_ack("sum", (number, other)).wait().unwrap();
                     assert_eq!(sum, number + other);
                 }
             })

@@ -29,7 +29,7 @@
 //!     socket.on("said", async |_, (text,): (String,)| println!("{text}"));
 //!     socket.connect().await?;
 //!     socket.emit("say", ("hello",))?;
-//!     let sum: i64 = socket.emit_with_ack("sum", (1, 2)).timeout(Duration::from_secs(1)).await?;
+//!     let sum: i64 = socket.timeout(Duration::from_secs(1)).emit_with_ack("sum", (1, 2)).await?;
 //!     println!("1 + 2 = {sum}");
 //!     client.close().await; // waits until everything has left
 //!     Ok(())

@@ -321,7 +321,7 @@ async fn a_timeout_beyond_all_clocks_is_none() {
     let server = ServerBuilder::new().build().unwrap();
     let root = server.namespace("/");
     root.on("ask", async |socket: Socket, ()| {
-        let answer: Result<i64, _> = socket.emit_with_ack("q", ()).timeout(Duration::MAX).await;
+        let answer: Result<i64, _> = socket.timeout(Duration::MAX).emit_with_ack("q", ()).await;
         answer.unwrap_or(-1)
     });
     let mut client = Client::join(&server).await;

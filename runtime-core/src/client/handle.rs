@@ -73,7 +73,7 @@ impl Client {
     ///
     /// A program that ends right after its last emit waits for this; nobody else has to.
     ///
-    /// What was [kept](crate::Emitted::Buffered) for want of a connection is not delivered by this: it waits until its socket is
+    /// What was kept for want of a connection is not delivered by this: it waits until its socket is
     /// connected again, and goes with the last handle. Without a connection there is nothing to wait for.
     ///
     /// A server that does not read is waited for no longer than the engine's `close_timeout`, 30 s unless

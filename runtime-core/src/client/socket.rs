@@ -10,7 +10,7 @@ use std::time::Duration;
 use engineio_proto::{Pressure, Text};
 use futures_channel::oneshot;
 use serde::Serialize;
-use socketio_proto::client::{self, DisconnectReason, Emitted, RetryId};
+use socketio_proto::client::{self, DisconnectReason, RetryId};
 use socketio_proto::{Encoded, FromArgs, encode};
 
 use super::auth::{Auth, AuthError, AuthRequest, IntoAuth};
@@ -18,7 +18,7 @@ use super::error::ConnectError;
 use super::member::Member;
 use super::shared::{Alive, Stage};
 use crate::ack::IntoAck;
-use crate::emit::{EmitError, EmitWithAck, Volatile};
+use crate::emit::{AckFuture, EmitError, Volatile, WithTimeout};
 use crate::endpoint::{Awaited, Endpoint};
 use crate::event::Event;
 use crate::handler::{self, Answer, HandlerError};
@@ -42,7 +42,7 @@ use crate::runtime::BoxFuture;
 /// chat.on("sum", async |_, (a, b): (i64, i64)| a + b); // the value answers the server's ack
 /// chat.connect().await?;
 /// chat.emit("say", ("hello",))?;
-/// let members: Vec<String> = chat.emit_with_ack("members", ()).timeout(Duration::from_secs(1)).await?;
+/// let members: Vec<String> = chat.timeout(Duration::from_secs(1)).emit_with_ack("members", ()).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -161,7 +161,7 @@ impl ClientSocket {
     /// `client namespace disconnect`, after what was emitted before. Acks that it owes end with
     /// [`Disconnected`](crate::AckError::Disconnected).
     ///
-    /// What was [kept](Emitted::Buffered) for want of a connection stays: it is sent when the socket is connected again.
+    /// What was kept for want of a connection stays: it is sent when the socket is connected again.
     pub fn disconnect(&self) {
         let shared = &self.alive.shared;
         let mut inner = shared.lock();
@@ -175,41 +175,66 @@ impl ClientSocket {
 
     // --- emitting ------------------------------------------------------------------------------------------------------
 
-    /// Emits an event. Never waits: the answer says whether the packet was handed to the connection or is kept until there is one,
-    /// and how full the buffer is. With [`retries`](super::ClientBuilder::retries) it is sent until the server acknowledges it.
+    /// Emits an event. Never waits: the packet is queued for the connection, or kept until there is one.
+    /// [`pressure`](Self::pressure) tells how full the buffers are. With [`retries`](super::ClientBuilder::retries) it is sent until
+    /// the server acknowledges it.
     ///
     /// A tuple is the list of arguments, `()` none, anything else one argument; bytes inside travel as binary.
     ///
     /// # Errors
     /// The event can't be encoded, or the buffer is full.
-    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<Emitted, EmitError> {
+    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<(), EmitError> {
         let packet = encode::event(&self.member.namespace, None, event, &args)?;
         let key = self.member.key;
         let reliable = self.alive.shared.options.retries();
         self.alive.shared.send(|inner, now| match reliable {
-            true => inner.machine.emit_reliable(key, packet, now).map(|_| Emitted::Buffered(inner.machine.pressure())),
-            false => inner.machine.emit(key, packet, now),
+            true => inner.machine.emit_reliable(key, packet, now).map(|_| ()),
+            false => inner.machine.emit(key, packet, now).map(|_| ()),
         })
     }
 
-    /// Emits an event and waits for the server's answer: its arguments as a tuple, or its one argument as `T`. Without
-    /// [`timeout`](EmitWithAck::timeout) it waits as long as the builder's [`ack_timeout`](super::ClientBuilder::ack_timeout)
-    /// says, for ever by default; but a disconnect ends it.
+    /// Emits an event now; the future is the server's ack: its arguments as a tuple, or its one argument as `T`. It waits as long as
+    /// the client's [`ack_timeout`](super::ClientBuilder::ack_timeout) says, without a limit by default; but a disconnect ends it.
+    /// [`timeout`](Self::timeout) sets another time.
+    ///
+    /// ```no_run
+    /// # async fn example(socket: socketio_runtime::ClientSocket) -> Result<(), socketio_runtime::AckError> {
+    /// let sum: i64 = socket.emit_with_ack("sum", (1, 2)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> AckFuture<T, Self> {
+        AckFuture::emit(self.clone(), event, &args, self.ack_timeout())
+    }
+
+    /// Sets how long to wait for the ack of the event that is emitted next.
     ///
     /// ```no_run
     /// # async fn example(socket: socketio_runtime::ClientSocket) -> Result<(), socketio_runtime::AckError> {
     /// use std::time::Duration;
-    /// let sum: i64 = socket.emit_with_ack("sum", (1, 2)).timeout(Duration::from_secs(1)).await?;
+    /// let sum: i64 = socket.timeout(Duration::from_secs(1)).emit_with_ack("sum", (1, 2)).await?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> EmitWithAck<T, Self> {
-        EmitWithAck::new(self.clone(), event, &args)
+    pub fn timeout(&self, timeout: Duration) -> WithTimeout<'_, Self> {
+        WithTimeout { socket: self, timeout }
     }
 
     /// Emits only what can leave at once: nothing while there is no connection.
     pub fn volatile(&self) -> Volatile<'_, Self> {
         Volatile { socket: self }
+    }
+
+    /// How full the client's buffers are. All sockets of a client share them.
+    pub fn pressure(&self) -> Pressure {
+        self.alive.shared.lock().machine.pressure()
+    }
+
+    /// How many bytes wait for the server or for a connection, or are being written.
+    pub fn queued_bytes(&self) -> usize {
+        let inner = self.alive.shared.lock();
+        let engine = inner.machine.engine().map_or(0, |engine| engine.buffered());
+        inner.machine.buffered() + engine
     }
 
     /// Waits until the buffers are no longer under pressure, connected or not. `false` if the client has ended.

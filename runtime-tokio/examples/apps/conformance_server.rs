@@ -69,8 +69,8 @@ fn builder(options: &Options, path: &str) -> ServerBuilder {
 /// The behaviour of both namespaces.
 fn behave(namespace: &Namespace) {
     namespace.on_connect(async |socket: Socket| match socket.auth() {
-        Some(auth) => socket.emit("auth", auth).map(|_| ()),
-        None => socket.emit("auth", serde_json::json!({})).map(|_| ()),
+        Some(auth) => socket.emit("auth", auth),
+        None => socket.emit("auth", serde_json::json!({})),
     });
     namespace.on_event(async |mut event: Event| match event.name() {
         "message" => _ = event.socket().emit("message-back", event.raw_args()),
@@ -89,7 +89,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let mut servers: Vec<Server> = Vec::new();
     if let Some(port) = options.eio_port {
         let server = builder(&options, "/engine.io")
-            .build_engine(async |socket: EngineSocket, data| socket.send(data).map(|_| ()))
+            .build_engine(async |socket: EngineSocket, data| socket.send(data))
             .unwrap_or_else(|error| refuse(error));
         spawn(bind(&server, port, "engine.io").await?.serve());
         servers.push(server);

@@ -19,7 +19,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let server = builder().build()?;
     server.namespace("/").on_event(async |mut event: Event| match event.ack() {
         Some(ack) => ack.send(event.raw_args()),
-        None => event.socket().emit(event.name(), event.raw_args()).map(|_| ()),
+        None => event.socket().emit(event.name(), event.raw_args()),
     });
     let stopped = stopped();
     spawn(bind(&server, port, "").await?.serve());

@@ -74,17 +74,17 @@ fn behave(server: &Server, name: &'static str) {
     let namespace = server.namespace(name);
     namespace.on_connect(async |socket: Socket| {
         socket.insert(Data::default());
-        socket.emit("hello", socket.id()).map(|_| ())
+        socket.emit("hello", socket.id())
     });
 
     namespace.on_event(async |mut event: Event| match event.ack() {
         _ if event.name() != "echo" => Ok(()),
         Some(ack) => ack.send(event.raw_args()),
-        None => event.socket().emit("echo", event.raw_args()).map(|_| ()),
+        None => event.socket().emit("echo", event.raw_args()),
     });
     namespace.on("ask", async |socket: Socket, (event, ms, value): (String, u64, Value<'static>)| {
         let answer =
-            socket.emit_with_ack::<_, Value<'static>>(&event, (value,)).timeout(Duration::from_millis(ms)).await;
+            socket.timeout(Duration::from_millis(ms)).emit_with_ack::<_, Value<'static>>(&event, (value,)).await;
         match answer {
             Ok(answer) => Value::Object(vec![("ok".into(), answer)]),
             Err(_) => Value::Object(vec![("error".into(), Value::String("timeout".into()))]),
@@ -179,7 +179,7 @@ fn behave(server: &Server, name: &'static str) {
     namespace.on_disconnect(move |socket: Socket, reason: DisconnectReason| {
         let key = socket.auth_as::<Key>().and_then(|auth| auth.key);
         let sent = root.to("observers").emit("gone", (key, name, reason.as_str()));
-        async move { sent.map(|_| ()) }
+        async move { sent }
     });
     namespace.on("leave-me", async |socket: Socket, (close,): (Option<bool>,)| match close {
         Some(true) => socket.disconnect_all(),
@@ -218,7 +218,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
             return Ok(());
         }
         let refusal = Refusal::new("Not authorized");
-        Err(refusal.clone().data(&json!({ "code": 401, "ask": "token" })).unwrap_or(refusal))
+        Err(refusal.clone().data(json!({ "code": 401, "ask": "token" })).unwrap_or(refusal))
     });
     let stopped = stopped();
     spawn(bind(&server, port, "").await?.serve());

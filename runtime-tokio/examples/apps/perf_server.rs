@@ -35,9 +35,9 @@ async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
     root.on("echo", async |_, args: Args| args);
     root.on("join", async |socket: Socket, (room,): (String,)| socket.join(room));
     root.on("bcast", async |socket: Socket, (room, message): (String, Json)| {
-        socket.namespace().to(room).emit("msg", (message,)).map(|_| ())
+        socket.namespace().to(room).emit("msg", (message,))
     });
-    root.on("bin", async |socket: Socket, (buffer,): (Bytes,)| socket.emit("bin", (buffer,)).map(|_| ()));
+    root.on("bin", async |socket: Socket, (buffer,): (Bytes,)| socket.emit("bin", (buffer,)));
     let stopped = stopped();
     spawn(bind(&server, port, "").await?.serve());
     stopped.await;

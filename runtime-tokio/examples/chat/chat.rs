@@ -94,7 +94,7 @@ fn join(socket: &Socket, rooms: &mut Rooms, wish: JoinWish) -> Result<Joined, Re
 }
 
 fn leave(socket: &Socket, rooms: &mut Rooms, seat: &Seat) {
-    socket.leave(&channel(&seat.room));
+    socket.leave(channel(&seat.room));
     rooms.leave(seat);
     tell_people(socket, rooms, &seat.room, Change::Left(&seat.person));
 }

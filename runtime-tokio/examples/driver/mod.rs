@@ -167,8 +167,8 @@ impl<R: Runtime> Program<R> {
         let volatile = command.volatile == Some(true);
         if command.ack != Some(true) {
             match volatile {
-                true => _ = socket.volatile().emit(&event, args)?,
-                false => _ = socket.emit(&event, args)?,
+                true => socket.volatile().emit(&event, args)?,
+                false => socket.emit(&event, args)?,
             }
             return Ok(());
         }
@@ -189,13 +189,10 @@ impl<R: Runtime> Program<R> {
             settle(Err(AckError::Disconnected));
             return Ok(());
         }
-        let asked = socket.emit_with_ack::<_, Args>(&event, args);
-        let asked = match command.timeout {
-            Some(timeout) => asked.timeout(Duration::from_millis(timeout)),
-            None => asked,
+        let answer = match command.timeout {
+            Some(timeout) => socket.timeout(Duration::from_millis(timeout)).emit_with_ack::<_, Args>(&event, args),
+            None => socket.emit_with_ack::<_, Args>(&event, args),
         };
-        // Emitted here, so that the order is kept.
-        let answer = asked.into_future();
         self.runtime.spawn(Box::pin(async move { settle(answer.await) }));
         Ok(())
     }

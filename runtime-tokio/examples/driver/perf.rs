@@ -106,7 +106,7 @@ pub async fn run<S: Future<Output = ()>>(
 }
 
 fn ask(socket: &ClientSocket) -> AckFuture<String, ClientSocket> {
-    socket.emit_with_ack("echo", "hello world").into_future()
+    socket.emit_with_ack("echo", "hello world")
 }
 
 async fn acks(socket: &ClientSocket, window: usize, done: &Arc<AtomicU64>) -> Result<(), Box<dyn Error>> {
@@ -124,7 +124,7 @@ async fn events(socket: &ClientSocket, window: usize, done: &Arc<AtomicU64>) -> 
     let count = done.clone();
     socket.on("bin", move |socket: ClientSocket, (_text,): (String,)| {
         count.fetch_add(1, Ordering::Relaxed);
-        async move { socket.emit("bin", "hello world").map(|_| ()) }
+        async move { socket.emit("bin", "hello world") }
     });
     for _ in 0..window {
         socket.emit("bin", "hello world")?;

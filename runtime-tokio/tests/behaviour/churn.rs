@@ -53,7 +53,7 @@ fn busy_server(alive: &Alive) -> Server {
         });
         namespace.on("ask", async |socket: Socket, ()| {
             let _waiting = One::of(&socket.state::<Alive>().unwrap().acks);
-            socket.emit_with_ack::<_, ()>("question", ()).timeout(secs(1_000_000)).await
+            socket.timeout(secs(1_000_000)).emit_with_ack::<_, ()>("question", ()).await
         });
         namespace.on("work", async |socket: Socket, ()| {
             let _working = One::of(&socket.state::<Alive>().unwrap().handlers);

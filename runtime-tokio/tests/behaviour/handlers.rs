@@ -308,7 +308,7 @@ async fn a_handler_that_holds_its_own_socket_is_dropped_at_the_end_and_the_socke
         socket.on("event", move |_, ()| {
             handler.hold();
             let me = me.clone();
-            async move { me.emit("reply", ()).map(|_| ()) }
+            async move { me.emit("reply", ()) }
         });
     });
     let mut client = Ws::connect(&server).await;

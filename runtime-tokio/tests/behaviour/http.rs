@@ -455,7 +455,7 @@ async fn a_bare_engine_echoes_in_order_over_both_transports() {
                 return Ok(());
             }
             assert!(socket.handshake().query("EIO").is_some());
-            socket.send(data).map(|_| ())
+            socket.send(data)
         })
         .unwrap();
     let mut ws = Ws::attach(dial(&server), "/engine.io/?EIO=4&transport=websocket").await;

@@ -1,6 +1,6 @@
 //! How clients come in and how everything ends.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -57,7 +57,7 @@ async fn the_first_refusal_ends_it_and_the_client_sees_message_and_data() {
     let (server, world) = server();
     let admin = server.namespace("/admin");
     admin.middleware(async |request: ConnectRequest| match request.auth() {
-        None => Err(Refusal::new("not \"authorized\"").data(&serde_json::json!({"code": 1})).unwrap()),
+        None => Err(Refusal::new("not \"authorized\"").data(serde_json::json!({"code": 1})).unwrap()),
         Some(_) => Ok(()),
     });
     admin.middleware(async |request: ConnectRequest| {
@@ -359,7 +359,7 @@ fn a_runtime_that_is_shut_down_ends_its_sessions_and_frees_everything() {
         (client, polling, server.namespace("/").socket(&id).unwrap())
     });
     let mut cx = Context::from_waker(Waker::noop());
-    let mut asking = socket.emit_with_ack::<_, ()>("q", ()).into_future();
+    let mut asking = socket.emit_with_ack::<_, ()>("q", ());
     assert!(std::pin::pin!(&mut asking).poll(&mut cx).is_pending());
 
     drop(first);

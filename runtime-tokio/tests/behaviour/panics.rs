@@ -200,7 +200,7 @@ async fn a_panic_in_the_handler_of_a_bare_engine_leaves_its_session_alone() {
     let server = ServerBuilder::new()
         .build_engine(async |socket: socketio_tokio::EngineSocket, data: socketio_tokio::Data| {
             assert_ne!(data, socketio_tokio::Data::from("panic"));
-            socket.send(data).map(|_| ())
+            socket.send(data)
         })
         .unwrap();
     let mut client = Ws::engine(&server).await;

@@ -1,8 +1,6 @@
 //! Acks of either side.
 
-use std::future::IntoFuture;
-
-use socketio_tokio::{AckError, Client, ClientSocket, EmitError, Emitted, Event, Pressure, Socket};
+use socketio_tokio::{AckError, Client, ClientSocket, EmitError, Event, Pressure, Socket};
 
 use crate::support::{Log, client, millis, secs, settle, soon, until, world};
 
@@ -20,7 +18,7 @@ async fn unanswered() -> (crate::support::Network, socketio_tokio::Server, Clien
 async fn an_ack_that_does_not_come_in_time_is_a_timeout() {
     let (_network, _server, _client, socket) = unanswered().await;
     let begin = tokio::time::Instant::now();
-    let ack = socket.emit_with_ack::<_, ()>("x", ()).timeout(secs(2)).await;
+    let ack = socket.timeout(secs(2)).emit_with_ack::<_, ()>("x", ()).await;
     assert!(matches!(ack, Err(AckError::Timeout)), "{ack:?}");
     assert_eq!(begin.elapsed().as_secs(), 2);
 }
@@ -29,14 +27,14 @@ async fn an_ack_that_does_not_come_in_time_is_a_timeout() {
 async fn an_ack_is_a_timeout_though_nobody_has_asked_to_connect() {
     let (network, _server) = world();
     let client = client(&network).build().unwrap();
-    let ack = client.socket("/").emit_with_ack::<_, ()>("x", ()).timeout(secs(2)).into_future();
+    let ack = client.socket("/").timeout(secs(2)).emit_with_ack::<_, ()>("x", ());
     assert!(matches!(soon("the timeout", ack).await, Err(AckError::Timeout)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_ack_is_settled_by_the_disconnect_though_it_has_no_timeout() {
     let (network, _server, _client, socket) = unanswered().await;
-    let ack = socket.emit_with_ack::<_, ()>("x", ()).into_future();
+    let ack = socket.emit_with_ack::<_, ()>("x", ());
     tokio::time::sleep(secs(3600)).await;
     network.cut();
     assert!(matches!(soon("the end of the wait", ack).await, Err(AckError::Disconnected)));
@@ -48,7 +46,7 @@ async fn an_ack_of_what_was_not_sent_yet_survives_the_disconnect() {
     server.namespace("/").on("twice", async |_: Socket, (number,): (i64,)| number * 2);
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
-    let first = socket.emit_with_ack::<_, i64>("twice", (1,)).into_future();
+    let first = socket.emit_with_ack::<_, i64>("twice", (1,));
     network.refuse();
     socket.connect();
     tokio::time::sleep(secs(10)).await;
@@ -75,7 +73,7 @@ async fn an_answer_that_does_not_fit_says_why() {
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
     soon("the socket", socket.connect()).await.unwrap();
-    let ack = soon("the ack", socket.emit_with_ack::<_, i64>("text", ()).into_future()).await;
+    let ack = soon("the ack", socket.emit_with_ack::<_, i64>("text", ())).await;
     assert!(matches!(ack, Err(AckError::Args(_))), "{ack:?}");
 }
 
@@ -87,7 +85,7 @@ async fn an_answer_that_comes_after_a_reconnection_is_nobodys() {
     server.namespace("/").on_connect(move |socket: Socket| {
         let pen = pen.clone();
         async move {
-            let answer = socket.emit_with_ack::<_, String>("who", ()).timeout(secs(30)).await;
+            let answer = socket.timeout(secs(30)).emit_with_ack::<_, String>("who", ()).await;
             pen.say(format!("{answer:?}"));
         }
     });
@@ -106,17 +104,25 @@ async fn an_answer_that_comes_after_a_reconnection_is_nobodys() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_emitted_tells_whether_it_left() {
+async fn queued_bytes_tell_whether_an_event_left() {
     let (network, server) = world();
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
-    assert_eq!(socket.emit("x", ()).unwrap(), Emitted::Buffered(Pressure::Low));
-    assert!(!socket.volatile().emit("x", ()).unwrap());
+    socket.emit("x", ()).unwrap();
+    let kept = socket.queued_bytes();
+    assert!(kept > 0 && socket.pressure() == Pressure::Low);
+    socket.volatile().emit("x", ()).unwrap();
+    assert_eq!(socket.queued_bytes(), kept, "without a connection a volatile event is dropped");
     soon("the socket", socket.connect()).await.unwrap();
     assert!(soon("room", socket.ready()).await);
-    assert_eq!(socket.emit("x", ()).unwrap(), Emitted::Sent(Pressure::Low));
     settle().await;
-    assert!(socket.volatile().emit("x", ()).unwrap());
+    assert_eq!(socket.queued_bytes(), 0);
+    socket.emit("x", ()).unwrap();
+    assert!(socket.queued_bytes() > 0);
+    settle().await;
+    assert_eq!(socket.queued_bytes(), 0);
+    socket.volatile().emit("x", ()).unwrap();
+    assert!(socket.queued_bytes() > 0);
     drop(server);
 }
 
@@ -167,8 +173,8 @@ async fn with_retries_an_event_is_sent_until_it_is_acknowledged() {
     let socket = client.socket("/");
     soon("the socket", socket.connect()).await.unwrap();
     socket.emit("first", (1,)).unwrap();
-    let second = socket.emit_with_ack::<_, i64>("second", (2,)).into_future();
-    let never = socket.emit_with_ack::<_, i64>("never", (3,)).into_future();
+    let second = socket.emit_with_ack::<_, i64>("second", (2,));
+    let never = socket.emit_with_ack::<_, i64>("never", (3,));
     assert_eq!(soon("the ack", second).await.unwrap(), 4);
     assert!(matches!(soon("the failure", never).await, Err(AckError::Timeout)));
     for word in ["first 1", "first 1", "second 2", "never 3", "never 3", "never 3"] {

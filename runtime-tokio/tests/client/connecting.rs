@@ -21,7 +21,7 @@ async fn a_refusal_shows_the_servers_words_and_data_and_better_credentials_help(
     let (network, server) = world();
     server.namespace("/").middleware(async |request: ConnectRequest| match request.auth_as::<Token>() {
         Some(auth) if auth.token == "right" => Ok(()),
-        _ => Err(Refusal::new("not authorized").data(&json!({ "code": 42 })).unwrap()),
+        _ => Err(Refusal::new("not authorized").data(json!({ "code": 42 })).unwrap()),
     });
     let mut log = Log::new();
     let client = client(&network).auth(json!({ "token": "wrong" })).build().unwrap();
@@ -59,7 +59,7 @@ async fn credentials_url_and_headers_are_asked_for_before_each_attempt() {
     server.namespace("/").middleware(async |request: ConnectRequest| {
         let header = request.handshake().header("x-attempt").unwrap_or_default().to_owned();
         let query = request.handshake().query("from").unwrap_or_default().into_owned();
-        Err(Refusal::new(&format!("{} {header} {query}", request.auth().unwrap().as_str())))
+        Err(Refusal::new(format!("{} {header} {query}", request.auth().unwrap().as_str())))
     });
     network.refuse();
     let client = client(&network)

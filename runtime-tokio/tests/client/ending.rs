@@ -177,7 +177,7 @@ fn a_runtime_that_ends_takes_its_clients_along() {
         network.refuse();
         let other = client.socket("/other");
         other.auth_with(async |_| std::future::pending::<()>().await);
-        let ack = std::future::IntoFuture::into_future(socket.emit_with_ack::<_, ()>("x", ()));
+        let ack = socket.emit_with_ack::<_, ()>("x", ());
         (client, ack, other.connect())
     });
     drop(runtime);

@@ -131,7 +131,7 @@ async fn a_client_that_only_emits_is_not_stopped_by_what_it_never_takes() {
         tokio::task::yield_now().await;
     }
     settle().await;
-    assert_eq!(socket.emit_with_ack::<_, u32>("echo", (7,)).timeout(secs(1)).await.unwrap(), 7);
+    assert_eq!(socket.timeout(secs(1)).emit_with_ack::<_, u32>("echo", (7,)).await.unwrap(), 7);
     // The newest were kept.
     let first = number(&socket).await.unwrap();
     assert!((900..1000).contains(&first), "{first}");

@@ -1,7 +1,5 @@
 //! The same over every transport.
 
-use std::future::IntoFuture;
-
 use bytes::Bytes;
 use socketio_tokio::{Client, ClientBuilder, ClientSocket, Event, Server, State, TransportKind};
 
@@ -41,7 +39,7 @@ async fn does_everything(client: &Client) {
     });
     soon("the socket", socket.connect()).await.unwrap();
     assert!(socket.is_connected() && socket.is_active() && socket.id().is_some());
-    let sum: i64 = soon("an ack", socket.emit_with_ack("sum", (1, 2)).into_future()).await.unwrap();
+    let sum: i64 = soon("an ack", socket.emit_with_ack("sum", (1, 2))).await.unwrap();
     assert_eq!(sum, 3);
     socket.emit("turn", ("text", Bytes::from_static(b"\x00\xff"))).unwrap();
     log.hears(r#"turned b"\0\xff" text"#).await;
@@ -135,11 +133,11 @@ async fn two_namespaces_share_one_connection_and_one_may_leave() {
     soon("the first", root.connect()).await.unwrap();
     soon("the second", other.connect()).await.unwrap();
     assert_ne!(root.id(), other.id());
-    let name: String = soon("an ack", other.emit_with_ack("name", ()).into_future()).await.unwrap();
+    let name: String = soon("an ack", other.emit_with_ack("name", ())).await.unwrap();
     assert_eq!((&*name, network.dials().len(), server.sessions()), ("/other", 1, 1));
     other.disconnect();
     assert!(!other.is_connected() && other.id().is_none() && !other.is_active());
-    let sum: i64 = soon("an ack", root.emit_with_ack("sum", (1, 2)).into_future()).await.unwrap();
+    let sum: i64 = soon("an ack", root.emit_with_ack("sum", (1, 2))).await.unwrap();
     assert_eq!((sum, server.namespace("/other").len()), (3, 0));
     // With the last one the connection goes, too.
     root.disconnect();

@@ -1,6 +1,5 @@
 //! Answers to events.
 
-use std::future::IntoFuture;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,8 +21,7 @@ pub async fn come_from_either_side<R: Runtime + Clone>(stage: &Stage<R>) {
     let socket = client.socket("/");
     socket.on("bytes", async |_: ClientSocket, (length,): (usize,)| Bytes::from(vec![9; length]));
     stage.soon("the socket", socket.connect()).await.expect("the server is there");
-    let asked: Vec<_> =
-        (0..20).map(|number| socket.emit_with_ack::<_, (u32, Bytes)>("later", (number,)).into_future()).collect();
+    let asked: Vec<_> = (0..20).map(|number| socket.emit_with_ack::<_, (u32, Bytes)>("later", (number,))).collect();
     for (number, asked) in asked.into_iter().enumerate() {
         let (next, bytes) = stage.soon("an ack", asked).await.expect("an answer");
         assert_eq!((next as usize, bytes.len()), (number + 1, number));
@@ -36,7 +34,7 @@ pub async fn that_do_not_come_are_timeouts<R: Runtime + Clone>(stage: &Stage<R>)
     let root = server.namespace("/");
     let log = Log::of_all(&root);
     root.on("ask me", async |socket: Socket, ()| {
-        let answer = socket.emit_with_ack::<_, ()>("silence", ()).timeout(Duration::from_millis(30)).await;
+        let answer = socket.timeout(Duration::from_millis(30)).emit_with_ack::<_, ()>("silence", ()).await;
         matches!(answer, Err(AckError::Timeout))
     });
     let client = stage.websocket(stage.serve(&server).await).build().expect("it is a URL");
@@ -44,12 +42,11 @@ pub async fn that_do_not_come_are_timeouts<R: Runtime + Clone>(stage: &Stage<R>)
     stage.soon("the socket", socket.connect()).await.expect("the server is there");
     log.hears(stage, "connect").await;
     socket.on_event(async |_: Event<ClientSocket>| {});
-    let silence = socket.emit_with_ack::<_, ()>("silence", ()).timeout(Duration::from_millis(30));
-    let answer = stage.soon("the timeout", silence.into_future()).await;
+    let silence = socket.timeout(Duration::from_millis(30)).emit_with_ack::<_, ()>("silence", ());
+    let answer = stage.soon("the timeout", silence).await;
     assert!(matches!(answer, Err(AckError::Timeout)), "{answer:?}");
     log.hears(stage, "silence ").await;
-    let timed_out: bool =
-        stage.soon("an ack", socket.emit_with_ack("ask me", ()).into_future()).await.expect("an answer");
+    let timed_out: bool = stage.soon("an ack", socket.emit_with_ack("ask me", ())).await.expect("an answer");
     assert!(timed_out);
 }
 
@@ -78,7 +75,7 @@ pub async fn are_settled_by_a_disconnect<R: Runtime + Clone>(stage: &Stage<R>) {
     });
     for by_server in [true, false] {
         stage.soon("the socket", socket.connect()).await.expect("the server is there");
-        let silence = socket.emit_with_ack::<_, ()>("silence", ()).into_future();
+        let silence = socket.emit_with_ack::<_, ()>("silence", ());
         log.hears(stage, "asked").await;
         match by_server {
             true => {

@@ -116,7 +116,7 @@ pub async fn by_the_clients_close_send_everything_before<R: Runtime + Clone>(sta
         }
         // An answer, so that nothing is under way when the client leaves: what a leaving client said last may be dropped.
         server.namespace("/").on("done", async |_: Socket, ()| {});
-        let done = std::future::IntoFuture::into_future(root.emit_with_ack::<_, ()>("done", ()));
+        let done = root.emit_with_ack::<_, ()>("done", ());
         stage.soon("an ack", done).await.expect("an answer");
         stage.soon("the close", client.close()).await;
         log.hears(stage, "io client disconnect").await;

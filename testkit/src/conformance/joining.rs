@@ -1,7 +1,6 @@
 //! Who gets in, who does not, and what happens to those whose handlers fail.
 
 use std::collections::BTreeMap;
-use std::future::IntoFuture;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ pub async fn is_refused_with_data_and_then_granted<R: Runtime + Clone>(stage: &S
             request.insert(7_u32);
             Ok(())
         }
-        _ => Err(Refusal::new("not authorized").data(&("code", 42)).expect("it can be encoded")),
+        _ => Err(Refusal::new("not authorized").data(("code", 42)).expect("it can be encoded")),
     });
     root.on("who am I", async |socket: Socket, ()| (socket.auth_as::<Token>(), socket.get::<u32>()));
     let addr = stage.serve(&server).await;
@@ -44,7 +43,7 @@ pub async fn is_refused_with_data_and_then_granted<R: Runtime + Clone>(stage: &S
         stage.soon("the socket", socket.connect()).await.expect("the token is right");
         log.hears(stage, "connect").await;
         let known = socket.emit_with_ack::<_, (Option<Token>, Option<u32>)>("who am I", ());
-        let known = stage.soon("an ack", known.into_future()).await.expect("an answer");
+        let known = stage.soon("an ack", known).await.expect("an answer");
         assert_eq!(known, (Some(token("right")), Some(7)));
     }
 }
@@ -76,7 +75,7 @@ pub async fn waits_for_a_slow_middleware_and_holds_up_nobody_else<R: Runtime + C
     there.hears(stage, "asked").await;
     let root = client.socket("/");
     stage.soon("the other socket", root.connect()).await.expect("nothing is slow there");
-    let sum: i64 = stage.soon("an ack", root.emit_with_ack("sum", (1, 2)).into_future()).await.expect("an answer");
+    let sum: i64 = stage.soon("an ack", root.emit_with_ack("sum", (1, 2))).await.expect("an answer");
     assert_eq!((sum, socket.is_connected(), slow.len()), (3, false, 0));
     stage.soon("the close", leaving.close()).await;
     stage.until("one session less", || server.sessions() == 1).await;
@@ -133,7 +132,7 @@ pub async fn survives_handlers_that_fail<R: Runtime + Clone>(stage: &Stage<R>) {
     stage.soon("the socket", socket.connect()).await.expect("the server is there");
     there.hears(stage, "connect").await;
     here.hears(stage, "connect").await;
-    let unanswered = socket.emit_with_ack::<_, ()>("fail", ()).timeout(Duration::from_millis(50)).into_future();
+    let unanswered = socket.timeout(Duration::from_millis(50)).emit_with_ack::<_, ()>("fail", ());
     there.hears(stage, "error: no luck").await;
     socket.emit("panic", (1,)).expect("there is room");
     assert!(there.heard(stage).await.starts_with("error: event \"panic\": "));

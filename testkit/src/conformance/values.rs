@@ -1,7 +1,6 @@
 //! Values that JavaScript has and others lack, to and fro.
 
 use std::collections::BTreeMap;
-use std::future::IntoFuture;
 
 use socketio_runtime::{
     Args, Client, ClientSocket, ConnectError, ConnectRequest, Event, Json, Refusal, Runtime, Socket, TransportKind,
@@ -41,9 +40,9 @@ async fn halves_by<R: Runtime + Clone>(stage: &Stage<R>, client: &Client) {
     stage.soon("the socket", socket.connect()).await.expect("it has a name");
     log.hears(stage, "connect").await;
 
-    let read: String = stage.soon("an ack", socket.emit_with_ack("read", half()).into_future()).await.expect("an ack");
+    let read: String = stage.soon("an ack", socket.emit_with_ack("read", half())).await.expect("an ack");
     assert_eq!(read, "cut \u{FFFD}");
-    let raw: Json = stage.soon("an ack", socket.emit_with_ack("raw", half()).into_future()).await.expect("an ack");
+    let raw: Json = stage.soon("an ack", socket.emit_with_ack("raw", half())).await.expect("an ack");
     assert_eq!(raw, half());
     socket.emit("ask me", half()).expect("there is room");
     log.hears(stage, "cut \u{FFFD}").await;
@@ -56,7 +55,7 @@ pub async fn half_a_surrogate_pair_is_read_as_a_replacement_character<R: Runtime
     let root = server.namespace("/");
     root.middleware(async |request: ConnectRequest| match request.auth_as::<BTreeMap<String, String>>() {
         Some(auth) if auth["name"] == "cut \u{FFFD}" => Ok(()),
-        _ => Err(Refusal::new("no name").data(&half()).expect("it can be encoded")),
+        _ => Err(Refusal::new("no name").data(half()).expect("it can be encoded")),
     });
     root.on("read", async |_, (text,): (String,)| text);
     root.on("raw", async |_, (text,): (Json,)| text);
