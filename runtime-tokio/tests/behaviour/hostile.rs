@@ -146,7 +146,6 @@ fn malformed_packets() -> Vec<String> {
         "2[\"connect\"]",
         "2[\"disconnect\"]",
         "2[\"newListener\"]",
-        "2[\"\\ud800\"]",
         "2[\"a\",NaN]",
         "2[\"a\",01]",
         "2/admin[\"a\"]",
