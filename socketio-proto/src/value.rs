@@ -82,9 +82,9 @@ impl Number<'_> {
         self.0.parse().ok()
     }
 
-    /// The nearest float; none beyond its range.
+    /// The nearest float; infinite beyond its range, as in JavaScript.
     pub fn as_f64(&self) -> Option<f64> {
-        self.0.parse().ok().filter(|number: &f64| number.is_finite())
+        self.0.parse().ok()
     }
 }
 

@@ -1,23 +1,42 @@
 //! The key of an object: a string that may stand for a number or a truth value, as in serde_json.
 
-use std::borrow::Cow;
-
 use serde::Deserializer;
 use serde::de::value::{BorrowedStrDeserializer, StringDeserializer};
-use serde::de::{Error, Visitor};
+use serde::de::{Error, Unexpected, Visitor};
 
-use super::source::number;
-use crate::ArgsError;
+use super::scalar;
+use crate::walk::{self, JsonStr};
+use crate::{ArgsError, json};
 
-pub(super) struct Key<'de>(pub(super) Cow<'de, str>);
+#[derive(Clone, Copy)]
+pub(super) struct Key<'de>(pub(super) JsonStr<'de>);
+
+impl<'de> Key<'de> {
+    /// The key, if it is spelled as a number is in JSON.
+    fn number<V: Visitor<'de>>(self, visitor: &V) -> Result<&'de str, ArgsError> {
+        match self.0 {
+            JsonStr::Plain(text) if is_number(text) => Ok(text),
+            _ => Err(self.mismatch(visitor)),
+        }
+    }
+
+    #[cold]
+    fn mismatch<V: Visitor<'de>>(self, visitor: &V) -> ArgsError {
+        ArgsError::invalid_type(Unexpected::Str(&self.0.read()), visitor)
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    // What begins like a number and ends with a digit is one, if it is JSON at all.
+    matches!(text.as_bytes(), [b'-' | b'0'..=b'9', ..])
+        && text.ends_with(|end: char| end.is_ascii_digit())
+        && json::check(text).is_ok()
+}
 
 macro_rules! numbers {
-    ($($method:ident)*) => {$(
+    ($($method:ident: $read:ident;)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
-            match self.0.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')) {
-                true => number(&self.0, visitor),
-                false => Err(ArgsError::custom(format_args!("invalid type: string {:?}, expected a number", self.0))),
-            }
+            scalar::$read(self.number(&visitor)?, visitor)
         }
     )*};
 }
@@ -27,18 +46,23 @@ impl<'de> Deserializer<'de> for Key<'de> {
 
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
-        match self.0 {
-            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
-            Cow::Owned(text) => visitor.visit_string(text),
-        }
+        scalar::text(self.0, visitor)
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
-        match &*self.0 {
-            "true" => visitor.visit_bool(true),
-            "false" => visitor.visit_bool(false),
-            _ => self.deserialize_any(visitor),
+        match self.0 {
+            JsonStr::Plain("true") => visitor.visit_bool(true),
+            JsonStr::Plain("false") => visitor.visit_bool(false),
+            _ => Err(self.mismatch(&visitor)),
         }
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        scalar::bytes(self.0, visitor)
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        scalar::bytes(self.0, visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
@@ -56,18 +80,29 @@ impl<'de> Deserializer<'de> for Key<'de> {
         visitor: V,
     ) -> Result<V::Value, ArgsError> {
         match self.0 {
-            Cow::Borrowed(text) => BorrowedStrDeserializer::new(text).deserialize_enum(name, variants, visitor),
-            Cow::Owned(text) => StringDeserializer::new(text).deserialize_enum(name, variants, visitor),
+            JsonStr::Plain(text) => BorrowedStrDeserializer::new(text).deserialize_enum(name, variants, visitor),
+            JsonStr::Escaped(quoted) => {
+                StringDeserializer::new(walk::unescape(quoted)).deserialize_enum(name, variants, visitor)
+            }
         }
     }
 
     numbers! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
-        deserialize_f32 deserialize_f64
+        deserialize_i8: number;
+        deserialize_i16: number;
+        deserialize_i32: number;
+        deserialize_i64: number;
+        deserialize_i128: i128;
+        deserialize_u8: number;
+        deserialize_u16: number;
+        deserialize_u32: number;
+        deserialize_u64: number;
+        deserialize_u128: u128;
+        deserialize_f32: number;
+        deserialize_f64: number;
     }
 
     serde::forward_to_deserialize_any! {
-        char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+        char str string unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }

@@ -1,11 +1,14 @@
 //! The values of checked JSON, attachments in place.
 
-use serde::de::{DeserializeSeed, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, EnumAccess, Error, Expected, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+};
 use serde::{Deserialize, Deserializer};
 
 use super::key::Key;
+use super::scalar::{self, Number};
 use crate::placeholder::Attachments;
-use crate::walk::{self, Cursor, JsonStr, MAX_DEPTH};
+use crate::walk::{self, Cursor, MAX_DEPTH};
 use crate::{ArgsError, handoff, json};
 
 /// Where the next value is read.
@@ -56,48 +59,79 @@ impl<'de> Source<'de> {
     }
 
     #[inline]
-    fn string<V: Visitor<'de>>(string: JsonStr<'de>, visitor: V) -> Result<V::Value, ArgsError> {
-        match string {
-            JsonStr::Plain(text) => visitor.visit_borrowed_str(text),
-            JsonStr::Escaped(quoted) => visitor.visit_string(walk::unescape(quoted)),
+    fn array<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ArgsError> {
+        self.container(b']', |source| visitor.visit_seq(Elements::new(source)))
+    }
+
+    /// Reads what begins with a brace: an object, or an attachment.
+    #[inline]
+    fn object<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ArgsError> {
+        match self.attachment(visitor)? {
+            Ok(value) => Ok(value),
+            Err(visitor) => self.container(b'}', |source| visitor.visit_map(Elements::new(source))),
         }
     }
+
+    /// Reads what is not of the kind that was asked for: an attachment, which the visitor may take, else an error.
+    #[cold]
+    fn other<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ArgsError> {
+        self.peek();
+        match self.attachment(visitor)? {
+            Ok(value) => Ok(value),
+            Err(visitor) => Err(self.mismatch(&visitor)),
+        }
+    }
+
+    /// The error that says what was found in place of what was asked for.
+    #[cold]
+    fn mismatch(&mut self, expected: &dyn Expected) -> ArgsError {
+        let found = match self.peek() {
+            Some(b'"') => return ArgsError::invalid_type(Unexpected::Str(&self.cursor.string().read()), expected),
+            Some(b'{') if self.attachments.at(self.cursor.offset()).is_some() => Unexpected::Other("an attachment"),
+            Some(b'{') => Unexpected::Map,
+            Some(b'[') => Unexpected::Seq,
+            _ => match self.cursor.scalar() {
+                "null" => Unexpected::Unit,
+                "true" => Unexpected::Bool(true),
+                "false" => Unexpected::Bool(false),
+                text => match Number::parse(text) {
+                    Ok(number) => number.unexpected(),
+                    Err(error) => return error,
+                },
+            },
+        };
+        ArgsError::invalid_type(found, expected)
+    }
 }
 
-/// Converts a number as serde_json does: an integer of 64 bits if it is one, else a float if it is finite.
-#[inline]
-pub(crate) fn number<'de, V: Visitor<'de>>(text: &str, visitor: V) -> Result<V::Value, ArgsError> {
-    if let Ok(number) = text.parse::<u64>() {
-        return visitor.visit_u64(number);
-    }
-    match text.parse::<i64>() {
-        // `-0`
-        Ok(0) => visitor.visit_f64(-0.0),
-        Ok(number) => visitor.visit_i64(number),
-        Err(_) => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => visitor.visit_f64(number),
-            _ => Err(ArgsError::new("number out of range")),
-        },
-    }
+macro_rules! numbers {
+    ($($method:ident: $read:ident;)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+            match self.peek() {
+                Some(b'-' | b'0'..=b'9') => scalar::$read(self.cursor.scalar(), visitor),
+                _ => self.other(visitor),
+            }
+        }
+    )*};
 }
 
+/// Each method takes what serde_json's takes and no more. A visitor may know more kinds of values than it asks for: that of a
+/// variant's name takes a number as well, which would be another way to spell the variant.
 impl<'de> Deserializer<'de> for &mut Source<'de> {
     type Error = ArgsError;
 
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         match self.peek() {
-            Some(b'"') => Source::string(self.cursor.string(), visitor),
-            Some(b'{') => match self.attachment(visitor)? {
-                Ok(value) => Ok(value),
-                Err(visitor) => self.container(b'}', |source| visitor.visit_map(Elements::new(source))),
-            },
-            Some(b'[') => self.container(b']', |source| visitor.visit_seq(Elements::new(source))),
+            Some(b'"') => scalar::text(self.cursor.string(), visitor),
+            Some(b'{') => self.object(visitor),
+            Some(b'[') => self.array(visitor),
             _ => match self.cursor.scalar() {
                 "null" => visitor.visit_unit(),
                 "true" => visitor.visit_bool(true),
                 "false" => visitor.visit_bool(false),
-                text => number(text, visitor),
+                text => scalar::number(text, visitor),
             },
         }
     }
@@ -130,25 +164,122 @@ impl<'de> Deserializer<'de> for &mut Source<'de> {
         visitor.visit_borrowed_str(self.cursor.between(from, to))
     }
 
-    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
-        let here = self.cursor;
-        match self.cursor.scalar().parse() {
-            Ok(number) => visitor.visit_i128(number),
-            Err(_) => {
-                self.cursor = here;
-                self.deserialize_any(visitor)
-            }
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        match self.peek() {
+            Some(b't' | b'f') => visitor.visit_bool(self.cursor.scalar() == "true"),
+            _ => self.other(visitor),
         }
     }
 
-    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
-        let here = self.cursor;
-        match self.cursor.scalar().parse() {
-            Ok(number) => visitor.visit_u128(number),
-            Err(_) => {
-                self.cursor = here;
-                self.deserialize_any(visitor)
+    numbers! {
+        deserialize_i8: number;
+        deserialize_i16: number;
+        deserialize_i32: number;
+        deserialize_i64: number;
+        deserialize_i128: i128;
+        deserialize_u8: number;
+        deserialize_u16: number;
+        deserialize_u32: number;
+        deserialize_u64: number;
+        deserialize_u128: u128;
+        deserialize_f32: number;
+        deserialize_f64: number;
+    }
+
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        self.deserialize_str(visitor)
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        match self.peek() {
+            Some(b'"') => scalar::text(self.cursor.string(), visitor),
+            _ => self.other(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        self.deserialize_str(visitor)
+    }
+
+    /// Attachments are not taken: the bytes of one are no name.
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        match self.peek() {
+            Some(b'"') => scalar::text(self.cursor.string(), visitor),
+            _ => Err(self.mismatch(&visitor)),
+        }
+    }
+
+    #[inline]
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        match self.peek() {
+            Some(b'"') => scalar::bytes(self.cursor.string(), visitor),
+            Some(b'[') => self.array(visitor),
+            _ => self.other(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        match self.peek() {
+            Some(b'n') => {
+                self.cursor.scalar();
+                visitor.visit_unit()
             }
+            _ => self.other(visitor),
+        }
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ArgsError> {
+        self.deserialize_unit(visitor)
+    }
+
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        match self.peek() {
+            Some(b'[') => self.array(visitor),
+            _ => self.other(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, ArgsError> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        self.deserialize_seq(visitor)
+    }
+
+    #[inline]
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        match self.peek() {
+            Some(b'{') => self.object(visitor),
+            _ => self.other(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        match self.peek() {
+            Some(b'{') => self.object(visitor),
+            Some(b'[') => self.array(visitor),
+            _ => self.other(visitor),
         }
     }
 
@@ -162,19 +293,14 @@ impl<'de> Deserializer<'de> for &mut Source<'de> {
             Some(b'{') if self.attachments.at(self.cursor.offset()).is_none() => {
                 self.container(b'}', |source| visitor.visit_enum(Variant(source)))
             }
-            Some(b'"') => Key(self.cursor.string().read()).deserialize_enum(name, variants, visitor),
-            _ => self.deserialize_any(visitor),
+            Some(b'"') => Key(self.cursor.string()).deserialize_enum(name, variants, visitor),
+            _ => Err(self.mismatch(&visitor)),
         }
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         self.cursor.skip();
         visitor.visit_unit()
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct
-        seq tuple tuple_struct map struct identifier
     }
 }
 
@@ -220,7 +346,7 @@ impl<'de> MapAccess<'de> for Elements<'_, 'de> {
             return Ok(None);
         }
         self.source.peek();
-        seed.deserialize(Key(self.source.cursor.string().read())).map(Some)
+        seed.deserialize(Key(self.source.cursor.string())).map(Some)
     }
 
     #[inline]
@@ -241,7 +367,7 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
         if self.0.peek() != Some(b'"') {
             return Err(ArgsError::custom("expected the name of a variant"));
         }
-        let variant = seed.deserialize(Key(self.0.cursor.string().read()))?;
+        let variant = seed.deserialize(Key(self.0.cursor.string()))?;
         self.0.cursor.eat(b':');
         Ok((variant, self))
     }
@@ -262,7 +388,11 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
         self.0.deserialize_seq(visitor)
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, ArgsError> {
-        self.0.deserialize_map(visitor)
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        self.0.deserialize_struct("", fields, visitor)
     }
 }
