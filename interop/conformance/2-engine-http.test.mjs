@@ -54,6 +54,15 @@ describe('the path', () => {
     })
   }
 
+  test('an empty sid is a handshake, and the last of repeated parameters counts', async () => {
+    for (const query of ['EIO=4&transport=polling&sid=', 'EIO=4&transport=polling&sid', 'EIO=3&transport=x&sid=x&EIO=4&transport=polling&sid=']) {
+      const { status, text } = await target.get(query)
+      assert.deepEqual([status, text[0]], [200, '0'], query)
+    }
+    assert.deepEqual(pick(await target.get('EIO=4&EIO=3&transport=polling')), [400, error(5)])
+    assert.deepEqual(pick(await target.get('EIO=4&transport=polling&sid=&sid=x')), [400, error(1)])
+  })
+
   test('the query may hold more, in any order, percent-encoded', async () => {
     const { status, text } = await target.get('a=b%20c&t=nefyiaz0&transport=polling&x&=&EIO=4&%F0%9F%98%80=1')
     assert.equal(status, 200)
@@ -178,12 +187,24 @@ describe('refused WebSockets', () => {
   const refused = async (query, message, headers) => {
     const { status, headers: fields, body } = parseHead(await raw(server.eio, upgradeRequest(`/engine.io/?${query}`, headers)))
     assert.deepEqual([status, body], [400, message])
-    assert.equal(fields['content-type'], 'text/html')
     assert.equal(fields['content-length'], String(message.length))
     assert.equal(fields.connection.toLowerCase(), 'close')
   }
 
   test('no query: Transport unknown', () => refused('', ERRORS[0]))
+  test('the text is no HTML', differs('sends it as text/html'), async () => {
+    const { headers: fields } = parseHead(await raw(server.eio, upgradeRequest('/engine.io/')))
+    assert.equal(fields['content-type'], 'text/plain; charset=UTF-8')
+  })
+  test('HTTP/1.0, of a new session and of one that is there', differs('answers 101'), async () => {
+    const session = await target.polling()
+    for (const query of ['', `&sid=${session.sid}`]) {
+      const request = upgradeRequest(`/engine.io/?EIO=4&transport=websocket${query}`).replace('HTTP/1.1', 'HTTP/1.0')
+      const { status, body } = parseHead(await raw(server.eio, request))
+      assert.deepEqual([status, body], [400, 'HTTP/1.1 is required'])
+    }
+    await echo(session)
+  })
   test('unknown transport', () => refused('EIO=4&transport=abc', ERRORS[0]))
   test('transport=__proto__', () => refused('EIO=4&transport=__proto__', ERRORS[0]))
   test('unknown session', () => refused('EIO=4&transport=websocket&sid=unknown', ERRORS[1]))
