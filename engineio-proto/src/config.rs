@@ -40,6 +40,7 @@ pub struct Config {
     close_timeout: Duration,
     max_payload: usize,
     outbox_limit: Option<usize>,
+    max_poll_packets: Option<usize>,
     cors: Option<Cors>,
     cookie: Option<Cookie>,
     initial_packet: Option<Data>,
@@ -59,6 +60,7 @@ impl Default for Config {
             close_timeout: Duration::from_secs(30),
             max_payload: 1_000_000,
             outbox_limit: None,
+            max_poll_packets: None,
             cors: None,
             cookie: None,
             initial_packet: None,
@@ -125,6 +127,11 @@ impl Config {
     /// The most bytes that wait for one client.
     pub fn outbox_limit(&self) -> usize {
         self.outbox_limit.unwrap_or(self.max_payload.saturating_mul(16))
+    }
+
+    /// The most packets in the answer to a poll. None: no bound.
+    pub fn max_poll_packets(&self) -> Option<usize> {
+        self.max_poll_packets
     }
 
     /// Which pages of other origins may use the server.
@@ -227,6 +234,18 @@ impl ConfigBuilder {
         self
     }
 
+    /// The most packets in the answer to a poll; what is queued beyond that leaves with the next poll. At least 1, default `None`: no
+    /// bound, as in the reference.
+    ///
+    /// Python's `engineio` client gives up a connection when an answer has more than 16 packets: 16 is the value for a server that has
+    /// such clients on polling. Each packet counts: an event, each attachment of an event, a ping. The packets of one event may then
+    /// come in several answers, in order and with nothing between them. The answer to a handshake (the open packet, the initial packet)
+    /// and that which ends a session are not cut; they have two packets at most.
+    pub fn max_poll_packets(mut self, packets: impl Into<Option<usize>>) -> Self {
+        self.config.max_poll_packets = packets.into();
+        self
+    }
+
     /// Which pages of other origins may use the server. Default none.
     pub fn cors(mut self, cors: Cors) -> Self {
         self.config.cors = Some(cors);
@@ -267,8 +286,12 @@ impl ConfigBuilder {
                 return Err(ConfigError::Duration { name, duration });
             }
         }
-        for (name, bytes) in [("max_payload", config.max_payload), ("outbox_limit", config.outbox_limit())] {
-            if bytes == 0 {
+        for (name, number) in [
+            ("max_payload", config.max_payload),
+            ("outbox_limit", config.outbox_limit()),
+            ("max_poll_packets", config.max_poll_packets.unwrap_or(usize::MAX)),
+        ] {
+            if number == 0 {
                 return Err(ConfigError::Zero { name });
             }
         }
@@ -299,8 +322,8 @@ pub enum ConfigError {
         /// Its value.
         duration: Duration,
     },
-    /// A number of bytes is zero.
-    #[error("{name} must be at least 1 byte")]
+    /// A bound, of bytes or packets, is zero.
+    #[error("{name} is 0; it must be at least 1")]
     Zero {
         /// The setting.
         name: &'static str,
@@ -340,6 +363,7 @@ mod tests {
         assert_eq!(config.close_timeout().as_millis(), 30_000);
         assert_eq!(config.destroy_upgrade(), Some(Duration::from_millis(1000)));
         assert_eq!((config.max_payload(), config.outbox_limit()), (1_000_000, 16_000_000));
+        assert!(config.max_poll_packets().is_none());
         assert!(config.cors().is_none() && config.cookie().is_none() && config.initial_packet().is_none());
     }
 
@@ -350,6 +374,7 @@ mod tests {
         assert_eq!(error(Config::builder().transports([])), ConfigError::Transports);
         assert_eq!(error(Config::builder().max_payload(0)), ConfigError::Zero { name: "max_payload" });
         assert_eq!(error(Config::builder().outbox_limit(0)), ConfigError::Zero { name: "outbox_limit" });
+        assert_eq!(error(Config::builder().max_poll_packets(0)), ConfigError::Zero { name: "max_poll_packets" });
         for duration in [Duration::ZERO, Duration::MAX] {
             let refused = |name| ConfigError::Duration { name, duration };
             assert_eq!(error(Config::builder().ping_interval(duration)), refused("ping_interval"));

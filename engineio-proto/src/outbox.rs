@@ -152,7 +152,8 @@ impl Outbox {
         body
     }
 
-    /// The first packets, for a POST when none is under way; `write` says how many and what they are written as.
+    /// The first packets, for a POST when none is under way, or for the GET that waits; `write` says how many and what they are written
+    /// as.
     pub(crate) fn take_some(&mut self, write: impl FnOnce(&VecDeque<Packet>) -> (usize, bytes::Bytes)) -> bytes::Bytes {
         self.begin_part();
         let (count, body) = write(&self.queue);

@@ -178,7 +178,8 @@ impl<R: Runtime> ServerBuilder<R> {
         self.engine(|engine| engine.cors(cors))
     }
 
-    /// Every other option of Engine.IO: transports, upgrades, timeouts, cookie, initial packet, bound of the outbox.
+    /// Every other option of Engine.IO: transports, upgrades, timeouts, cookie, initial packet, bound of the outbox, packets in the answer to
+    /// a poll.
     pub fn engine(mut self, set: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         self.engine = set(self.engine);
         self

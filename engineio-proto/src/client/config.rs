@@ -42,6 +42,7 @@ pub struct Config {
     request_timeout: Option<Duration>,
     close_timeout: Duration,
     outbox_limit: usize,
+    max_post_packets: Option<usize>,
     max_body: usize,
     /// The path and the application's part of the query, escaped, up to where the protocol's begins.
     target: String,
@@ -66,6 +67,7 @@ impl Default for Config {
             request_timeout: None,
             close_timeout: Duration::from_secs(30),
             outbox_limit: 16_000_000,
+            max_post_packets: Some(16),
             max_body: 64 * 1024 * 1024,
             target: "/engine.io/?".into(),
         }
@@ -161,6 +163,11 @@ impl Config {
     /// The most bytes that wait for the server.
     pub fn outbox_limit(&self) -> usize {
         self.outbox_limit
+    }
+
+    /// The most packets in a POST. None: no bound.
+    pub fn max_post_packets(&self) -> Option<usize> {
+        self.max_post_packets
     }
 
     /// The most bytes of a response's body or a WebSocket message.
@@ -301,6 +308,15 @@ impl ConfigBuilder {
         self
     }
 
+    /// The most packets in a POST; what is queued beyond that leaves with the next one. At least 1, `None` for no bound, default 16.
+    ///
+    /// Python's `engineio` server drops all packets of a POST with more than 16, and answers `ok`. Each packet counts: an event, each
+    /// attachment of an event, a pong. A server that is known to take more has them sooner with a higher bound.
+    pub fn max_post_packets(mut self, packets: impl Into<Option<usize>>) -> Self {
+        self.config.max_post_packets = packets.into();
+        self
+    }
+
     /// The most bytes of a response's body or a WebSocket message. At least 1, default 64 MiB.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.config.max_body = bytes;
@@ -328,8 +344,12 @@ impl ConfigBuilder {
                 return Err(ConfigError::Duration { name, duration });
             }
         }
-        for (name, bytes) in [("max_body", config.max_body), ("outbox_limit", config.outbox_limit)] {
-            if bytes == 0 {
+        for (name, number) in [
+            ("max_body", config.max_body),
+            ("outbox_limit", config.outbox_limit),
+            ("max_post_packets", config.max_post_packets.unwrap_or(usize::MAX)),
+        ] {
+            if number == 0 {
                 return Err(ConfigError::Zero { name });
             }
         }

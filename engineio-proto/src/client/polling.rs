@@ -54,10 +54,11 @@ impl Session {
             self.ask();
         }
         if self.polling.post.is_none() && !self.outbox.is_empty() {
-            let most = self.handshake.as_ref().and_then(|handshake| handshake.max_payload);
+            let bytes = self.handshake.as_ref().and_then(|handshake| handshake.max_payload);
+            let packets = self.config.max_post_packets().unwrap_or(usize::MAX);
             let mut pong = false;
             let body = self.outbox.take_some(|queue| {
-                let count = most.map_or(queue.len(), |most| fitting(queue, most));
+                let count = fitting(queue, bytes.unwrap_or(usize::MAX), packets);
                 pong = queue.iter().take(count).any(|packet| matches!(packet, Packet::Pong(_)));
                 (count, payload::encode(queue.iter().take(count)))
             });
@@ -156,15 +157,15 @@ impl Session {
     }
 }
 
-/// How many packets make a body of at most so many bytes; the first one always does, or it would never leave.
+/// How many packets make a body of at most so many bytes and packets; the first one always does, or it would never leave.
 ///
 /// The reference counts 1.33 bytes for one of binary, which is less than base64 takes.
-fn fitting(queue: &VecDeque<Packet>, most: usize) -> usize {
+fn fitting(queue: &VecDeque<Packet>, bytes: usize, packets: usize) -> usize {
     let mut total = 0_usize;
     let mut count = 0;
-    for packet in queue {
+    for packet in queue.iter().take(packets) {
         total = total.saturating_add(packet.payload_len() + usize::from(count > 0));
-        if count > 0 && total > most {
+        if count > 0 && total > bytes {
             break;
         }
         count += 1;

@@ -275,8 +275,9 @@ impl Session {
         self.send_batch([data])
     }
 
-    /// Sends several messages that stay together: all or none are taken, and nothing comes between them. By polling they may be cut into
-    /// several bodies, as the server limits those.
+    /// Sends several messages that stay together: all or none are taken, and nothing comes between them. By polling they may be spread
+    /// over several bodies, which are limited in bytes (by the server) and in packets
+    /// ([`max_post_packets`](super::ConfigBuilder::max_post_packets)).
     ///
     /// # Errors
     ///

@@ -36,7 +36,12 @@ impl Session {
             Packet::Ping(_) => {
                 self.heartbeat.restart(self.now);
                 if !std::mem::replace(&mut self.pong_waits, true) {
-                    self.outbox.push(Packet::Pong(Text::new()));
+                    let pong = Packet::Pong(Text::new());
+                    match self.transport() {
+                        // In front: what is queued may take many bodies.
+                        TransportKind::Polling => self.outbox.push_front(pong),
+                        TransportKind::WebSocket => self.outbox.push(pong),
+                    }
                 }
             }
             Packet::Close => self.finish(CloseReason::TransportClose, None),

@@ -105,7 +105,13 @@ impl Session {
     pub(super) fn release_get(&mut self) {
         if !self.outbox.is_empty() {
             if let Some(get) = self.polling.get.take() {
-                let body = self.outbox.take(|queue| payload::encode(queue));
+                let body = match self.config.max_poll_packets() {
+                    None => self.outbox.take(|queue| payload::encode(queue)),
+                    Some(most) => self.outbox.take_some(|queue| {
+                        let count = queue.len().min(most);
+                        (count, payload::encode(queue.iter().take(count)))
+                    }),
+                };
                 self.polling.exchanged = Some(self.now);
                 self.respond(get.id, packets(body, get.old_ie));
             }

@@ -275,7 +275,14 @@ impl Session {
             }
         }
         match self.heartbeat.expire(now, self.config.ping_timeout()) {
-            Some(Due::Ping) if self.closing.is_none() => self.outbox.push(Packet::Ping(Text::new())),
+            Some(Due::Ping) if self.closing.is_none() => {
+                let ping = Packet::Ping(Text::new());
+                match self.state {
+                    // In front: what is queued may take many bodies, and the time for the pong runs from now on.
+                    State::Polling | State::Probing(_) => self.outbox.push_front(ping),
+                    State::WebSocket(_) | State::Closed(_) => self.outbox.push(ping),
+                }
+            }
             Some(Due::Death) => self.finish(CloseReason::PingTimeout),
             // A client that was told to go need not be asked, but neither does it live for ever.
             Some(Due::Ping) | None => {}
@@ -303,7 +310,7 @@ impl Session {
     }
 
     /// Sends several messages that stay together: all or none are taken, nothing comes between them, and by polling they are in one
-    /// body.
+    /// body, unless [`max_poll_packets`](crate::ConfigBuilder::max_poll_packets) spreads them over several.
     ///
     /// # Errors
     ///

@@ -114,6 +114,12 @@ impl<R: Runtime> ClientBuilder<R> {
         self.engine(|engine| engine.force_base64(force))
     }
 
+    /// The most packets in one POST of polling; an event is one, and so is each of its attachments. At least 1, or the
+    /// [`build`](Self::build) fails; `None` for no bound. Default 16, as servers of Python drop all of a POST that has more.
+    pub fn max_post_packets(self, packets: impl Into<Option<usize>>) -> Self {
+        self.engine(|engine| engine.max_post_packets(packets))
+    }
+
     /// Whether cookies that the server sets are sent back, which many load balancers count on. Default false.
     pub fn cookies(self, keep: bool) -> Self {
         self.engine(|engine| engine.cookies(keep))

@@ -75,9 +75,73 @@ fn what_is_too_large_alone_is_sent_and_refused() {
     assert_eq!(script.session.send("x".into()), Err(SendError::Closed));
 }
 
+/// Python's `engineio` drops all of a POST that has more, and answers `ok`.
+#[test]
+fn a_body_has_sixteen_packets_at_most() {
+    let mut script = polling();
+    script.send("x");
+    for number in 0..20 {
+        script.send(number.to_string());
+    }
+    // A batch that stays together may be spread over two bodies, with nothing in between but a pong.
+    script.session.send_batch((0..14).map(|_| vec![0].into())).unwrap();
+    script.send("last");
+    assert_eq!(script.answer(2, "ok"), ["3 POST 40|41|42|43|44|45|46|47|48|49|410|411|412|413|414|415"]);
+    let binary = |count: usize| vec!["bAA=="; count].join("|");
+    assert_eq!(script.answer(3, "ok"), [format!("4 POST 416|417|418|419|{}", binary(12))]);
+    assert_eq!(script.answer(4, "ok"), [format!("5 POST {}|4last", binary(2))]);
+    assert_eq!(script.answer(5, "ok"), [""; 0]);
+    assert!(script.session.writable() && script.session.buffered() == 0);
+}
+
+#[test]
+fn a_pong_does_not_wait_for_the_bodies_before_it() {
+    let mut script = polling();
+    for _ in 0..100 {
+        script.send("a");
+    }
+    assert_eq!(script.answer(1, "2"), ["3 GET"]);
+    assert_eq!(script.answer(2, "ok"), [format!("4 POST 3|{}", vec!["4a"; 15].join("|"))]);
+}
+
+#[test]
+fn the_packets_of_a_body_are_an_option() {
+    for (most, expected) in [(Some(1), vec![1; 40]), (Some(39), vec![39, 1]), (Some(40), vec![40]), (None, vec![40])] {
+        let mut script = polling_with(config().max_post_packets(most));
+        script.send("x");
+        for _ in 0..40 {
+            script.send("");
+        }
+        let mut counts = Vec::new();
+        for id in 2.. {
+            let Some(body) = script.answer(id, "ok").pop() else { break };
+            counts.push(body.split('|').count());
+        }
+        assert_eq!(counts, expected, "{most:?}");
+    }
+    let error = config().max_post_packets(0).build().unwrap_err();
+    assert_eq!(error, ConfigError::Zero { name: "max_post_packets" });
+    assert_eq!(Config::default().max_post_packets(), Some(16));
+}
+
+/// All of it leaves before the session says that it ends.
+#[test]
+fn a_close_waits_for_every_body() {
+    let mut script = polling();
+    for _ in 0..34 {
+        script.send("a");
+    }
+    let start = script.now;
+    script.session.close(start);
+    assert_eq!(script.answer(2, "ok"), [format!("3 POST {}", vec!["4a"; 16].join("|"))]);
+    assert_eq!(script.answer(3, "ok"), [format!("4 POST {}", vec!["4a"; 16].join("|"))]);
+    assert_eq!(script.answer(4, "ok"), ["5 POST 4a"]);
+    assert_eq!(script.answer(5, "ok"), ["6 POST 1", "closed forced close"]);
+}
+
 #[test]
 fn without_a_limit_nothing_is_cut() {
-    let mut script = open(config().upgrade(false));
+    let mut script = open(config().upgrade(false).max_post_packets(None));
     script.out();
     script.answer(0, &OPEN.replace("100", "0"));
     script.send("x");

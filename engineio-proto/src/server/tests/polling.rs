@@ -19,6 +19,59 @@ fn a_get_takes_all_that_is_buffered_in_one_body() {
     assert_eq!(script.get(1), ["1 200 4test1|4test2|bAQIDBA=="]);
 }
 
+/// Python's `engineio` gives up a connection when an answer has more than 16.
+#[test]
+fn the_packets_of_an_answer_are_an_option() {
+    let mut script = polling_with(Config::builder().max_poll_packets(3));
+    for text in ["a", "b"] {
+        nothing(script.send(text));
+    }
+    script.session.send_batch([Data::from("c"), Data::from(vec![0]), Data::from(vec![0])]).unwrap();
+    assert_eq!(script.get(1), ["1 200 4a|4b|4c"]);
+    assert!(!script.session.writable());
+    assert_eq!(script.get(2), ["2 200 bAA==|bAA=="]);
+    nothing(script.get(3));
+    assert!(script.session.writable() && script.session.buffered() == 0);
+}
+
+#[test]
+fn a_ping_does_not_wait_for_the_answers_before_it() {
+    let mut script = polling_with(Config::builder().max_poll_packets(2));
+    for text in ["a", "b", "c"] {
+        nothing(script.send(text));
+    }
+    nothing(script.at(25_000));
+    assert_eq!(script.get(1), ["1 200 2|4a"]);
+    assert_eq!(script.get(2), ["2 200 4b|4c"]);
+}
+
+#[test]
+fn a_close_waits_for_every_answer() {
+    let mut script = polling_with(Config::builder().max_poll_packets(2));
+    for text in ["a", "b", "c"] {
+        nothing(script.send(text));
+    }
+    script.session.close(script.now);
+    assert_eq!(script.get(1), ["1 200 4a|4b"]);
+    assert_eq!(script.get(2), ["2 200 4c"]);
+    assert_eq!(script.get(3), ["3 200 6|1", "closed forced close"]);
+}
+
+/// What is left of the queue moves to the WebSocket.
+#[test]
+fn an_upgrade_takes_what_no_answer_had_room_for() {
+    let mut script = polling_with(Config::builder().max_poll_packets(1));
+    for text in ["a", "b", "c"] {
+        nothing(script.send(text));
+    }
+    assert_eq!(script.get(1), ["1 200 4a"]);
+    script.attach(WS);
+    script.text(WS, "2probe");
+    script.flushed(WS);
+    assert_eq!(script.get(2), ["2 200 4b"]);
+    assert_eq!(script.text(WS, "5"), ["ws1 4c", "upgraded"]);
+}
+
 #[test]
 fn a_poll_is_answered_with_the_references_headers() {
     let mut script = polling();
