@@ -9,7 +9,7 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 use crate::de::ArgsDeserializer;
 use crate::placeholder::{self, Attachments};
 use crate::walk::Cursor;
-use crate::{ArgsError, DecodeError, EncodeError, Text, Value, encode, handoff};
+use crate::{ArgsError, DecodeError, EncodeError, Text, Value, encode, handoff, value};
 
 /// The arguments of an event or an ack: checked JSON, and the attachments that belong in it.
 ///
@@ -147,13 +147,7 @@ impl Args {
     /// # Errors
     /// An argument is more than 128 containers deep.
     pub fn values(&self) -> Result<Vec<Value<'_>>, ArgsError> {
-        let mut cursor = Cursor::new(self.json());
-        let mut values = Vec::new();
-        while cursor.peek().is_some() {
-            values.push(Value::read(&mut cursor, &self.attachments).map_err(|error| error.at(values.len()))?);
-            cursor.eat(b',');
-        }
-        Ok(values)
+        value::Reader::new(Cursor::new(self.json()), &self.attachments).list()
     }
 }
 

@@ -60,6 +60,38 @@ fn encoding_typed_arguments_takes_one_allocation() {
     }
 }
 
+/// The most memory that is held at a time while a text of 980 kB is read, per byte of it.
+fn memory_per_byte(read: impl Fn(&Args), piece: &str) -> u64 {
+    let list = vec![piece; 980_000 / (piece.len() + 1)].join(",");
+    let args = event(decode([Data::from(format!("2[\"e\",[{list}]]"))])).args;
+    measure(|| read(&args)).bytes_max / list.len() as u64
+}
+
+const SMALL: [&str; 14] = [
+    "0",
+    "\"\"",
+    "[]",
+    "[0]",
+    "[0,0]",
+    "[[0],[0,0,0,0,0]]",
+    "[[[[[[[[[[]]]]]]]]]]",
+    "{}",
+    r#"{"":0}"#,
+    r#"{"":0,"":0}"#,
+    r#"{"":{},"":{"":0}}"#,
+    r#"{"":0,"":0,"":0,"":0,"":0,"":0,"":0,"":0,"":0},{"":0}"#,
+    r#"{"":0,"":0,"":0,"":0,"":0,"":0,"":0,"":0},{"":{"":{"":{"":{"":{"":{"":{"":{"":{"":{"":{}}}}}}}}}}}}"#,
+    r#"{"\n":"\n"}"#,
+];
+
+#[test]
+fn values_take_memory_in_proportion_to_their_text() {
+    for piece in SMALL {
+        let values = memory_per_byte(|args| drop(args.values().unwrap()), piece);
+        assert!(values < 40, "{piece}: {values} bytes for each");
+    }
+}
+
 #[test]
 fn a_clone_for_each_receiver_takes_none() {
     let packet = encode::event("/", None, "news", &("hello", Value::from(Bytes::from_static(b"x")))).unwrap();
