@@ -66,7 +66,7 @@ impl HttpSettings {
     }
 }
 
-/// The bounds of HTTP. They hold for the connections that the server accepts itself, or is
+/// The bounds of HTTP and of writing. They hold for the connections that the server accepts itself, or is
 /// given by [`Server::serve_connection`](crate::Server::serve_connection). Where it is a service or a layer in another HTTP server,
 /// that one bounds heads, bodies and connections.
 impl<R: Runtime> ServerBuilder<R> {
@@ -100,8 +100,9 @@ impl<R: Runtime> ServerBuilder<R> {
         self
     }
 
-    /// Time that writing an answer may go without any progress because the client does not read. Then its connection is dropped.
-    /// 1 ms to 2^31-1 ms, default [`ping_interval`](Self::ping_interval) and [`ping_timeout`](Self::ping_timeout) together.
+    /// Time that a write may go without any progress because the client does not read. Then its connection is dropped: an HTTP
+    /// connection of the server's own, or a WebSocket, whose session ends with `transport error`. 1 ms to 2^31-1 ms, default
+    /// [`ping_interval`](Self::ping_interval) and [`ping_timeout`](Self::ping_timeout) together.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.http.write_timeout = Some(timeout);
         self

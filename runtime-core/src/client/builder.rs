@@ -16,6 +16,7 @@ use super::auth::{Auth, AuthError, AuthRequest, IntoAuth};
 use super::handle::Client;
 use super::options::{AskHeaders, AskUrl, Options, Target, parse_url};
 use super::shared::{Alive, Shared};
+use crate::deadline::WriteTimeout;
 use crate::dial::{Connector, DialOptions, Dialer, Proxy};
 use crate::runtime::Runtime;
 use crate::server::BuildError;
@@ -46,6 +47,7 @@ pub struct ClientBuilder<R> {
     manager: client::Config,
     socket: SocketConfig,
     dial: DialOptions,
+    write_timeout: Option<Duration>,
     headers: HeaderMap,
     query: Option<Vec<(String, String)>>,
     auth: Result<Auth, AuthError>,
@@ -73,6 +75,7 @@ impl<R: Runtime> ClientBuilder<R> {
             manager: client::Config::default(),
             socket: SocketConfig::default(),
             dial: DialOptions::default(),
+            write_timeout: None,
             headers: HeaderMap::new(),
             query: None,
             auth: Ok(Auth::NONE),
@@ -255,6 +258,13 @@ impl<R: Runtime> ClientBuilder<R> {
         self.manager(|manager| manager.connect_timeout(timeout.into()))
     }
 
+    /// How long a write may go without any progress because the server does not read. Then the connection is given up with
+    /// `transport error`. 1 ms to 2^31-1 ms, default the server's ping interval and ping timeout together, as its handshake says.
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = Some(timeout);
+        self
+    }
+
     fn backoff(mut self, set: impl FnOnce(&mut client::Backoff)) -> Self {
         set(&mut self.manager.backoff);
         self
@@ -319,6 +329,11 @@ impl<R: Runtime> ClientBuilder<R> {
             return Err(BuildError::Header(error));
         }
         check(&self.manager)?;
+        let write_timeout = match self.write_timeout {
+            None => WriteTimeout::of_heartbeat(),
+            Some(timeout) if is_allowed(timeout) => WriteTimeout::set(timeout),
+            Some(_) => return Err(BuildError::Client { option: "write_timeout", allowed: "1 ms to 2^31-1 ms" }),
+        };
         let (base, query) = parse_url(&self.url)?;
         let engine = self.engine.query(self.query.unwrap_or(query));
         let config = Arc::new(engine.clone().headers(self.headers.clone()).build()?);
@@ -338,6 +353,7 @@ impl<R: Runtime> ClientBuilder<R> {
             auth: self.auth?,
             socket: self.socket,
             reconnection: self.manager.reconnection,
+            write_timeout: Arc::new(write_timeout),
         };
         let machine = Manager::new(Arc::new(self.manager), seed(), runtime.now());
         Ok(Client::of(Arc::new(Alive::new(Shared::new(runtime, options, machine)))))
@@ -347,11 +363,14 @@ impl<R: Runtime> ClientBuilder<R> {
 /// Pauses are bounded as the JavaScript client's: by what its timers can do.
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
+fn is_allowed(duration: Duration) -> bool {
+    (Duration::from_millis(1)..=LONGEST).contains(&duration)
+}
+
 fn check(manager: &client::Config) -> Result<(), BuildError> {
     let backoff = &manager.backoff;
-    let pause = |delay| (Duration::from_millis(1)..=LONGEST).contains(&delay);
     let wrong = |option, allowed| Err(BuildError::Client { option, allowed });
-    if !pause(backoff.delay) || !pause(backoff.delay_max) {
+    if !is_allowed(backoff.delay) || !is_allowed(backoff.delay_max) {
         return wrong("reconnection_delay", "1 ms to 2^31-1 ms, as reconnection_delay_max");
     }
     if backoff.delay > backoff.delay_max {

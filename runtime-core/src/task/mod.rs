@@ -202,6 +202,7 @@ impl SessionTask {
                 pump.flushed = true;
                 flushed = true;
             }
+            pump.fail_if_stalled(|| self.conn.now());
             pump.reap();
             failed |= pump.has_failed();
             ended |= pump.is_done();
@@ -229,7 +230,9 @@ impl SessionTask {
         // A WebSocket that is not wanted any more has its time, too, while the session goes on.
         let conn = &self.conn;
         let goodbye = self.pumps.iter_mut().filter_map(|pump| pump.goodbye(|| conn.now())).min();
-        let next = [self.deadline, goodbye].into_iter().flatten().min();
+        let timeout = conn.shared.http.write_timeout;
+        let stalled = self.pumps.iter_mut().filter_map(|pump| pump.stalled_until(|| conn.now(), || timeout)).min();
+        let next = [self.deadline, goodbye, stalled].into_iter().flatten().min();
         let Some(deadline) = next.filter(|deadline| self.armed.is_none_or(|armed| *deadline < armed)) else {
             return false;
         };

@@ -50,6 +50,7 @@ pub(crate) struct Pump {
     drained: bool,
     closing: Closing,
     goodbye: Option<Instant>,
+    stall: Stall,
     /// Something was written that the peer may not have read.
     unread: bool,
     barrier: Option<Box<Barrier>>,
@@ -70,9 +71,21 @@ enum Stage {
     /// The 101 is on its way.
     Upgrading(OnUpgrade),
     Open(Upgraded),
-    /// There was no upgrade, which the read side has to report.
-    Failed,
+    /// There was no upgrade, or the peer does not read (an error), which the read side has to report.
+    Failed {
+        error: bool,
+    },
     Gone,
+}
+
+/// Whether writing waits for the peer to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stall {
+    No,
+    /// Since the last write.
+    Begun,
+    /// Without any progress, at most until then.
+    Until(Instant),
 }
 
 /// ```text
@@ -103,6 +116,7 @@ impl Pump {
             drained: false,
             closing: Closing::No,
             goodbye: None,
+            stall: Stall::No,
             unread: false,
             barrier: None,
         }
@@ -120,14 +134,15 @@ impl Pump {
             drained: false,
             closing: Closing::No,
             goodbye: None,
+            stall: Stall::No,
             unread: false,
             barrier: None,
         }
     }
 
-    /// Whether the upgrade has failed: the next read reports it.
+    /// Whether the upgrade has failed, or the peer did not read in time: the next read reports it.
     pub(crate) fn has_failed(&self) -> bool {
-        matches!(self.stream, Stage::Failed)
+        matches!(self.stream, Stage::Failed { .. })
     }
 
     /// Whether nothing is left to do and the stream is dropped.
@@ -149,6 +164,41 @@ impl Pump {
         self.goodbye
     }
 
+    /// Until when the peer may take to read anything of what waits to be written; `timeout` from the first time this is asked while
+    /// writing makes no progress.
+    pub(crate) fn stalled_until(
+        &mut self,
+        now: impl FnOnce() -> Instant,
+        timeout: impl FnOnce() -> Duration,
+    ) -> Option<Instant> {
+        match self.stall {
+            Stall::No => None,
+            Stall::Until(deadline) => Some(deadline),
+            Stall::Begun => {
+                let deadline = now() + timeout();
+                self.stall = Stall::Until(deadline);
+                Some(deadline)
+            }
+        }
+    }
+
+    /// Gives the stream up if the peer has not read in time. Asked after a write, so that it has had its chance.
+    pub(crate) fn fail_if_stalled(&mut self, now: impl FnOnce() -> Instant) {
+        let Stall::Until(deadline) = self.stall else { return };
+        if deadline > now() {
+            return;
+        }
+        self.stall = Stall::No;
+        if self.closing != Closing::No {
+            return self.abandon();
+        }
+        self.stream = Stage::Failed { error: true };
+        self.writer.clear();
+        self.unflushed = false;
+        self.barrier = None;
+        self.drained = false;
+    }
+
     /// Whether the close handshake is under way, so that the stream needs a deadline.
     pub(crate) fn is_closing(&self) -> bool {
         self.closing != Closing::No
@@ -168,6 +218,7 @@ impl Pump {
     pub(crate) fn abandon(&mut self) {
         self.stream = Stage::Gone;
         self.closing = Closing::Done;
+        self.stall = Stall::No;
         self.unflushed = false;
         self.barrier = None;
     }
@@ -185,7 +236,7 @@ impl Pump {
         if let Stage::Upgrading(upgrade) = &mut self.stream {
             self.stream = match ready!(Pin::new(upgrade).poll(cx)) {
                 Ok(stream) => Stage::Open(stream),
-                Err(_) => Stage::Failed,
+                Err(_) => Stage::Failed { error: false },
             };
         }
         Poll::Ready(())
@@ -200,8 +251,8 @@ impl Pump {
         incoming: &mut Vec<(WebSocketId, Incoming)>,
     ) -> Poll<bool> {
         ready!(self.poll_open(cx));
-        if self.has_failed() {
-            return Poll::Ready(self.ended(incoming));
+        if let Stage::Failed { error } = self.stream {
+            return Poll::Ready(self.ended(error, incoming));
         }
         if self.closing != Closing::Failed && self.reader.has_messages() {
             return Poll::Ready(self.parse(&[], incoming));
@@ -217,7 +268,7 @@ impl Pump {
                 Poll::Ready(self.parse(chunk, incoming))
             }
             // The reference takes a reset connection for a closed one, too.
-            Ok(()) | Err(_) => Poll::Ready(self.ended(incoming)),
+            Ok(()) | Err(_) => Poll::Ready(self.ended(false, incoming)),
         }
     }
 
@@ -256,9 +307,9 @@ impl Pump {
         }
     }
 
-    fn ended(&mut self, incoming: &mut Vec<(WebSocketId, Incoming)>) -> bool {
+    fn ended(&mut self, error: bool, incoming: &mut Vec<(WebSocketId, Incoming)>) -> bool {
         if self.closing == Closing::No {
-            incoming.push((self.id, Incoming::Closed { error: false }));
+            incoming.push((self.id, Incoming::Closed { error }));
         }
         self.abandon();
         false
@@ -313,6 +364,17 @@ impl Pump {
     /// Writes what is queued: first what was left of earlier turns, then `buffer`, in one call if the stream takes it. What
     /// the stream doesn't take is kept. `Ready(true)`: everything has left.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<bool> {
+        let written = self.poll_output(cx, buffer);
+        let moved = self.writer.take_progress();
+        match written {
+            Poll::Ready(_) => self.stall = Stall::No,
+            Poll::Pending if moved || self.stall == Stall::No => self.stall = Stall::Begun,
+            Poll::Pending => {}
+        }
+        written
+    }
+
+    fn poll_output(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<bool> {
         self.writer.take_controls(buffer);
         if matches!(self.poll_open(cx), Poll::Pending) {
             self.writer.keep(buffer, 0);
@@ -325,7 +387,7 @@ impl Pump {
         };
         match self.writer.poll_write(cx, stream, buffer) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(())) if self.writer.has_controls() => self.poll_write(cx, buffer),
+            Poll::Ready(Ok(())) if self.writer.has_controls() => self.poll_output(cx, buffer),
             Poll::Ready(Ok(())) => {
                 match self.closing {
                     Closing::Echoed => self.closing = Closing::Done,

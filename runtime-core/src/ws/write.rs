@@ -32,6 +32,8 @@ pub(super) struct Writer {
     ping: bool,
     close: Option<Option<CloseCode>>,
     unflushed: bool,
+    /// The stream has taken bytes since this was asked last.
+    progress: bool,
     /// A client masks what it sends.
     masked: bool,
 }
@@ -45,6 +47,11 @@ impl Writer {
     /// Forgets what is queued.
     pub(super) fn clear(&mut self) {
         *self = Self { masked: self.masked, ..Self::default() };
+    }
+
+    /// Whether the stream has taken bytes since this was asked last.
+    pub(super) fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.progress)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -151,7 +158,10 @@ impl Writer {
                         return Poll::Pending;
                     }
                     Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    Poll::Ready(Ok(count)) => written += count,
+                    Poll::Ready(Ok(count)) => {
+                        self.progress = true;
+                        written += count;
+                    }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 }
             }
@@ -169,6 +179,7 @@ impl Writer {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.progress = true;
             while let Some(front) = self.queue.front_mut().filter(|_| written > 0) {
                 let taken = written.min(front.len());
                 let _ = front.split_to(taken);

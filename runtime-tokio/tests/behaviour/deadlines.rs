@@ -9,8 +9,9 @@ use socketio_tokio::{BuildError, Peer, Server, ServerBuilder, Socket};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
+use tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::support::{HasWorld, Polling, secs, server_with, settle, soon};
+use crate::support::{HasWorld, Polling, Ws, frame_bytes, secs, server_with, settle, soon, until};
 
 /// A connection with so much room in each direction, and the task that serves it.
 fn served(server: &Server, bytes: usize) -> (DuplexStream, JoinHandle<()>) {
@@ -205,6 +206,54 @@ async fn an_answer_that_is_read_slowly_is_sent_as_a_whole() {
     }
     assert!(answer.ends_with(b"xx\"]") && answer.len() > 50_000, "{} bytes", answer.len());
     ended(connection).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_is_not_read_ends_though_pongs_come() {
+    let (server, world) = server_with(|builder| builder.write_timeout(secs(100)));
+    say_disconnects(&server);
+    let mut client = Ws::connect_buffered(&server, 4096).await;
+    let begin = Instant::now();
+    server.emit("large", ("x".repeat(500_000),)).unwrap();
+    let pongs = tokio::spawn(async move {
+        loop {
+            sleep(secs(10)).await;
+            client.send("3").await;
+        }
+    });
+    world.hears("transport error").await;
+    assert!(about(begin.elapsed(), 100), "{:?}", begin.elapsed());
+    assert_eq!(server.sessions(), 0);
+    // The connection is closed: its client can't write any more.
+    assert!(soon("the end of writing", pongs).await.unwrap_err().is_panic());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_is_read_slowly_is_sent_everything() {
+    let (server, world) = server_with(|builder| builder.write_timeout(secs(7)));
+    say_disconnects(&server);
+    // Large enough to be shared, and small ones that are copied.
+    let (mut stream, _connection) = served(&server, 1000);
+    let request = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(&frame_bytes(OpCode::Data(Data::Text), true, b"40")).await.unwrap();
+    until("the socket to be joined", || !server.namespace("/").is_empty()).await;
+    server.emit("large", ("x".repeat(20_000),)).unwrap();
+    for _ in 0..500 {
+        server.emit("small", ("y".repeat(20),)).unwrap();
+    }
+    server.emit("end", ()).unwrap();
+    let (mut read, mut piece) = (Vec::new(), vec![0; 1000]);
+    while !read.ends_with(b"42[\"end\"]") {
+        sleep(secs(6)).await;
+        stream.write_all(&frame_bytes(OpCode::Data(Data::Text), true, b"3")).await.unwrap();
+        let count = soon("bytes", stream.read(&mut piece)).await.unwrap();
+        assert_ne!(count, 0, "closed after {} bytes: {:?}", read.len(), world.all());
+        read.extend_from_slice(&piece[..count]);
+    }
+    assert!(read.len() > 20_000 + 500 * 20);
+    assert_eq!(world.all(), [""; 0]);
 }
 
 // --- options ----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 mod acks;
 mod barrier;
 mod connecting;
+mod deadlines;
 mod ending;
 mod handlers;
 mod hostile;

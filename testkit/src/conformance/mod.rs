@@ -111,6 +111,7 @@ macro_rules! conformance {
                 ends_with_the_clients_half
                 that_is_half_closed_is_answered
                 with_too_long_a_head_is_refused
+                whose_answers_are_not_read_is_dropped
                 with_a_body_in_pieces_is_one_payload
                 that_breaks_off_harms_nobody
                 with_an_empty_sid_opens_a_session

@@ -180,6 +180,37 @@ pub async fn with_too_long_a_head_is_refused<R: Runtime + Clone>(stage: &Stage<R
     assert!(server.sessions() > 0);
 }
 
+/// A client that asks and asks, and reads no answer, is dropped; so is one that reads no WebSocket, though it sends pongs.
+pub async fn whose_answers_are_not_read_is_dropped<R: Runtime + Clone>(stage: &Stage<R>) {
+    let server = builder(stage).write_timeout(Duration::from_millis(200)).build().expect("it is allowed");
+    let log = Log::of_all(&server.namespace("/"));
+    let addr = stage.serve(&server).await;
+    let mut wire = stage.wire(addr).await;
+    let asking = async { while wire.write(get("unknown").repeat(100)).await.is_ok() {} };
+    stage.soon("the end of the connection", asking).await;
+
+    let mut wire = stage.wire(addr).await;
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                   sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let request = OPEN.replace("=polling", "=websocket").replace("\r\n\r\n", &format!("\r\n{upgrade}"));
+    wire.write(request).await.expect("the server reads");
+    // Text frames with a mask of zeros.
+    wire.write([&b"\x81\x82\0\0\0\0"[..], b"40"].concat()).await.expect("the server reads");
+    log.hears(stage, "connect").await;
+    let large = "x".repeat(7_000_000);
+    for _ in 0..2 {
+        server.emit("large", (&large,)).expect("it can be encoded");
+    }
+    let pongs = async {
+        while wire.write([&b"\x81\x81\0\0\0\0"[..], b"3"].concat()).await.is_ok() {
+            stage.pause().await;
+        }
+    };
+    stage.soon("the end of the WebSocket", pongs).await;
+    log.hears(stage, "transport error").await;
+    stage.until("the end of the session", || server.sessions() == 0).await;
+}
+
 /// Cut between head and body, within a packet and within a character; one of many packets.
 pub async fn with_a_body_in_pieces_is_one_payload<R: Runtime + Clone>(stage: &Stage<R>) {
     let (_, addr, log) = serve(stage).await;

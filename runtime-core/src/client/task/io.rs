@@ -190,7 +190,7 @@ impl Io {
     }
 
     /// Writes what was taken. `true` if a batch has left, so that the next may follow, or if there is an end to report.
-    pub(super) fn write(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
+    pub(super) fn write(&mut self, cx: &mut Context<'_>, shared: &Shared, scratch: &mut Scratch) -> bool {
         let writing = scratch.writing.take();
         let (mut flushed, mut failed, mut ended) = (false, false, false);
         for (index, pump) in self.pumps.iter_mut().enumerate() {
@@ -205,6 +205,7 @@ impl Io {
                 pump.flushed = true;
                 flushed = true;
             }
+            pump.fail_if_stalled(|| shared.now());
             pump.reap();
             failed |= pump.has_failed();
             ended |= pump.is_done();
@@ -275,7 +276,9 @@ impl Io {
     pub(super) fn arm(&mut self, cx: &mut Context<'_>, shared: &Shared) -> bool {
         // A WebSocket that is not wanted any more has its time, too, while the client goes on.
         let goodbye = self.pumps.iter_mut().filter_map(|pump| pump.goodbye(|| shared.now())).min();
-        let next = [self.deadline, goodbye, self.goodbye, self.farewell()].into_iter().flatten().min();
+        let patience = || shared.options.write_timeout.get();
+        let stalled = self.pumps.iter_mut().filter_map(|pump| pump.stalled_until(|| shared.now(), patience)).min();
+        let next = [self.deadline, goodbye, stalled, self.goodbye, self.farewell()].into_iter().flatten().min();
         let Some(deadline) = next.filter(|deadline| self.armed.is_none_or(|armed| *deadline < armed)) else {
             return false;
         };

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use engineio_proto::Text;
+use engineio_proto::client::Session;
 use socketio_proto::client::{Event, SocketKey};
 
 use self::ask::Questions;
@@ -102,7 +103,7 @@ impl ClientTask {
             let mut inner = self.shared.lock();
             again |= self.io.collect(&mut inner, &self.shared, scratch);
         }
-        again |= self.io.write(cx, scratch);
+        again |= self.io.write(cx, &self.shared, scratch);
         if self.is_done() {
             return Turn::Done;
         }
@@ -193,7 +194,14 @@ impl ClientTask {
                 self.authenticate(socket);
                 return true;
             }
-            Event::Opened { attempt, transport } => self.tell(&State::Connected { attempt, transport }),
+            Event::Opened { attempt, transport } => {
+                let inner = self.shared.lock();
+                if let Some(handshake) = inner.machine.engine().and_then(Session::handshake) {
+                    self.shared.options.write_timeout.learn(handshake.ping_interval + handshake.ping_timeout);
+                }
+                drop(inner);
+                self.tell(&State::Connected { attempt, transport });
+            }
             Event::Upgraded { transport } => self.tell(&State::Upgraded { transport }),
             Event::AttemptFailed { attempt, error } => {
                 let error = ConnectError::Attempt { error, cause: self.io.cause.clone() };
