@@ -54,6 +54,13 @@ impl Handshake {
         Self { buffer: buffer.into(), peer: peer.addr, issued: now, secure: peer.secure }
     }
 
+    /// What is kept of this request, in bytes. It is less than the head took on its way.
+    pub(crate) fn size(parts: &Parts) -> usize {
+        let target = parts.uri.path_and_query().map_or(1, |target| target.as_str().len());
+        let headers = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 2);
+        target + 1 + headers.sum::<usize>()
+    }
+
     fn fields(&self) -> impl Iterator<Item = &[u8]> {
         self.buffer.split(|&byte| byte == 0)
     }
@@ -125,6 +132,7 @@ mod tests {
             .unwrap()
             .into_parts();
         let handshake = Handshake::new(&parts, Peer::default(), true, Instant::now());
+        assert_eq!(handshake.buffer.len(), Handshake::size(&parts));
         assert_eq!(handshake.target(), "/socket.io/?EIO=4&name=J&name=J%C3%BCrgen+K");
         assert_eq!(handshake.query("name").as_deref(), Some("Jürgen K"));
         assert_eq!(handshake.header("user-agent"), Some("test"));

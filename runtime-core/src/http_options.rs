@@ -68,10 +68,14 @@ impl HttpSettings {
 
 /// The bounds of HTTP and of writing. They hold for the connections that the server accepts itself, or is
 /// given by [`Server::serve_connection`](crate::Server::serve_connection). Where it is a service or a layer in another HTTP server,
-/// that one bounds heads, bodies and connections.
+/// that one bounds heads, bodies and connections,
+/// but for [`max_header_size`](Self::max_header_size) of handshakes.
 impl<R: Runtime> ServerBuilder<R> {
     /// The most bytes of a request's head: its first line and all headers. A longer one is answered with 431 and its connection is
     /// closed, as is one with more than 100 headers. 1 KiB to 1 MiB, default 16 KiB.
+    ///
+    /// The head of a handshake is kept with its session ([`Socket::handshake`](crate::Socket::handshake)), so it is held to this bound
+    /// under any HTTP server.
     pub fn max_header_size(mut self, bytes: usize) -> Self {
         self.http.max_header_size = bytes;
         self

@@ -120,6 +120,10 @@ where
             shared.rejected(parts, &reject);
             Ok(*response)
         }
+        // The head is kept with the session, and another HTTP server around this one may take longer ones.
+        Verdict::Handshake(_) if Handshake::size(parts) > shared.http.max_header_size => {
+            Ok(status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE))
+        }
         Verdict::Handshake(handshake) => {
             let websocket = handshake.transport == TransportKind::WebSocket;
             if let Err(reject) = shared.allow(parts, peer).await {

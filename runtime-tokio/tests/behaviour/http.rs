@@ -437,6 +437,24 @@ async fn as_a_service_it_answers_everything_itself() {
     assert_eq!(server.sessions(), 0);
 }
 
+/// Other HTTP servers take longer heads than ours does, and a session keeps that of its handshake.
+#[tokio::test(start_paused = true)]
+async fn the_head_of_a_handshake_is_bounded_under_any_http_server() {
+    let (server, _) = server_with(|builder| builder.max_header_size(2048));
+    let mut service = server.service();
+    let head = |name: &str, length: usize| {
+        Request::get(HANDSHAKE).header(name, "x".repeat(length)).body(Body::empty()).unwrap()
+    };
+    let room = 2048 - HANDSHAKE.len() - 1 - "cookie".len() - 2;
+    assert_eq!(call(&mut service, head("cookie", room)).await.0, StatusCode::OK);
+    for request in
+        [head("cookie", room + 1), head("authorization", room), get(&format!("{HANDSHAKE}&{}", "x".repeat(2048)))]
+    {
+        assert_eq!(call(&mut service, request).await.0, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    assert_eq!(server.sessions(), 1);
+}
+
 // --- bare Engine.IO ---------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]

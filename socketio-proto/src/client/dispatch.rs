@@ -207,6 +207,9 @@ fn cost(event: &crate::Event) -> usize {
     event.name.len().saturating_add(event.args.byte_len()).saturating_add(Config::PACKET_COST)
 }
 
+/// The longest id of a socket, in bytes. The reference's has 20.
+const LONGEST_ID: usize = 1024;
+
 /// The id in the server's answer to a CONNECT.
 fn sid(answer: &Json) -> Option<Text> {
     #[derive(Deserialize)]
@@ -216,7 +219,7 @@ fn sid(answer: &Json) -> Option<Text> {
     }
     // In memory of its own: it is kept.
     let Answer { sid } = answer.parse().ok()?;
-    (!sid.is_empty()).then(|| Text::from(&*sid))
+    (1..=LONGEST_ID).contains(&sid.len()).then(|| Text::from(&*sid))
 }
 
 /// What the server says against a socket: an object, or a mere text, which the reference loses.
@@ -230,6 +233,8 @@ fn refusal(error: &Json) -> Refusal {
     let text = |json: &Json| json.parse::<Cow<'_, str>>().ok().map(|text| Text::from(&*text));
     match error.parse::<Error>() {
         Ok(Error { message, data }) => {
+            // In memory of its own: who keeps the refusal would keep all of the body that it came in.
+            let data = data.map(|data| Json::trusted(data.as_str().into()));
             Refusal::Server { message: message.as_ref().and_then(text).unwrap_or_default(), data }
         }
         Err(_) => Refusal::Server { message: text(error).unwrap_or_default(), data: None },

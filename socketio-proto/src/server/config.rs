@@ -24,6 +24,9 @@ pub struct Config {
     /// How many bytes the name of a namespace may have; a longer one is refused as invalid, nobody is asked. Default 1,024. The
     /// reference has no bound.
     pub max_namespace_bytes: usize,
+    /// How many bytes the payload of a CONNECT may have, as it came: the socket keeps it. A larger one is refused, nobody is asked.
+    /// Default 16,384, so that one connection keeps at most 64 times that. The reference has no bound but that of a message.
+    pub max_auth_bytes: usize,
     /// How many acks the client of one connection may owe; the next emit that asks for one is refused. Default 16,384.
     /// The reference has no bound.
     pub max_pending_acks: usize,
@@ -37,6 +40,7 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(45),
             max_namespaces: 64,
             max_namespace_bytes: 1024,
+            max_auth_bytes: 16_384,
             max_pending_acks: 16_384,
             decoder: Limits::default(),
         }
@@ -62,6 +66,13 @@ impl Config {
     #[must_use]
     pub fn max_namespace_bytes(mut self, bytes: usize) -> Self {
         self.max_namespace_bytes = bytes;
+        self
+    }
+
+    /// Sets [`max_auth_bytes`](Self::max_auth_bytes).
+    #[must_use]
+    pub fn max_auth_bytes(mut self, bytes: usize) -> Self {
+        self.max_auth_bytes = bytes;
         self
     }
 

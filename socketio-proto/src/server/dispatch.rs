@@ -70,6 +70,9 @@ impl Connection {
             // What is so long can't exist.
             return self.refuse_unasked(namespace, "Invalid namespace");
         }
+        if auth.as_ref().is_some_and(|auth| auth.as_str().len() > self.config.max_auth_bytes) {
+            return self.refuse_unasked(namespace, "Auth payload too large");
+        }
         if self.members.len() >= self.config.max_namespaces {
             match self.members.iter().position(|member| member.phase == Phase::Left) {
                 Some(left) => drop(self.members.remove(left)),

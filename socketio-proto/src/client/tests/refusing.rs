@@ -42,9 +42,29 @@ fn an_answer_without_an_id_is_of_an_old_server() {
     assert_eq!(answered("40{}"), old);
     assert_eq!(answered(r#"40{"sid":""}"#), old);
     assert_eq!(answered(r#"40{"sid":1}"#), old);
+    // Nor is one that is too long to be kept: more than 1,024 bytes.
+    assert_eq!(answered(&format!(r#"40{{"sid":"{}"}}"#, "x".repeat(1025))), old);
+    let longest = "x".repeat(1024);
+    assert_eq!(joining().text(&format!(r#"40{{"sid":"{longest}"}}"#)), [format!("connected 0 {longest}")]);
     // It does not wait for CONNECT either.
     let mut script = opened();
     assert_eq!(script.text("40"), ["1: close", old, "closed: forced close"]);
+}
+
+/// Applications keep it.
+#[test]
+fn a_refusal_does_not_keep_the_message_in_which_it_came() {
+    let mut script = joining();
+    let body = bytes::Bytes::from(format!(r#"44{{"message":"no","data":[1],"more":"{}"}}"#, "x".repeat(100_000)));
+    let text = engineio_proto::Text::try_from(body.clone()).unwrap();
+    script.manager.handle_message(script.ws, Data::Text(text), script.now);
+    let refused = std::iter::from_fn(|| script.manager.poll_event()).find_map(|event| match event {
+        Event::Refused { error: Refusal::Server { message, data }, .. } => Some((message, data)),
+        _ => None,
+    });
+    let Some((message, Some(data))) = refused else { panic!("{refused:?}") };
+    assert_eq!((&*message, data.as_str()), ("no", "[1]"));
+    assert!(body.is_unique());
 }
 
 #[test]

@@ -23,6 +23,17 @@ fn names_of_namespaces_are_bounded() {
     assert_eq!(script.text("40/abcd,"), [r#"ws 44/abcd,{"message":"Invalid namespace"}"#]);
 }
 
+/// A socket keeps what it was joined with.
+#[test]
+fn the_payload_of_a_connect_is_bounded() {
+    let mut script = websocket_with(Config::default().max_auth_bytes(9), EngineConfig::builder());
+    assert_eq!(script.text(r#"40{"a":123}"#), [r#"connecting 0 / {"a":123}"#]);
+    assert_eq!(script.text(r#"40/b,{"a":1234}"#), [r#"ws 44/b,{"message":"Auth payload too large"}"#]);
+    script.flushed();
+    // It may try again with less.
+    assert_eq!(script.text(r#"40/b,{"a":1}"#), [r#"connecting 1 /b {"a":1}"#]);
+}
+
 /// A name, or an auth, that were a part of what the client sent would keep all of it as long as the socket lives.
 #[test]
 fn namespace_and_auth_do_not_keep_the_body_in_which_they_came() {
