@@ -3,7 +3,7 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import assert from 'node:assert/strict'
 import { deflateSync } from 'node:zlib'
 import { freePort, start } from '../lib/peer.mjs'
-import { telling } from '../lib/util.mjs'
+import { at, enter as enterPage, heard, say, shown, state } from './chat.mjs'
 import { launch, needsBrowser, person } from './chromium.mjs'
 
 /// A small PNG that nobody has seen before, so that what arrives is what was sent.
@@ -48,28 +48,12 @@ describe('the chat page', needsBrowser, () => {
     assert.deepEqual(problems, [], 'no errors in the pages')
   })
 
-  const at = (page, id, more = '') => page.locator(`[data-testid=${id}]${more}`)
-  const shown = (page, id, text, more = '') => telling(at(page, id, more).filter({ hasText: text }).first().waitFor())
-  const state = (page, value) => telling(at(page, 'connection', `[data-state=${value}]`).waitFor())
-
-  /// Opens the page as somebody, and waits until the room is entered.
-  async function enter(name, { query = '', room = '', transport = 'websocket' } = {}) {
+  async function enter(name, options) {
     const page = await person(browser)
     pages.push(page)
-    await page.goto(`http://127.0.0.1:${port}/${query}${room && `#${room}`}`)
-    await state(page, transport)
-    await at(page, 'name-input').fill(name)
-    await at(page, 'name-submit').click()
-    await shown(page, 'room-title', room || 'lobby')
+    await enterPage(page, port, name, options)
     return page
   }
-
-  async function say(page, text) {
-    await at(page, 'composer-input').fill(text)
-    await at(page, 'composer-input').press('Enter')
-  }
-
-  const heard = (page, from, text) => telling(at(page, 'message', `[data-from="${from}"][data-own="false"]`).locator('[data-testid=text]').getByText(text, { exact: true }).waitFor())
 
   test('opens, connects by polling, and the upgrade to WebSocket is seen', async () => {
     const page = await person(browser)
