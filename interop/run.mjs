@@ -1,5 +1,5 @@
 // node run.mjs [FOLDER | FILE ...]: runs the suites with Node's own test runner, one file after the other, each in a process of
-// its own. FILTER=regex runs only the tests whose name matches.
+// its own. FILTER=regex runs only the tests whose name matches. TIMEOUT: ms that a file may take.
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { readdirSync, statSync } from 'node:fs'
@@ -18,7 +18,7 @@ console.log(`peer: ${process.env.PEER === 'reference' ? 'the official JavaScript
 run({
   files,
   concurrency: Number(process.env.JOBS ?? 1),
-  timeout: 300_000,
+  timeout: Number(process.env.TIMEOUT ?? 300_000),
   ...(process.env.FILTER ? { testNamePatterns: [new RegExp(process.env.FILTER)] } : {}),
 })
   .on('test:fail', ({ todo }) => {

@@ -51,11 +51,11 @@ export async function freePort() {
   throw new Error('no free port found')
 }
 
-/// Starts a program, and doesn't wait for it.
-export function launch(name, { args = [], env = {} } = {}) {
-  const [file, ...first] = command(name)
-  const child = spawn(file, [...first, ...args.map(String)], {
-    cwd: root,
+/// Starts a program, and doesn't wait for it. `file` is another executable to start in its place, in the folder `cwd`.
+export function launch(name, { args = [], env = {}, file, cwd = root } = {}) {
+  const [executable, ...first] = file ? [file] : command(name)
+  const child = spawn(executable, [...first, ...args.map(String)], {
+    cwd,
     env: { ...process.env, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
@@ -64,11 +64,11 @@ export function launch(name, { args = [], env = {} } = {}) {
 }
 
 /// Starts a program and waits until `listeners` lines `listening on 127.0.0.1:PORT` came, or until `port` takes connections.
-export async function start(name, { args = [], env = {}, listeners = 1, port } = {}) {
-  const peer = launch(name, { args, env })
+export async function start(name, { listeners = 1, port, patience, ...options } = {}) {
+  const peer = launch(name, options)
   const ready = port
-    ? until(() => peer.status || accepts(port), `${name} to accept connections on ${port}`)
-    : until(() => peer.status || peer.ports.length >= listeners, `${name} to print its ${listeners} line(s) \`listening on ..\``)
+    ? until(() => peer.status || accepts(port), `${name} to accept connections on ${port}`, patience)
+    : until(() => peer.status || peer.ports.length >= listeners, `${name} to print its ${listeners} line(s) \`listening on ..\``, patience)
   try {
     await ready
     if (peer.status) throw new Error(`${name} ended at once: ${peer.status}`)

@@ -54,7 +54,7 @@ pub(crate) fn server() -> Result<Server, Box<dyn Error>> {
 const CLIENT_MISSING: &str = "\
 The official client for browsers is not installed, so the page loads it from https://cdn.socket.io, which takes a
 connection to the Internet. To have it served from here, install Node.js and start the chat by `./run chat`, or run
-`npm ci` in the folder interop.";
+`npm ci` in runtime-tokio/examples/chat/client or in interop.";
 
 /// The browser bundles of the official client where npm puts them: for `./run`, or for the tests. The page goes to the CDN
 /// if there are none.
