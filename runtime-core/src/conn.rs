@@ -9,8 +9,8 @@ use engineio_proto::server::Transmit;
 use engineio_proto::{Instant, RequestId, Sid, WebSocketId};
 use futures_channel::oneshot;
 use hyper::upgrade::OnUpgrade;
-use socketio_proto::Args;
-use socketio_proto::server::{self, AckError, SocketKey};
+use socketio_proto::server::{self};
+use socketio_proto::{AckError, Args, SocketKey};
 
 use crate::handshake::Handshake;
 use crate::machine::{Event, Machine};

@@ -10,11 +10,10 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use serde::Serialize;
-use socketio_proto::client;
-use socketio_proto::server::{self, Target};
-use socketio_proto::{Args, ArgsError, EncodeError, FromArgs, encode};
+use socketio_proto::server::Target;
+use socketio_proto::{ArgsError, EncodeError, FromArgs, encode};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{AckResult, Endpoint};
 use crate::namespace::NamespaceInner;
 use crate::rooms::IntoRooms;
 use crate::socket::Socket;
@@ -41,25 +40,13 @@ pub enum EmitError {
     TooManyAcks,
 }
 
-impl From<server::EmitError> for EmitError {
-    fn from(error: server::EmitError) -> Self {
+impl From<socketio_proto::EmitError> for EmitError {
+    fn from(error: socketio_proto::EmitError) -> Self {
         match error {
-            server::EmitError::Full => Self::Full,
-            server::EmitError::TooLarge => Self::TooLarge,
-            // Ids are counted per namespace in 64 bits: none comes twice.
-            server::EmitError::TooManyAcks | server::EmitError::AckIdInUse => Self::TooManyAcks,
-            _ => Self::Disconnected,
-        }
-    }
-}
-
-impl From<client::EmitError> for EmitError {
-    fn from(error: client::EmitError) -> Self {
-        match error {
-            client::EmitError::Full => Self::Full,
-            client::EmitError::TooLarge => Self::TooLarge,
-            client::EmitError::TooManyAcks => Self::TooManyAcks,
-            // Ids of acks count up: none is in use.
+            socketio_proto::EmitError::Full => Self::Full,
+            socketio_proto::EmitError::TooLarge => Self::TooLarge,
+            // Ids count up in 64 bits, so none is in use.
+            socketio_proto::EmitError::TooManyAcks | socketio_proto::EmitError::AckIdInUse => Self::TooManyAcks,
             _ => Self::Disconnected,
         }
     }
@@ -83,19 +70,10 @@ pub enum AckError {
     Args(#[from] ArgsError),
 }
 
-impl From<server::AckError> for AckError {
-    fn from(error: server::AckError) -> Self {
+impl From<socketio_proto::AckError> for AckError {
+    fn from(error: socketio_proto::AckError) -> Self {
         match error {
-            server::AckError::Timeout => Self::Timeout,
-            _ => Self::Disconnected,
-        }
-    }
-}
-
-impl From<client::AckError> for AckError {
-    fn from(error: client::AckError) -> Self {
-        match error {
-            client::AckError::Timeout => Self::Timeout,
+            socketio_proto::AckError::Timeout => Self::Timeout,
             _ => Self::Disconnected,
         }
     }
@@ -132,7 +110,7 @@ pub struct AckFuture<T, S: Endpoint = Socket> {
 }
 
 enum State<S: Endpoint> {
-    Waiting(S::Ticket, oneshot::Receiver<Result<Args, S::AckError>>),
+    Waiting(S::Ticket, oneshot::Receiver<AckResult>),
     Failed(Option<AckError>),
 }
 
@@ -159,7 +137,7 @@ impl<T: FromArgs, S: Endpoint> Future for AckFuture<T, S> {
             State::Waiting(_, receiver) => Pin::new(receiver).poll(cx).map(|answer| {
                 self.state = State::Failed(None);
                 match answer {
-                    Ok(args) => Ok(args.map_err(Into::into)?.get::<T>()?),
+                    Ok(args) => Ok(args?.get::<T>()?),
                     Err(_) => Err(AckError::Disconnected),
                 }
             }),

@@ -6,7 +6,7 @@ use engineio_proto::Text;
 use futures_channel::oneshot;
 use socketio_proto::{Args, Encoded};
 
-use crate::emit::{AckError, EmitError};
+use crate::emit::EmitError;
 use crate::handler::{Answer, HandlerError};
 use crate::runtime::BoxFuture;
 
@@ -27,10 +27,6 @@ use crate::runtime::BoxFuture;
 /// # }
 /// ```
 pub trait Endpoint: Clone + Send + Sync + Unpin + sealed::Sealed + 'static {
-    /// Why an ack will not come, in the words of this side's machine.
-    #[doc(hidden)]
-    type AckError: Into<AckError> + Send;
-
     /// Names an ack that is waited for.
     #[doc(hidden)]
     type Ticket: Copy + Send + Unpin;
@@ -78,4 +74,7 @@ mod sealed {
 }
 
 /// The name of an ack that is on its way, and where it will arrive.
-pub(crate) type Awaited<S> = (<S as Endpoint>::Ticket, oneshot::Receiver<Result<Args, <S as Endpoint>::AckError>>);
+pub(crate) type Awaited<S> = (<S as Endpoint>::Ticket, oneshot::Receiver<AckResult>);
+
+/// The arguments of an ack, or why it will not come.
+pub(crate) type AckResult = Result<Args, socketio_proto::AckError>;

@@ -12,8 +12,8 @@ use futures_channel::oneshot;
 use http::Extensions;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use socketio_proto::server::{self, DisconnectReason, SocketKey, Target};
-use socketio_proto::{Encoded, FromArgs, Json, encode};
+use socketio_proto::server::{self, DisconnectReason, Target};
+use socketio_proto::{Encoded, FromArgs, Json, SocketKey, encode};
 
 use crate::ack::IntoAck;
 use crate::conn::Conn;
@@ -388,16 +388,16 @@ impl Socket {
         Some(result)
     }
 
-    pub(crate) fn send(&self, packet: impl Into<Encoded>) -> Result<Pressure, server::EmitError> {
+    pub(crate) fn send(&self, packet: impl Into<Encoded>) -> Result<Pressure, socketio_proto::EmitError> {
         let sent = self.with_machine(|machine| machine.emit(self.inner.key, packet));
-        sent.unwrap_or(Err(server::EmitError::Disconnected))
+        sent.unwrap_or(Err(socketio_proto::EmitError::Disconnected))
     }
 
     /// Sends a packet of a broadcast. Nobody is there to hear that the outbox is full, so the server's policy acts.
     pub(crate) fn send_broadcast(&self, packet: impl Into<Encoded>) -> bool {
         match self.send(packet) {
             Ok(_) => true,
-            Err(server::EmitError::Full | server::EmitError::TooLarge) => {
+            Err(socketio_proto::EmitError::Full | socketio_proto::EmitError::TooLarge) => {
                 let shared = &self.inner.conn.shared;
                 shared.overflows.fetch_add(1, Ordering::Relaxed);
                 if shared.overflow == Overflow::Disconnect {
@@ -514,7 +514,6 @@ impl Drop for LeaveMailbox<'_> {
 }
 
 impl Endpoint for Socket {
-    type AckError = server::AckError;
     type Ticket = u64;
 
     fn namespace(&self) -> &Text {

@@ -9,8 +9,8 @@ use std::{error::Error, sync::Arc, time::Duration};
 use engineio_proto::http::{Verdict, accept_websocket, verify};
 use engineio_proto::server::{Session, Transmit};
 use engineio_proto::{Config, Instant, WebSocketId};
-use socketio_proto::server::{Connection, Event, Rooms, SocketKey, Target};
-use socketio_proto::{Data, Sid, encode};
+use socketio_proto::server::{Connection, Event, Rooms, Target};
+use socketio_proto::{Data, Sid, SocketKey, encode};
 
 fn main() -> Result<(), Box<dyn Error>> {
     #[allow(clippy::disallowed_methods, reason = "a point to begin at; from here on time goes when told to")]

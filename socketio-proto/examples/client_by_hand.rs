@@ -9,9 +9,9 @@ use std::{error::Error, fmt::Display, sync::Arc, time::Duration};
 
 use engineio_proto::server::{Session, Transmit as ServerTransmit};
 use engineio_proto::{Frame, Instant, TransportKind, WebSocketId, client};
-use socketio_proto::client::{Backoff, Config, Emitted, Event, Manager, SocketConfig, SocketKey};
+use socketio_proto::client::{Backoff, Config, Emitted, Event, Manager, SocketConfig};
 use socketio_proto::server::{Connection, Event as ServerEvent};
-use socketio_proto::{Data, Json, Sid, encode};
+use socketio_proto::{Data, Json, Sid, SocketKey, encode};
 
 fn main() -> Result<(), Box<dyn Error>> {
     #[allow(clippy::disallowed_methods, reason = "a point to begin at; from here on time goes when told to")]

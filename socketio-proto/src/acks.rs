@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engineio_proto::Instant;
 
-/// The acks that the other side of one connection owes, over all its sockets, which `K` names.
+use crate::SocketKey;
+
+/// The acks that the other side of one connection owes, over all its sockets.
 #[derive(Debug)]
-pub(crate) struct AckTable<K> {
-    pending: BTreeMap<(K, u64), Option<Instant>>,
-    deadlines: BTreeSet<(Instant, K, u64)>,
+pub(crate) struct AckTable {
+    pending: BTreeMap<(SocketKey, u64), Option<Instant>>,
+    deadlines: BTreeSet<(Instant, SocketKey, u64)>,
 }
 
-impl<K: Copy + Ord> AckTable<K> {
+impl AckTable {
     pub(crate) fn new() -> Self {
         Self { pending: BTreeMap::new(), deadlines: BTreeSet::new() }
     }
@@ -20,11 +22,11 @@ impl<K: Copy + Ord> AckTable<K> {
         self.pending.len()
     }
 
-    pub(crate) fn contains(&self, socket: K, id: u64) -> bool {
+    pub(crate) fn contains(&self, socket: SocketKey, id: u64) -> bool {
         self.pending.contains_key(&(socket, id))
     }
 
-    pub(crate) fn insert(&mut self, socket: K, id: u64, deadline: Option<Instant>) {
+    pub(crate) fn insert(&mut self, socket: SocketKey, id: u64, deadline: Option<Instant>) {
         self.pending.insert((socket, id), deadline);
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, socket, id));
@@ -32,7 +34,7 @@ impl<K: Copy + Ord> AckTable<K> {
     }
 
     /// Whether the ack was owed; it no longer is.
-    pub(crate) fn settle(&mut self, socket: K, id: u64) -> bool {
+    pub(crate) fn settle(&mut self, socket: SocketKey, id: u64) -> bool {
         match self.pending.remove(&(socket, id)) {
             Some(deadline) => {
                 if let Some(deadline) = deadline {
@@ -45,7 +47,7 @@ impl<K: Copy + Ord> AckTable<K> {
     }
 
     /// Takes out what is owed to one socket, in order of id, if it is not to be kept.
-    pub(crate) fn settle_all(&mut self, socket: K, keep: impl Fn(u64) -> bool) -> Vec<u64> {
+    pub(crate) fn settle_all(&mut self, socket: SocketKey, keep: impl Fn(u64) -> bool) -> Vec<u64> {
         let ids = self.pending.range((socket, 0)..=(socket, u64::MAX)).map(|(&(_, id), _)| id);
         let ids: Vec<u64> = ids.filter(|id| !keep(*id)).collect();
         for &id in &ids {
@@ -59,7 +61,7 @@ impl<K: Copy + Ord> AckTable<K> {
     }
 
     /// Takes out the next ack whose deadline has come.
-    pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<(K, u64)> {
+    pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<(SocketKey, u64)> {
         let &(deadline, socket, id) = self.deadlines.first()?;
         if deadline > now {
             return None;

@@ -93,6 +93,8 @@ impl Limits {
 pub struct Decoder {
     limits: Limits,
     state: State,
+    /// The driver does not read, so attachments cannot be overdue.
+    paused: bool,
 }
 
 /// ```text
@@ -121,7 +123,7 @@ struct Pending {
 impl Decoder {
     /// A decoder with nothing pending.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, state: State::Ready }
+        Self { limits, state: State::Ready, paused: false }
     }
 
     /// Takes the next message of the peer; answers the packet that it completes, if it does.
@@ -156,8 +158,8 @@ impl Decoder {
     /// When to call [`handle_timeout`](Self::handle_timeout): when the attachments of the pending packet are due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
-            State::Pending(pending) => pending.deadline,
-            State::Ready | State::Failed(_) => None,
+            State::Pending(pending) if !self.paused => pending.deadline,
+            State::Pending(_) | State::Ready | State::Failed(_) => None,
         }
     }
 
@@ -166,16 +168,33 @@ impl Decoder {
     /// # Errors
     /// [`DecodeError::TimedOut`]: attachments are overdue. The pending packet is dropped and the decoder is dead.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), DecodeError> {
-        match &self.state {
-            State::Pending(pending) if pending.deadline.is_some_and(|deadline| deadline <= now) => {
-                self.state = State::Failed(DecodeError::TimedOut);
-                Err(DecodeError::TimedOut)
+        if self.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            self.state = State::Failed(DecodeError::TimedOut);
+            return Err(DecodeError::TimedOut);
+        }
+        Ok(())
+    }
+
+    /// The driver stops reading from the peer: the deadline of the pending packet stands still.
+    pub fn pause_reading(&mut self) {
+        self.paused = true;
+    }
+
+    /// The driver reads again: the pending packet gets its whole time anew.
+    pub fn resume_reading(&mut self, now: Instant) {
+        if std::mem::take(&mut self.paused) {
+            if let State::Pending(pending) = &mut self.state {
+                pending.deadline = now.checked_add(self.limits.reassembly_timeout);
             }
-            _ => Ok(()),
         }
     }
 
-    /// Drops what is pending and forgets an error.
+    /// Whether reading is paused.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Drops what is pending and forgets an error. Reading stays paused if it is.
     pub fn reset(&mut self) {
         self.state = State::Ready;
     }

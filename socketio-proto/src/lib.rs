@@ -47,6 +47,7 @@ mod packet;
 mod placeholder;
 mod ser;
 pub mod server;
+mod socket;
 mod value;
 mod walk;
 
@@ -58,6 +59,7 @@ pub use error::{ArgsError, DecodeError, EncodeError};
 pub use json::Json;
 pub use name::EventName;
 pub use packet::{Body, Event, Packet};
+pub use socket::{AckError, EmitError, SocketKey};
 pub use value::{Number, Value};
 
 /// The example of the README.

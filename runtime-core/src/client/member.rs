@@ -1,12 +1,13 @@
 //! What the handles of one socket share with the client's task.
 
+use socketio_proto::SocketKey;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use engineio_proto::Text;
-use socketio_proto::client::{DisconnectReason, SocketKey};
+use socketio_proto::client::DisconnectReason;
 
 use super::auth::Auth;
 use super::error::ConnectError;

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use engineio_proto::Instant;
 use engineio_proto::Text;
 use futures_channel::oneshot;
-use socketio_proto::Args;
-use socketio_proto::client::{AckError, Event, Manager, Refusal, RetryId, SocketKey};
+use socketio_proto::client::{Event, Manager, Refusal, RetryId};
+use socketio_proto::{AckError, Args, SocketKey};
 
 use super::error::ConnectError;
 use super::member::{Member, lock};

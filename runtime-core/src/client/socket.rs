@@ -10,7 +10,7 @@ use std::time::Duration;
 use engineio_proto::{Pressure, Text};
 use futures_channel::oneshot;
 use serde::Serialize;
-use socketio_proto::client::{self, DisconnectReason, RetryId};
+use socketio_proto::client::{DisconnectReason, RetryId};
 use socketio_proto::{Encoded, FromArgs, encode};
 
 use super::auth::{Auth, AuthError, AuthRequest, IntoAuth};
@@ -422,7 +422,6 @@ pub enum Ticket {
 }
 
 impl Endpoint for ClientSocket {
-    type AckError = client::AckError;
     type Ticket = Ticket;
 
     fn namespace(&self) -> &Text {
@@ -473,7 +472,7 @@ impl Endpoint for ClientSocket {
                 let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
                 inner.machine.emit_with_ack(key, packet, id, deadline, now)?;
                 inner.acks.insert((key, id), sender);
-                Ok::<_, client::EmitError>(Ticket::Ack(id))
+                Ok::<_, socketio_proto::EmitError>(Ticket::Ack(id))
             }
             None => {
                 let id = inner.machine.emit_reliable(key, packet, now)?;

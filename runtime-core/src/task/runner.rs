@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use engineio_proto::{CloseReason, Text};
 use http::Extensions;
-use socketio_proto::server::{self, DisconnectReason, SocketKey};
-use socketio_proto::{Args, Json};
+use socketio_proto::server::{self, DisconnectReason};
+use socketio_proto::{Args, Json, SocketKey};
 
 use crate::conn::Conn;
 use crate::endpoint::Endpoint;

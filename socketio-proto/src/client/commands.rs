@@ -6,8 +6,8 @@ use super::buffer::engine_cost;
 use super::link::Link;
 use super::manager::Manager;
 use super::member::{Member, Phase};
-use super::{DisconnectReason, Refusal, SocketConfig, SocketKey};
-use crate::{Json, encode};
+use super::{DisconnectReason, Refusal, SocketConfig};
+use crate::{Json, SocketKey, encode};
 
 /// Commands: sockets come and go.
 impl Manager {

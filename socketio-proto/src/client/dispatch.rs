@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::link::Link;
 use super::manager::Manager;
 use super::member::Phase;
-use super::{AckError, Config, DisconnectReason, Event, Refusal, SocketKey};
-use crate::{Args, Body, DecodeError, Json, Packet};
+use super::{Config, DisconnectReason, Event, Refusal};
+use crate::{AckError, Args, Body, DecodeError, Json, Packet, SocketKey};
 
 /// So many events are held at a time: what the server sent beyond waits as it came.
 const AHEAD: usize = 32;

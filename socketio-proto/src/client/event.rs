@@ -7,11 +7,7 @@ use engineio_proto::{CloseReason, Pressure, Text, TransportKind};
 use thiserror::Error;
 
 use super::DisconnectReason;
-use crate::{Args, DecodeError, Json};
-
-/// Names one socket of a manager. Never used twice by the same manager.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SocketKey(pub u64);
+use crate::{AckError, Args, DecodeError, Json, SocketKey};
 
 /// Names one packet of a [retry queue](super::Manager::emit_reliable). Never used twice by the same manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -186,18 +182,6 @@ pub enum Refusal {
     NoCredentials,
 }
 
-/// Why an ack will never come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum AckError {
-    /// The deadline passed. A later ack is ignored, and a packet that still waited for a connection is not sent.
-    #[error("operation has timed out")]
-    Timeout,
-    /// The socket was disconnected first.
-    #[error("socket has been disconnected")]
-    Disconnected,
-}
-
 /// Where a packet went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Emitted {
@@ -205,27 +189,4 @@ pub enum Emitted {
     Sent(Pressure),
     /// Into the send buffer, until the socket is connected.
     Buffered(Pressure),
-}
-
-/// Why a packet was not taken. Nothing of it was sent or will be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum EmitError {
-    /// As many bytes wait as may: [`Config::send_buffer_limit`](super::Config::send_buffer_limit), or the engine session's
-    /// `outbox_limit`.
-    #[error("the send buffer is full")]
-    Full,
-    /// The packet is larger than the engine session's `outbox_limit`, or has to wait for a connection and is larger than
-    /// [`Config::send_buffer_limit`](super::Config::send_buffer_limit). Waiting for room does not help.
-    #[error("the packet is larger than the send buffer")]
-    TooLarge,
-    /// The server owes as many acks as it may: [`Config::max_pending_acks`](super::Config::max_pending_acks).
-    #[error("the server owes too many acks")]
-    TooManyAcks,
-    /// An ack with this id is still owed.
-    #[error("the ack id is in use")]
-    AckIdInUse,
-    /// The socket is not connected, and this is of no use later; or there is no such socket.
-    #[error("the socket is not connected")]
-    Disconnected,
 }

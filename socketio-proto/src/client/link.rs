@@ -107,7 +107,7 @@ impl Manager {
         let epoch = self.epochs;
         let start = Start { first_id: epoch << 32, prior_websocket: self.prior_websocket, entropy: self.random.next() };
         let mut session = Session::open(engine, start, now);
-        if self.paused {
+        if self.decoder.is_paused() {
             session.pause_reading(now);
         }
         let deadline = self.attempt_deadline();
@@ -232,7 +232,6 @@ impl Manager {
         self.relieved();
         self.controls.clear();
         self.decoder.reset();
-        self.reassembly_grace = None;
         let reason = DisconnectReason::from(reason);
         for index in 0..self.members.len() {
             self.cut_off(index, reason);

@@ -13,9 +13,9 @@ use super::backoff::Random;
 use super::link::{Engine, Link};
 use super::member::{Member, Phase};
 use super::sending::Control;
-use super::{AckError, Config, Event, SocketKey};
-use crate::Decoder;
+use super::{Config, Event};
 use crate::acks::AckTable;
+use crate::{AckError, Decoder, SocketKey};
 
 /// One connection to a server, its sockets, and the reconnection.
 ///
@@ -86,13 +86,9 @@ pub struct Manager {
     pub(super) epochs: u64,
     pub(super) prior_websocket: bool,
     pub(super) decoder: Decoder,
-    /// The driver does not read: attachments can't be overdue.
-    pub(super) paused: bool,
-    /// Attachments are not overdue before: reading was paused.
-    pub(super) reassembly_grace: Option<Instant>,
     /// In the order in which they were made.
     pub(super) members: Vec<Member>,
-    pub(super) acks: AckTable<SocketKey>,
+    pub(super) acks: AckTable,
     /// CONNECT and DISCONNECT for which the engine session has no room; two of a socket at most.
     pub(super) controls: VecDeque<Control>,
     /// What the send buffers and retry queues hold, as their limit counts.
@@ -136,8 +132,6 @@ impl Manager {
             epochs: 0,
             prior_websocket: false,
             decoder,
-            paused: false,
-            reassembly_grace: None,
             members: Vec::new(),
             acks: AckTable::new(),
             controls: VecDeque::new(),
@@ -257,12 +251,10 @@ impl Manager {
         while let Some((socket, id)) = self.acks.pop_expired(now) {
             self.settle(socket, id, Err(AckError::Timeout));
         }
-        if self.reassembly_deadline().is_some_and(|deadline| deadline <= now) {
-            if let Err(error) = self.decoder.handle_timeout(now) {
-                self.undecodable(error);
-            }
+        if let Err(error) = self.decoder.handle_timeout(now) {
+            self.undecodable(error);
         }
-        if self.link.deadline(self.paused).is_some_and(|deadline| deadline <= now) {
+        if self.link.deadline(self.decoder.is_paused()).is_some_and(|deadline| deadline <= now) {
             self.link_is_due();
         }
         self.process();
@@ -272,7 +264,7 @@ impl Manager {
     /// attachments of a packet that has begun, and the opening of a session. See [`Session::pause_reading`].
     pub fn pause_reading(&mut self, now: Instant) {
         let now = self.clock(now);
-        self.paused = true;
+        self.decoder.pause_reading();
         if let Some(engine) = self.link.engine_mut() {
             engine.session.pause_reading(now);
         }
@@ -282,8 +274,8 @@ impl Manager {
     /// The driver reads again: all of that gets its whole time anew.
     pub fn resume_reading(&mut self, now: Instant) {
         let now = self.clock(now);
-        if std::mem::take(&mut self.paused) {
-            self.reassembly_grace = now.checked_add(self.config.decoder.reassembly_timeout);
+        if self.decoder.is_paused() {
+            self.decoder.resume_reading(now);
             self.extend_attempt();
         }
         if let Some(engine) = self.link.engine_mut() {
@@ -353,14 +345,9 @@ impl Manager {
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before: the next attempt, the end of the time it
     /// has, a ping, acks and attachments that are due. None if nothing is waited for.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let own = [self.link.deadline(self.paused), self.acks.next_deadline(), self.reassembly_deadline()];
+        let own =
+            [self.link.deadline(self.decoder.is_paused()), self.acks.next_deadline(), self.decoder.poll_timeout()];
         let engines = self.link.engine().into_iter().chain(&self.former);
         own.into_iter().chain(engines.map(|engine| engine.session.poll_timeout())).flatten().min()
-    }
-
-    /// When the attachments of a pending packet are due.
-    fn reassembly_deadline(&self) -> Option<Instant> {
-        let due = self.decoder.poll_timeout().filter(|_| !self.paused)?;
-        Some(self.reassembly_grace.map_or(due, |grace| due.max(grace)))
     }
 }

@@ -1,10 +1,11 @@
 //! One socket.
 
+use crate::SocketKey;
 use engineio_proto::Text;
 
+use super::SocketConfig;
 use super::buffer::SendBuffer;
 use super::retry::RetryQueue;
-use super::{SocketConfig, SocketKey};
 
 #[derive(Debug)]
 pub(super) struct Member {

@@ -20,6 +20,6 @@ mod sending;
 mod tests;
 
 pub use config::{Backoff, Config, SocketConfig};
-pub use event::{AckError, AttemptError, EmitError, Emitted, Event, Refusal, RetryId, SocketKey};
+pub use event::{AttemptError, Emitted, Event, Refusal, RetryId};
 pub use manager::Manager;
 pub use reason::DisconnectReason;

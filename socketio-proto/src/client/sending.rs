@@ -4,8 +4,8 @@ use engineio_proto::{Data, Instant, Pressure, SendError};
 
 use super::link::Link;
 use super::manager::{Manager, Room};
-use super::{AckError, EmitError, Emitted, Event, RetryId, SocketKey, buffer};
-use crate::{Encoded, encode};
+use super::{Emitted, Event, RetryId, buffer};
+use crate::{AckError, EmitError, Encoded, SocketKey, encode};
 
 /// A packet that tells the server which sockets there are.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Manager {
     ///
     /// What has been handed to a connection is lost with it. So is what was kept and turns out to be larger than all that the engine
     /// session takes (`outbox_limit`): an ack that it asked for is settled with
-    /// [`AckError::Disconnected`](super::AckError::Disconnected).
+    /// [`AckError::Disconnected`](crate::AckError::Disconnected).
     ///
     /// # Errors
     /// [`EmitError::Full`], [`EmitError::TooLarge`], or [`EmitError::Disconnected`] if there is no such socket.
@@ -55,7 +55,7 @@ impl Manager {
     }
 
     /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`] follows exactly once: with the server's
-    /// arguments, with [`AckError::Timeout`](super::AckError::Timeout) at `deadline`, connected or not, or with [`AckError::Disconnected`](super::AckError::Disconnected) when the connection
+    /// arguments, with [`AckError::Timeout`](crate::AckError::Timeout) at `deadline`, connected or not, or with [`AckError::Disconnected`](crate::AckError::Disconnected) when the connection
     /// to which it was handed is lost.
     ///
     /// # Errors

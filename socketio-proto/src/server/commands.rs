@@ -2,9 +2,9 @@
 
 use engineio_proto::{Data, Instant, Pressure, Sid};
 
+use super::DisconnectReason;
 use super::connection::{Connection, Phase};
-use super::{DisconnectReason, EmitError, SocketKey};
-use crate::{Encoded, Json, encode};
+use crate::{EmitError, Encoded, Json, SocketKey, encode};
 
 /// Commands: the server's wishes.
 impl Connection {
@@ -58,7 +58,7 @@ impl Connection {
     }
 
     /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`](super::Event::Acked) follows exactly once: with
-    /// the client's arguments, with [`AckError::Timeout`](super::AckError::Timeout) at `deadline`, or with [`AckError::Disconnected`](super::AckError::Disconnected).
+    /// the client's arguments, with [`AckError::Timeout`](crate::AckError::Timeout) at `deadline`, or with [`AckError::Disconnected`](crate::AckError::Disconnected).
     ///
     /// The driver picks the ids, because a broadcast carries one id to many connections.
     ///

@@ -8,9 +8,9 @@ use engineio_proto::server::{Session, Transmit};
 use engineio_proto::{Data, Instant, RequestId, Text, WebSocketId};
 use http::request::Parts;
 
-use super::{AckError, Config, Event, SocketKey};
-use crate::Decoder;
+use super::{Config, Event};
 use crate::acks::AckTable;
+use crate::{AckError, Decoder, SocketKey};
 
 /// One client of a server: its engine session, its sockets in their namespaces, the acks it owes.
 ///
@@ -51,13 +51,9 @@ pub struct Connection {
     /// The latest time that an input brought.
     pub(super) now: Instant,
     pub(super) decoder: Decoder,
-    /// The driver does not read: attachments can't be overdue.
-    pub(super) paused: bool,
-    /// Attachments are not overdue before: reading was paused.
-    pub(super) reassembly_grace: Option<Instant>,
     /// In the order of their CONNECTs; at most [`Config::max_namespaces`], those that left included.
     pub(super) members: Vec<Member>,
-    pub(super) acks: AckTable<SocketKey>,
+    pub(super) acks: AckTable,
     /// When the connection ends unless a socket has joined; none once one has.
     pub(super) connect_deadline: Option<Instant>,
     pub(super) events: VecDeque<Event>,
@@ -114,8 +110,6 @@ impl Connection {
             config,
             now,
             decoder,
-            paused: false,
-            reassembly_grace: None,
             members: Vec::new(),
             acks: AckTable::new(),
             connect_deadline,
@@ -223,10 +217,8 @@ impl Connection {
         while let Some((socket, id)) = self.acks.pop_expired(now) {
             self.events.push_back(Event::Acked { socket, id, result: Err(AckError::Timeout) });
         }
-        if self.reassembly_deadline().is_some_and(|deadline| deadline <= now) {
-            if let Err(error) = self.decoder.handle_timeout(now) {
-                self.undecodable(error);
-            }
+        if let Err(error) = self.decoder.handle_timeout(now) {
+            self.undecodable(error);
         }
         if self.connect_deadline.is_some_and(|deadline| deadline <= now) {
             self.close_engine();
@@ -238,7 +230,7 @@ impl Connection {
     pub fn pause_reading(&mut self, now: Instant) {
         let now = self.clock(now);
         self.engine.pause_reading(now);
-        self.paused = true;
+        self.decoder.pause_reading();
         self.process();
     }
 
@@ -246,9 +238,7 @@ impl Connection {
     pub fn resume_reading(&mut self, now: Instant) {
         let now = self.clock(now);
         self.engine.resume_reading(now);
-        if std::mem::take(&mut self.paused) {
-            self.reassembly_grace = now.checked_add(self.config.decoder.reassembly_timeout);
-        }
+        self.decoder.resume_reading(now);
         self.process();
     }
 
@@ -297,13 +287,7 @@ impl Connection {
         if self.state == State::Closed {
             return None;
         }
-        let own = [self.connect_deadline, self.acks.next_deadline(), self.reassembly_deadline()];
+        let own = [self.connect_deadline, self.acks.next_deadline(), self.decoder.poll_timeout()];
         own.into_iter().chain([self.engine.poll_timeout()]).flatten().min()
-    }
-
-    /// When the attachments of a pending packet are due.
-    fn reassembly_deadline(&self) -> Option<Instant> {
-        let due = self.decoder.poll_timeout().filter(|_| !self.paused)?;
-        Some(self.reassembly_grace.map_or(due, |grace| due.max(grace)))
     }
 }

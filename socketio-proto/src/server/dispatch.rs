@@ -4,8 +4,8 @@ use engineio_proto::server::SendError;
 use engineio_proto::{CloseReason, Data, Pressure, Text};
 
 use super::connection::{Connection, Member, Phase, State};
-use super::{AckError, DisconnectReason, EmitError, Event, SocketKey};
-use crate::{Body, DecodeError, Encoded, Json, Packet, encode};
+use super::{DisconnectReason, Event};
+use crate::{AckError, Body, DecodeError, EmitError, Encoded, Json, Packet, SocketKey, encode};
 
 /// So many events are held at a time: what the client sent beyond waits as it came.
 const AHEAD: usize = 32;

@@ -1,14 +1,9 @@
 //! What a connection tells and what its commands answer.
 
 use engineio_proto::{CloseReason, Text};
-use thiserror::Error;
 
 use super::DisconnectReason;
-use crate::{Args, DecodeError, Json};
-
-/// Names one socket of one connection. Never used twice on the same connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SocketKey(pub u64);
+use crate::{AckError, Args, DecodeError, Json, SocketKey};
 
 /// What happened on a [`Connection`](super::Connection).
 ///
@@ -67,37 +62,4 @@ pub enum Event {
         /// Why.
         reason: CloseReason,
     },
-}
-
-/// Why an ack will never come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum AckError {
-    /// The deadline passed. A later ack is ignored.
-    #[error("operation has timed out")]
-    Timeout,
-    /// The socket was disconnected first.
-    #[error("socket has been disconnected")]
-    Disconnected,
-}
-
-/// Why a packet was not queued. Nothing of it was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum EmitError {
-    /// No such socket is connected: it left, was never accepted, or the connection is closing.
-    #[error("the socket is not connected")]
-    Disconnected,
-    /// The outbox holds as many bytes as it may.
-    #[error("the outbox is full")]
-    Full,
-    /// The packet is larger than the outbox: there will never be room for it.
-    #[error("the packet is larger than the outbox")]
-    TooLarge,
-    /// The client owes as many acks as it may: [`Config::max_pending_acks`](super::Config::max_pending_acks).
-    #[error("the client owes too many acks")]
-    TooManyAcks,
-    /// An ack with this id is still owed.
-    #[error("the ack id is in use")]
-    AckIdInUse,
 }

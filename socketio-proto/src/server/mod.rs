@@ -18,7 +18,7 @@ mod tests;
 
 pub use config::Config;
 pub use connection::Connection;
-pub use event::{AckError, EmitError, Event, SocketKey};
+pub use event::Event;
 pub use hub::{Hub, namespace_name};
 pub use reason::DisconnectReason;
 pub use rooms::Rooms;

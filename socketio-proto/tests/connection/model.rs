@@ -7,8 +7,8 @@ use std::time::Duration;
 use engineio_proto::server::{Session, Transmit};
 use engineio_proto::{Config as EngineConfig, Data, Instant, Packet, RequestId, Sid, WebSocketId, payload};
 use http::request::Parts;
-use socketio_proto::server::{Config, Connection, EmitError, Event, SocketKey};
-use socketio_proto::{Body, Decoder, Json, Limits, encode};
+use socketio_proto::server::{Config, Connection, Event};
+use socketio_proto::{Body, Decoder, EmitError, Json, Limits, SocketKey, encode};
 
 use crate::steps::{NAMES, Say, Step, said};
 

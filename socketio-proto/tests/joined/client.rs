@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use engineio_proto::Instant;
 use engineio_proto::client::Config as EngineConfig;
-use socketio_proto::client::{AckError, Backoff, Config, Event, Manager, RetryId, SocketConfig, SocketKey};
-use socketio_proto::encode;
+use socketio_proto::client::{Backoff, Config, Event, Manager, RetryId, SocketConfig};
+use socketio_proto::{AckError, SocketKey, encode};
 
 use crate::NAMES;
 

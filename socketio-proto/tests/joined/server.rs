@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use engineio_proto::Instant;
 use engineio_proto::server::Session;
-use socketio_proto::server::{Connection, Event, SocketKey};
-use socketio_proto::{Json, Sid, encode};
+use socketio_proto::server::{Connection, Event};
+use socketio_proto::{Json, Sid, SocketKey, encode};
 
 use crate::NAMES;
 

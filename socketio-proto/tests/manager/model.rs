@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use engineio_proto::client::{Config as EngineConfig, Transmit};
 use engineio_proto::{Data, Instant, Pressure, TransportKind, WebSocketId};
-use socketio_proto::client::{Backoff, Config, EmitError, Emitted, Event, Manager, RetryId, SocketConfig, SocketKey};
-use socketio_proto::{Args, Encoded, Limits, encode};
+use socketio_proto::client::{Backoff, Config, Emitted, Event, Manager, RetryId, SocketConfig};
+use socketio_proto::{Args, EmitError, Encoded, Limits, SocketKey, encode};
 
 use crate::peer::{NAMES, Peer, Space};
 use crate::steps::{Answer, Step};

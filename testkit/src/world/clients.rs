@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use engineio_proto::Pressure;
-use socketio_proto::Encoded;
-use socketio_proto::client::{Config, EmitError, Emitted, SocketKey};
+use socketio_proto::client::{Config, Emitted};
+use socketio_proto::{EmitError, Encoded, SocketKey};
 
 use super::app::{ACK_TIMEOUT, numbered};
 use super::peer::{Ask, Member, Sure, Waiting};

@@ -19,8 +19,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engineio_proto::{Instant, RequestId};
 use http::request::Parts;
-use socketio_proto::server::{self, Connection, Hub, SocketKey};
-use socketio_proto::{Encoded, client};
+use socketio_proto::server::{self, Connection, Hub};
+use socketio_proto::{Encoded, SocketKey};
 
 use crate::{Random, Step};
 use peer::Peer;
@@ -91,7 +91,7 @@ enum Item {
     ServerTimer(usize),
     /// The answers to questions: where to connect to, as whom to join, whether to let in.
     Open(usize, bool),
-    Authenticate(usize, client::SocketKey, bool),
+    Authenticate(usize, SocketKey, bool),
     Admit(usize, SocketKey, usize),
     /// A handler is done: the client's, for an event that came in a join; the server's.
     ClientAnswer(usize, usize, Encoded),

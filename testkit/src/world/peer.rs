@@ -1,9 +1,10 @@
 //! The model of a client: what it holds, and what may happen to it.
 
+use socketio_proto::SocketKey;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use engineio_proto::Instant;
-use socketio_proto::client::{Manager, RetryId, SocketKey};
+use socketio_proto::client::{Manager, RetryId};
 
 use super::attempts::Attempts;
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use engineio_proto::{CloseReason, Pressure};
-use socketio_proto::server::{AckError, DisconnectReason, EmitError, Event, SocketKey, Target};
-use socketio_proto::{Args, Json, Value, encode};
+use socketio_proto::server::{DisconnectReason, Event, Target};
+use socketio_proto::{AckError, Args, EmitError, Json, SocketKey, Value, encode};
 
 use super::app::{ACK_TIMEOUT, handling, numbered};
 use super::{CLOSED, Item, Join, MOODY, SPACES, World};

@@ -1,8 +1,8 @@
 //! Whether the clients' applications see what they should.
 
 use engineio_proto::CloseReason;
-use socketio_proto::client::{AckError, DisconnectReason, Event, SocketKey};
-use socketio_proto::{Args, encode};
+use socketio_proto::client::{DisconnectReason, Event};
+use socketio_proto::{AckError, Args, SocketKey, encode};
 
 use super::app::handling;
 use super::attempts::Attempts;

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use socketio_proto::Json;
-use socketio_proto::client::SocketKey;
+use socketio_proto::{Json, SocketKey};
 
 use crate::client::auth::{Auth, AuthRequest};
 use crate::client::error::BoxError;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use engineio_proto::Text;
-use socketio_proto::Args;
-use socketio_proto::client::{DisconnectReason, SocketKey};
+use socketio_proto::client::DisconnectReason;
+use socketio_proto::{Args, SocketKey};
 
 use crate::client::error::ConnectError;
 use crate::client::member::{Handlers, Member};

@@ -9,6 +9,7 @@ mod io;
 mod lane;
 mod net;
 
+use socketio_proto::SocketKey;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use std::task::{Context, Poll};
 
 use engineio_proto::Text;
 use engineio_proto::client::Session;
-use socketio_proto::client::{Event, SocketKey};
+use socketio_proto::client::Event;
 
 use self::ask::Questions;
 use self::io::Io;

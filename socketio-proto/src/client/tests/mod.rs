@@ -24,7 +24,7 @@ use engineio_proto::{Data, Instant, Pressure, RequestId, TransportKind, WebSocke
 use serde::Serialize;
 
 use super::*;
-use crate::{Args, Encoded, Json, encode};
+use crate::{AckError, Args, EmitError, Encoded, Json, SocketKey, encode};
 
 /// A manager and a clock that only goes when told to.
 struct Script {

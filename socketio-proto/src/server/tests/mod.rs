@@ -18,7 +18,7 @@ use engineio_proto::{Config as EngineConfig, ConfigBuilder, Data, Instant, Press
 use http::request::Parts;
 
 use super::*;
-use crate::{Encoded, Json, encode};
+use crate::{EmitError, Encoded, Json, SocketKey, encode};
 
 /// A connection and a clock that only goes when told to.
 struct Script {
