@@ -3,7 +3,7 @@
 use socketio_tokio::{AckError, Bytes, EmitError, Event, Overflow, Pressure, Server, Socket};
 
 use crate::support::{
-    Frame, HasWorld, Polling, World, Ws, dial_buffered, secs, server, server_with, settle, soon, until,
+    Frame, HasWorld, Polling, World, Ws, dial_buffered, in_real_time, secs, server, server_with, settle, soon, until,
 };
 
 /// A client and its socket.
@@ -240,41 +240,44 @@ async fn a_packet_and_its_attachments_are_taken_or_refused_as_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_receivers_see_broadcasts_of_several_threads_in_one_order() {
-    let (server, _) = server();
-    let mut clients = Vec::new();
-    for _ in 0..3 {
-        clients.push(Ws::connect(&server).await);
-    }
-    let reading = clients.into_iter().map(|mut client| {
-        tokio::spawn(async move {
-            let mut events = Vec::new();
-            while events.len() < 800 {
-                events.push(client.recv().await);
-            }
-            events
-        })
-    });
-    let reading: Vec<_> = reading.collect();
-    let emitting = (0..4).map(|thread| {
-        let server = server.clone();
-        std::thread::spawn(move || {
-            for n in 0..200 {
-                server.emit("n", (thread, n)).unwrap();
-            }
-        })
-    });
-    emitting.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
-    let mut seen = Vec::new();
-    for reading in reading {
-        seen.push(reading.await.unwrap());
-    }
-    assert!(seen[0] == seen[1] && seen[1] == seen[2]);
-    for thread in 0..4 {
-        let own = format!("42[\"n\",{thread},");
-        let of_thread: Vec<_> = seen[0].iter().filter(|event| event.starts_with(&own)).collect();
-        let expected: Vec<_> = (0..200).map(|n| format!("{own}{n}]")).collect();
-        assert_eq!(of_thread, expected.iter().collect::<Vec<_>>());
-    }
+    in_real_time(async {
+        let (server, _) = server();
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            clients.push(Ws::connect(&server).await);
+        }
+        let reading = clients.into_iter().map(|mut client| {
+            tokio::spawn(async move {
+                let mut events = Vec::new();
+                while events.len() < 800 {
+                    events.push(client.recv().await);
+                }
+                events
+            })
+        });
+        let reading: Vec<_> = reading.collect();
+        let emitting = (0..4).map(|thread| {
+            let server = server.clone();
+            std::thread::spawn(move || {
+                for n in 0..200 {
+                    server.emit("n", (thread, n)).unwrap();
+                }
+            })
+        });
+        emitting.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
+        let mut seen = Vec::new();
+        for reading in reading {
+            seen.push(reading.await.unwrap());
+        }
+        assert!(seen[0] == seen[1] && seen[1] == seen[2]);
+        for thread in 0..4 {
+            let own = format!("42[\"n\",{thread},");
+            let of_thread: Vec<_> = seen[0].iter().filter(|event| event.starts_with(&own)).collect();
+            let expected: Vec<_> = (0..200).map(|n| format!("{own}{n}]")).collect();
+            assert_eq!(of_thread, expected.iter().collect::<Vec<_>>());
+        }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 use tower_layer::Layer as _;
 
 use crate::support::{
-    Frame, HasWorld, Polling, World, Ws, dial, request, request_on, roundtrip, secs, server, server_with, settle, soon,
-    until,
+    Frame, HasWorld, Polling, World, Ws, dial, in_real_time, request, request_on, roundtrip, secs, server, server_with,
+    settle, soon, until,
 };
 
 const HANDSHAKE: &str = "/socket.io/?EIO=4&transport=polling";
@@ -388,21 +388,24 @@ async fn in_front_of_axum_routes_only_its_own_path_is_the_servers() {
     assert_eq!(call(&mut layered, get("/socket.io/")).await.0, StatusCode::BAD_REQUEST);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn under_axum_on_a_real_listener_a_websocket_works() {
-    let (server, _) = server();
-    say_disconnects(&server);
-    let router = axum::Router::new().route("/", axum::routing::get(async || "the page")).layer(server.layer());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    let mut tcp = tokio::net::TcpStream::connect(addr).await.unwrap();
-    let (ours, mut theirs) = tokio::io::duplex(4096);
-    tokio::spawn(async move { tokio::io::copy_bidirectional(&mut theirs, &mut tcp).await });
-    let mut ws = Ws::engine_on(ours).await;
-    ws.join("/").await;
-    ws.send("420[\"echo\",\"over tcp\"]").await;
-    ws.expect("430[\"over tcp\"]").await;
+    in_real_time(async {
+        let (server, _) = server();
+        say_disconnects(&server);
+        let router = axum::Router::new().route("/", axum::routing::get(async || "the page")).layer(server.layer());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let mut tcp = tokio::net::TcpStream::connect(addr).await.unwrap();
+        let (ours, mut theirs) = tokio::io::duplex(4096);
+        tokio::spawn(async move { tokio::io::copy_bidirectional(&mut theirs, &mut tcp).await });
+        let mut ws = Ws::engine_on(ours).await;
+        ws.join("/").await;
+        ws.send("420[\"echo\",\"over tcp\"]").await;
+        ws.expect("430[\"over tcp\"]").await;
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

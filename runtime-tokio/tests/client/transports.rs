@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use socketio_tokio::{Client, ClientBuilder, ClientSocket, Event, Server, State, TransportKind};
 
-use crate::support::{Log, URL, soon, world};
+use crate::support::{Log, URL, in_real_time, soon, world};
 
 /// A server that knows a little of everything.
 fn serve(server: &Server) {
@@ -147,14 +147,17 @@ async fn two_namespaces_share_one_connection_and_one_may_leave() {
 
 #[tokio::test]
 async fn by_tcp() {
-    let (_, server) = world();
-    serve(&server);
-    let listener = server.bind("127.0.0.1:0").await.unwrap();
-    let url = format!("ws://{}", listener.local_addr());
-    tokio::spawn(listener.serve());
-    let client = ClientBuilder::new(url).build().unwrap();
-    does_everything(&client).await;
-    crate::support::until("the upgrade", || client.transport() == Some(TransportKind::WebSocket)).await;
-    does_everything(&client).await;
-    soon("the close", client.close()).await;
+    in_real_time(async {
+        let (_, server) = world();
+        serve(&server);
+        let listener = server.bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}", listener.local_addr());
+        tokio::spawn(listener.serve());
+        let client = ClientBuilder::new(url).build().unwrap();
+        does_everything(&client).await;
+        crate::support::until("the upgrade", || client.transport() == Some(TransportKind::WebSocket)).await;
+        does_everything(&client).await;
+        soon("the close", client.close()).await;
+    })
+    .await;
 }

@@ -45,6 +45,11 @@ pub(crate) async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
     }
 }
 
+/// Runs a test on a clock that is not paused, where [`soon`] would wait for hours in vain.
+pub(crate) async fn in_real_time(test: impl Future<Output = ()>) {
+    tokio::time::timeout(secs(60), test).await.expect("the test ends within a minute");
+}
+
 /// Lets everybody do what they can do at once.
 pub(crate) async fn settle() {
     tokio::time::sleep(millis(1)).await;
