@@ -11,18 +11,32 @@ use socketio_runtime::{
     Socket,
 };
 
+use super::journal::Journal;
 use super::stage::Stage;
 
 /// Handlers write, the case reads.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Log {
+    /// Whose words they are.
+    name: Arc<str>,
+    journal: Journal,
     inner: Arc<Mutex<(VecDeque<String>, Option<Waker>)>>,
 }
 
+impl Default for Log {
+    fn default() -> Self {
+        Self::named("handlers")
+    }
+}
+
 impl Log {
+    fn named(name: &str) -> Self {
+        Self { name: name.into(), journal: Journal::current(), inner: Arc::default() }
+    }
+
     /// What becomes of a client's socket, and every event of it that has no handler.
     pub(super) fn of(socket: &ClientSocket) -> Self {
-        let log = Self::default();
+        let log = Self::named(&format!("client {}", socket.namespace_name()));
         let of = log.clone();
         socket.on_connect(move |_| of.saying("connect"));
         let of = log.clone();
@@ -40,7 +54,7 @@ impl Log {
 
     /// What becomes of the sockets of a namespace, and every event of theirs that has no handler.
     pub(super) fn of_all(namespace: &Namespace) -> Self {
-        let log = Self::default();
+        let log = Self::named(&format!("server {}", namespace.name()));
         let of = log.clone();
         namespace.on_connect(move |_: Socket| of.saying("connect"));
         let of = log.clone();
@@ -53,6 +67,7 @@ impl Log {
     }
 
     pub(super) fn say(&self, what: impl Display) {
+        self.journal.note(&self.name, &what);
         let mut inner = self.lock();
         inner.0.push_back(what.to_string());
         inner.1.take().into_iter().for_each(Waker::wake);

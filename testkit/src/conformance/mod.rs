@@ -16,7 +16,8 @@
 //! # }
 //! ```
 //!
-//! Cases wait for what is to happen, for half a minute at most, and never assert that something was fast. After each of them all
+//! Cases wait for what is to happen, for half a minute at most, and never assert that something was fast. A wait that fails prints
+//! what was seen since it began. After each of them all
 //! tasks have to end. Every case listens on free ports of the loopback interface.
 
 pub mod acks;
@@ -25,6 +26,7 @@ pub mod endings;
 pub mod exchanges;
 pub mod glue;
 pub mod joining;
+mod journal;
 pub mod limits;
 mod log;
 pub mod raw_http;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use hyper::rt::Timer;
 use socketio_runtime::{ClientBuilder, Runtime, Server, ServerBuilder, TransportKind};
 
+use super::journal::Journal;
 use super::relay::Relay;
 use super::watched::Watched;
 use super::wire::Wire;
@@ -25,6 +26,7 @@ const LOOK: Duration = Duration::from_millis(2);
 pub struct Stage<R> {
     pub(super) runtime: Watched<R>,
     servers: Mutex<Vec<Server>>,
+    journal: Journal,
 }
 
 /// Runs one case of the suite on a runtime, and then checks that every task it spawned comes to its end.
@@ -41,7 +43,7 @@ pub struct Stage<R> {
 /// # }
 /// ```
 pub async fn run<R: Runtime + Clone>(runtime: R, case: impl AsyncFnOnce(&Stage<R>)) {
-    let stage = Stage { runtime: Watched::new(runtime), servers: Mutex::default() };
+    let stage = Stage { runtime: Watched::new(runtime), servers: Mutex::default(), journal: Journal::begin() };
     case(&stage).await;
     // Clients ended with the case, for their handles are gone.
     let servers = std::mem::take(&mut *stage.servers());
@@ -102,22 +104,30 @@ impl<R: Runtime + Clone> Stage<R> {
 
     /// Waits for something that is to happen.
     pub(super) async fn soon<T>(&self, what: &str, happens: impl Future<Output = T>) -> T {
-        let mut happens = pin!(happens);
+        let (mut happens, before) = (pin!(happens), self.journal.len());
         let mut sleep = self.runtime.sleep(PATIENCE);
         let happened = poll_fn(|cx| match happens.as_mut().poll(cx) {
             Poll::Ready(value) => Poll::Ready(Some(value)),
             Poll::Pending => sleep.as_mut().poll(cx).map(|()| None),
         });
-        happened.await.unwrap_or_else(|| panic!("waited in vain for {what}"))
+        happened.await.unwrap_or_else(|| self.give_up(what, before))
     }
 
     /// Waits until something that can't be awaited has become true.
     pub(super) async fn until(&self, what: &str, mut is_true: impl FnMut() -> bool) {
-        let deadline = self.runtime.now() + PATIENCE;
+        let (deadline, before) = (self.runtime.now() + PATIENCE, self.journal.len());
         while !is_true() {
-            assert!(self.runtime.now() < deadline, "waited in vain for {what}");
+            if self.runtime.now() >= deadline {
+                self.give_up(what, before);
+            }
             self.runtime.sleep(LOOK).await;
         }
+    }
+
+    fn give_up(&self, what: &str, before: usize) -> ! {
+        let (seen, tasks) = (self.journal.since(before), self.runtime.tasks());
+        let sessions: Vec<usize> = self.servers().iter().map(Server::sessions).collect();
+        panic!("waited in vain for {what}; {tasks} tasks, sessions of the servers: {sessions:?}{seen}");
     }
 
     /// Lets others do something. How much is theirs to say: no case counts on it.

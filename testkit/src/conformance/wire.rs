@@ -8,10 +8,13 @@ use hyper::rt::{Read, ReadBuf, Write};
 use socketio_runtime::BoxStream;
 use std::task::{Context, Poll};
 
+use super::journal::Journal;
+
 /// One end of a connection, and what it has read and not looked at yet.
 pub(super) struct Wire {
     stream: BoxStream,
     unread: Vec<u8>,
+    journal: Journal,
 }
 
 /// Reads once, up to `into`'s length. 0 is the end.
@@ -22,13 +25,20 @@ pub(super) fn poll_read(stream: &mut BoxStream, cx: &mut Context<'_>, into: &mut
 
 impl Wire {
     pub(super) fn new(stream: BoxStream) -> Self {
-        Self { stream, unread: Vec::new() }
+        Self { stream, unread: Vec::new(), journal: Journal::current() }
     }
 
     /// Reads once, `room` bytes at most. How many it were; 0 is the end.
     pub(super) async fn read(&mut self, room: usize) -> io::Result<usize> {
         let mut bytes = vec![0; room];
-        let length = poll_fn(|cx| poll_read(&mut self.stream, cx, &mut bytes)).await?;
+        let length = poll_fn(|cx| poll_read(&mut self.stream, cx, &mut bytes)).await;
+        match &length {
+            Ok(length) => {
+                self.journal.note("wire", format_args!("{length} bytes, {}", bytes[..*length].escape_ascii()))
+            }
+            Err(error) => self.journal.note("wire", error),
+        }
+        let length = length?;
         self.unread.extend_from_slice(&bytes[..length]);
         Ok(length)
     }
