@@ -40,9 +40,9 @@ impl<S> Event<S> {
     /// Its arguments, as a tuple of types, as one type, or [`Args`]. Types may borrow from the event (`&str`).
     ///
     /// # Errors
-    /// [`ArgsError`] names the first argument that does not fit.
+    /// [`ArgsError`] names the event and the first argument that does not fit.
     pub fn args<'a, A: serde::Deserialize<'a>>(&'a self) -> Result<A, ArgsError> {
-        self.args.parse()
+        self.args.parse().map_err(|error| error.of_event(&self.name))
     }
 
     /// Its arguments without looking into them.

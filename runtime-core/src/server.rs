@@ -190,6 +190,14 @@ impl<R: Runtime> ServerBuilder<R> {
         self.connection(|connection| connection.connect_timeout(timeout))
     }
 
+    /// How many arrays and objects may lie in each other in what is read as a type or as a [`Value`](crate::Value): arguments of
+    /// events and acks, and what clients say when they connect. Default 128, at most [`Limits::DEEPEST`](crate::Limits::DEEPEST);
+    /// more counts as that. What lies deeper fails that reading only: [`Limits::max_depth`](crate::Limits).
+    pub fn max_depth(mut self, depth: usize) -> Self {
+        self.connection.decoder = self.connection.decoder.max_depth(depth);
+        self
+    }
+
     /// The bounds of one connection: namespaces, pending acks, binary packets.
     pub fn connection(mut self, set: impl FnOnce(server::Config) -> server::Config) -> Self {
         self.connection = set(self.connection);

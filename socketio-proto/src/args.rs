@@ -9,7 +9,7 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 use crate::de::ArgsDeserializer;
 use crate::placeholder::{self, Attachments};
 use crate::walk::Cursor;
-use crate::{ArgsError, DecodeError, EncodeError, Text, Value, encode, handoff, value};
+use crate::{ArgsError, DecodeError, EncodeError, Limits, Text, Value, encode, handoff, value};
 
 /// The arguments of an event or an ack: checked JSON, and the attachments that belong in it.
 ///
@@ -22,6 +22,10 @@ use crate::{ArgsError, DecodeError, EncodeError, Text, Value, encode, handoff, v
 /// `()`, a reference to it, and any other type without size that serializes as a unit. `Box<()>` is a null.) Surplus arguments are ignored; a missing one
 /// is `None` for an `Option`, else an error that names it. Half a surrogate pair in a string, which JavaScript can send and UTF-8
 /// cannot hold, is read as U+FFFD; it stays in [`json`](Self::json), and in arguments that are handed on.
+///
+/// A type reads from its argument what it reads from serde_json, with two exceptions: a float is the nearest one to the number as
+/// spelled, and a number beyond the range of an `f64` is infinite, as in JavaScript. How deep an argument may be is
+/// [`Limits::max_depth`].
 ///
 /// ```
 /// use socketio_proto::Args;
@@ -53,6 +57,8 @@ pub struct Args {
     start: usize,
     end: usize,
     attachments: Attachments,
+    /// How many containers may lie in each other.
+    depth: u16,
 }
 
 impl Args {
@@ -64,14 +70,15 @@ impl Args {
         encode::args(args)
     }
 
+    /// Arguments that were encoded here: the depth to which they can be read is not left to a peer.
     pub(crate) fn new(list: Text, attachments: Attachments) -> Self {
-        Self { start: 0, end: list.len(), frame: list, attachments }
+        Self { start: 0, end: list.len(), frame: list, attachments, depth: Limits::DEEPEST_DEPTH }
     }
 
     /// The list is a part of `frame`, from `start` to `end`.
     #[inline(always)]
-    pub(crate) fn within(frame: Text, (start, end): (usize, usize)) -> Self {
-        Self { frame, start, end, attachments: Attachments::default() }
+    pub(crate) fn within(frame: Text, (start, end): (usize, usize), depth: u16) -> Self {
+        Self { frame, start, end, attachments: Attachments::default(), depth }
     }
 
     /// Where the placeholders of so many attachments are. Fails if one has a wrong number.
@@ -86,11 +93,15 @@ impl Args {
     /// The same in memory of its own: without what else they came in.
     pub(crate) fn copied(&self) -> Self {
         let args = Self::new(Text::from(self.json()), Attachments::none());
-        Self { attachments: self.attachments.copied(), ..args }
+        Self { attachments: self.attachments.copied(), depth: self.depth, ..args }
     }
 
     pub(crate) fn shared_attachments(&self) -> &Attachments {
         &self.attachments
+    }
+
+    pub(crate) fn depth(&self) -> u16 {
+        self.depth
     }
 
     /// How many arguments there are. Counts them by a walk over the text.
@@ -145,9 +156,14 @@ impl Args {
     /// Reads them as dynamic values, which borrow their texts and share the attachments.
     ///
     /// # Errors
-    /// An argument is more than 128 containers deep.
+    /// An argument has more containers in each other than the [`max_depth`](Limits::max_depth) of the decoder that it came from;
+    /// [`DEEPEST`](Limits::DEEPEST) if it was encoded here.
     pub fn values(&self) -> Result<Vec<Value<'_>>, ArgsError> {
-        value::Reader::new(Cursor::new(self.json()), &self.attachments).list()
+        self.values_within(self.depth)
+    }
+
+    fn values_within(&self, depth: u16) -> Result<Vec<Value<'_>>, ArgsError> {
+        value::Reader::new(Cursor::new(self.json()), &self.attachments).list(depth)
     }
 }
 
@@ -177,7 +193,8 @@ struct Elements<'a>(&'a Args);
 
 impl Serialize for Elements<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let values = self.0.values().map_err(serde::ser::Error::custom)?;
+        // The option bounds what is read; this is passed on.
+        let values = self.0.values_within(Limits::DEEPEST_DEPTH).map_err(serde::ser::Error::custom)?;
         let mut seq = serializer.serialize_seq(Some(values.len()))?;
         for value in &values {
             seq.serialize_element(value)?;

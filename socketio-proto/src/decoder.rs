@@ -28,6 +28,14 @@ pub struct Limits {
     pub max_total_bytes: usize,
     /// How long all attachments may take to arrive after their packet. Default 60 s. The reference waits for ever.
     pub reassembly_timeout: Duration,
+    /// How many arrays and objects may lie in each other where arguments and payloads are read, as types or as
+    /// [`Value`](crate::Value)s. Default 128, at most [`DEEPEST`](Self::DEEPEST); more counts as that. The reference has no bound.
+    ///
+    /// What lies deeper fails that reading, not the packet: it can still be passed on, or taken as [`Args`](crate::Args) or
+    /// [`Json`](crate::Json). Reading is recursive. The types of serde take up to 4 KiB of stack for each level without
+    /// optimization, so the deepest reading leaves half of a thread's 2 MiB. In nested untagged and internally tagged enums serde
+    /// also copies the content once for each level.
+    pub max_depth: usize,
 }
 
 impl Default for Limits {
@@ -37,11 +45,23 @@ impl Default for Limits {
             max_attachment_bytes: 1_000_000,
             max_total_bytes: 10_000_000,
             reassembly_timeout: Duration::from_secs(60),
+            max_depth: usize::from(Self::DEFAULT_DEPTH),
         }
     }
 }
 
 impl Limits {
+    /// The highest [`max_depth`](Self::max_depth): 256.
+    pub const DEEPEST: usize = Self::DEEPEST_DEPTH as usize;
+
+    pub(crate) const DEEPEST_DEPTH: u16 = 256;
+    pub(crate) const DEFAULT_DEPTH: u16 = 128;
+
+    /// [`max_depth`](Self::max_depth) within its bounds.
+    pub(crate) fn depth(&self) -> u16 {
+        u16::try_from(self.max_depth).unwrap_or(u16::MAX).min(Self::DEEPEST_DEPTH)
+    }
+
     /// Sets [`max_attachments`](Self::max_attachments).
     #[must_use]
     pub fn max_attachments(mut self, count: usize) -> Self {
@@ -67,6 +87,13 @@ impl Limits {
     #[must_use]
     pub fn reassembly_timeout(mut self, timeout: Duration) -> Self {
         self.reassembly_timeout = timeout;
+        self
+    }
+
+    /// Sets [`max_depth`](Self::max_depth).
+    #[must_use]
+    pub fn max_depth(mut self, depth: usize) -> Self {
+        self.max_depth = depth;
         self
     }
 }
@@ -201,7 +228,7 @@ impl Decoder {
 
     #[inline(always)]
     fn text(&mut self, text: Text, now: Instant) -> Result<Option<Packet>, DecodeError> {
-        let (packet, count) = packet::decode(text, self.limits.max_attachments)?;
+        let (packet, count) = packet::decode(text, &self.limits)?;
         if count == 0 {
             return Ok(Some(packet));
         }

@@ -113,6 +113,18 @@ pub struct ArgsError {
 enum Problem {
     Missing,
     Mismatch(Box<str>),
+    /// One of the others, in the arguments of a named event. Boxed, so that reading does not carry the room for it.
+    OfEvent(Box<(Box<str>, Problem)>),
+}
+
+impl Problem {
+    /// The name of the event, if it is known, and the problem itself.
+    fn parts(&self) -> (Option<&str>, &Problem) {
+        match self {
+            Problem::OfEvent(parts) => (Some(&parts.0), parts.1.parts().1),
+            problem => (None, problem),
+        }
+    }
 }
 
 impl ArgsError {
@@ -123,7 +135,22 @@ impl ArgsError {
 
     /// Whether the argument was not there at all.
     pub fn is_missing(&self) -> bool {
-        self.problem == Problem::Missing
+        *self.problem.parts().1 == Problem::Missing
+    }
+
+    /// The same error with the name of the event that the arguments belong to; its text begins with it.
+    ///
+    /// ```
+    /// use socketio_proto::Args;
+    ///
+    /// let error = Args::default().get::<u8>().unwrap_err().of_event("kick");
+    /// assert_eq!(error.to_string(), "event \"kick\": argument 0 is missing");
+    /// assert!(error.is_missing());
+    /// ```
+    #[must_use]
+    pub fn of_event(mut self, name: &str) -> Self {
+        self.problem = Problem::OfEvent(Box::new((name.into(), self.problem)));
+        self
     }
 
     pub(crate) fn missing(index: usize) -> Self {
@@ -142,11 +169,15 @@ impl ArgsError {
 
 impl fmt::Display for ArgsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.index, &self.problem) {
-            (Some(index), Problem::Missing) => write!(f, "argument {index} is missing"),
+        let (event, problem) = self.problem.parts();
+        if let Some(event) = event {
+            write!(f, "event {event:?}: ")?;
+        }
+        match (self.index, problem) {
             (Some(index), Problem::Mismatch(problem)) => write!(f, "argument {index}: {problem}"),
-            (None, Problem::Missing) => f.write_str("the payload is missing"),
             (None, Problem::Mismatch(problem)) => f.write_str(problem),
+            (Some(index), _) => write!(f, "argument {index} is missing"),
+            (None, _) => f.write_str("the payload is missing"),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! JSON that has been checked.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, Visitor};
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::{ArgsError, DecodeError, EncodeError, Text, de, walk};
+use crate::{ArgsError, DecodeError, EncodeError, Limits, Text, de as typed, walk};
 
 /// Checks the syntax in one pass that keeps nothing.
 #[inline]
@@ -29,8 +30,12 @@ pub(crate) fn check(text: &str) -> Result<(), DecodeError> {
 /// assert_eq!(auth.parse::<Auth>()?.token, "abc");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Json(Text);
+#[derive(Clone)]
+pub struct Json {
+    text: Text,
+    /// How many containers may lie in each other.
+    depth: u16,
+}
 
 impl Json {
     /// Checks a text.
@@ -40,7 +45,7 @@ impl Json {
     pub fn check(text: Text) -> Result<Self, DecodeError> {
         check(&text)?;
         let value = text.trim_start_matches([' ', '\n', '\r', '\t']);
-        Ok(Self::trusted(text.slice_ref(value)))
+        Ok(Self::trusted(text.slice_ref(value), Limits::DEFAULT_DEPTH))
     }
 
     /// Writes a value as JSON. Bytes become an array of numbers: these packets carry no attachments.
@@ -48,7 +53,7 @@ impl Json {
     /// # Errors
     /// [`EncodeError::Json`]: a map with keys that are no strings, or the value's `Serialize` failed.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
-        Ok(Self(serde_json::to_string(value)?.into()))
+        Ok(Self::trusted(serde_json::to_string(value)?.into(), Limits::DEFAULT_DEPTH))
     }
 
     /// An object of texts, in the given order.
@@ -68,41 +73,68 @@ impl Json {
             text.push_str(&quote(value));
         }
         text.push('}');
-        Self(text.into())
+        Self::trusted(text.into(), Limits::DEFAULT_DEPTH)
     }
 
     /// Takes a checked text that begins with the value.
-    pub(crate) fn trusted(text: Text) -> Self {
+    pub(crate) fn trusted(text: Text, depth: u16) -> Self {
         let trimmed = walk::trim_end(&text);
         match trimmed.len() == text.len() {
-            true => Self(text),
-            false => Self(text.slice_ref(trimmed)),
+            true => Self { text, depth },
+            false => Self { text: text.slice_ref(trimmed), depth },
         }
+    }
+
+    /// The same in memory of its own.
+    pub(crate) fn copied(&self) -> Self {
+        Self { text: self.as_str().into(), depth: self.depth }
     }
 
     /// The JSON text, without white space around it.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The JSON as shared text.
     pub fn as_text(&self) -> &Text {
-        &self.0
+        &self.text
     }
 
     /// Reads it as a type, which may borrow (`&str`).
     ///
     /// # Errors
-    /// It is of another shape, or more than 128 containers deep.
+    /// It is of another shape, or has more containers in each other than the [`max_depth`](Limits::max_depth) of the decoder that
+    /// it came from; 128 if it came from none.
     pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ArgsError> {
-        de::read(&self.0)
+        typed::read(&self.text, self.depth)
+    }
+}
+
+/// Two are equal if they have the same text.
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Json {}
+
+impl Hash for Json {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Json").field(&self.text).finish()
     }
 }
 
 /// As the JSON that it is, so that it can be an argument, or a part of one, that nobody looks into.
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serde_json::from_str::<&RawValue>(&self.0).map_err(serde::ser::Error::custom)?.serialize(serializer)
+        serde_json::from_str::<&RawValue>(&self.text).map_err(serde::ser::Error::custom)?.serialize(serializer)
     }
 }
 
@@ -125,13 +157,17 @@ impl<'de> Visitor<'de> for Raw {
         f.write_str("a JSON value")
     }
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json, E> {
-        Ok(Json::trusted(text.into()))
+    /// The text, and how deep it may be read.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Json, A::Error> {
+        match (parts.next_element::<&str>()?, parts.next_element()?) {
+            (Some(text), Some(depth)) => Ok(Json::trusted(text.into(), depth)),
+            _ => Err(de::Error::invalid_type(de::Unexpected::Seq, &self)),
+        }
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Json(String::from(Box::<str>::from(raw)).into()))
+        Ok(Json::trusted(String::from(Box::<str>::from(raw)).into(), Limits::DEFAULT_DEPTH))
     }
 }
 

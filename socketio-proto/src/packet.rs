@@ -2,7 +2,7 @@
 
 use crate::header::{self, Header, Kind};
 use crate::walk::{self, Cursor};
-use crate::{Args, DecodeError, EventName, Json, Text, json};
+use crate::{Args, DecodeError, EventName, Json, Limits, Text, json};
 
 /// One Socket.IO packet with its attachments in place.
 ///
@@ -69,11 +69,12 @@ pub struct Event {
 // Inlined with all it calls, so that the packet is made where it stays: moving it from step to step takes longer than
 // reading it.
 #[inline(always)]
-pub(crate) fn decode(frame: Text, max_attachments: usize) -> Result<(Packet, usize), DecodeError> {
+pub(crate) fn decode(frame: Text, limits: &Limits) -> Result<(Packet, usize), DecodeError> {
     let Header { kind, attachments, namespace, id, payload } = header::parse(&frame)?;
-    if attachments > max_attachments {
-        return Err(DecodeError::TooManyAttachments { count: attachments, max: max_attachments });
+    if attachments > limits.max_attachments {
+        return Err(DecodeError::TooManyAttachments { count: attachments, max: limits.max_attachments });
     }
+    let depth = limits.depth();
     let namespace = match namespace {
         None | Some("/") => Text::from_static("/"),
         Some(name) => frame.slice_ref(name),
@@ -84,27 +85,29 @@ pub(crate) fn decode(frame: Text, max_attachments: usize) -> Result<(Packet, usi
             let name = EventName::read(&frame, &mut cursor)?;
             cursor.eat(b',');
             let rest = rest(&frame, cursor);
-            Body::Event { id, event: Event { name, args: Args::within(frame, rest) } }
+            Body::Event { id, event: Event { name, args: Args::within(frame, rest, depth) } }
         }
         Kind::Ack => {
             let id = id.ok_or(DecodeError::MissingId)?;
             let rest = rest(&frame, list(&frame, payload)?);
-            Body::Ack { id, args: Args::within(frame, rest) }
+            Body::Ack { id, args: Args::within(frame, rest, depth) }
         }
         _ if id.is_some() => return Err(DecodeError::UnexpectedId),
         Kind::Connect if payload.is_empty() => Body::Connect(None),
-        Kind::Connect => Body::Connect(Some(checked(&frame, payload, b"{", DecodeError::NotAnObject)?)),
+        Kind::Connect => Body::Connect(Some(checked(&frame, payload, depth, b"{", DecodeError::NotAnObject)?)),
         Kind::Disconnect if payload.is_empty() => Body::Disconnect,
         Kind::Disconnect => return Err(DecodeError::UnexpectedPayload),
-        Kind::ConnectError => Body::ConnectError(checked(&frame, payload, b"{\"", DecodeError::NotAnErrorPayload)?),
+        Kind::ConnectError => {
+            Body::ConnectError(checked(&frame, payload, depth, b"{\"", DecodeError::NotAnErrorPayload)?)
+        }
     };
     Ok((Packet { namespace, body }, attachments))
 }
 
-fn checked(frame: &Text, payload: &str, first: &[u8], otherwise: DecodeError) -> Result<Json, DecodeError> {
+fn checked(frame: &Text, payload: &str, depth: u16, first: &[u8], otherwise: DecodeError) -> Result<Json, DecodeError> {
     begins_with(payload, first, otherwise)?;
     json::check(payload)?;
-    Ok(Json::trusted(frame.slice_ref(payload)))
+    Ok(Json::trusted(frame.slice_ref(payload), depth))
 }
 
 /// Checks the array with which the frame ends, and steps into it.

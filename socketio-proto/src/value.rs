@@ -9,7 +9,7 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::de::number;
 use crate::placeholder::Attachments;
-use crate::walk::{self, Cursor, MAX_DEPTH, Unreadable};
+use crate::walk::{self, Cursor, Unreadable};
 use crate::{ArgsError, handoff};
 
 /// A value of any shape: what [`Args::values`](crate::Args::values) yields, and what can be sent when a shape is only known
@@ -36,8 +36,8 @@ use crate::{ArgsError, handoff};
 /// Memory: a value takes 40 bytes (`0` in an array is 2 bytes of JSON), an entry of an object 64, and a container has room for up to
 /// twice what is in it.
 ///
-/// Exhaustive: JSON has no other kinds. Values that were read are at most 128 containers deep, so it is safe to drop them or
-/// to walk them by recursion.
+/// Exhaustive: JSON has no other kinds. Values that were read have at most [`Limits::max_depth`](crate::Limits::max_depth)
+/// containers in each other, so it is safe to drop them or to walk them by recursion.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value<'a> {
     /// `null`.
@@ -241,13 +241,13 @@ impl<'c, 'a> Reader<'c, 'a> {
         Self { cursor, attachments, objects: Room::new(8), arrays: Room::new(4) }
     }
 
-    /// Reads all values of a list.
-    pub(crate) fn list(mut self) -> Result<Vec<Value<'a>>, ArgsError> {
+    /// Reads all values of a list, with so many containers in each other at most.
+    pub(crate) fn list(mut self, max_depth: u16) -> Result<Vec<Value<'a>>, ArgsError> {
         let mut values = Vec::new();
         while self.cursor.peek().is_some() {
             values.push(Value::Null);
             if let Some(place) = values.last_mut() {
-                self.read(MAX_DEPTH, place).map_err(|error| ArgsError::from(error).at(values.len() - 1))?;
+                self.read(max_depth, place).map_err(|error| ArgsError::from(error).at(values.len() - 1))?;
             }
             self.cursor.eat(b',');
         }
@@ -255,7 +255,7 @@ impl<'c, 'a> Reader<'c, 'a> {
     }
 
     /// Reads the next value into its place; moving values about would take longer than reading them.
-    fn read(&mut self, depth: u8, place: &mut Value<'a>) -> Result<(), Unreadable> {
+    fn read(&mut self, depth: u16, place: &mut Value<'a>) -> Result<(), Unreadable> {
         match self.cursor.peek() {
             Some(b'"') => *place = Value::String(self.cursor.string().read()),
             Some(b'{') => {
@@ -323,17 +323,17 @@ impl Room {
     }
 
     #[inline(always)]
-    fn of(&mut self, depth: u8) -> Option<&mut u8> {
+    fn of(&mut self, depth: u16) -> Option<&mut u8> {
         self.0.get_mut(usize::from(depth) % Self::LEVELS)
     }
 
     #[inline(always)]
-    fn take(&mut self, depth: u8) -> usize {
+    fn take(&mut self, depth: u16) -> usize {
         self.of(depth).map_or(1, |room| usize::from(std::mem::replace(room, 1)))
     }
 
     #[inline(always)]
-    fn put(&mut self, depth: u8, len: usize) {
+    fn put(&mut self, depth: u16, len: usize) {
         if let Some(room) = self.of(depth) {
             *room = len.clamp(1, usize::from(u8::MAX)) as u8;
         }

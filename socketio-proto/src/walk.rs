@@ -11,9 +11,6 @@ use engineio_proto::to_well_formed;
 
 use crate::ArgsError;
 
-/// How many containers typed and dynamic access goes into each other: serde_json's own bound.
-pub(crate) const MAX_DEPTH: u8 = 128;
-
 /// A place in checked JSON.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a> {
@@ -33,25 +30,22 @@ pub(crate) enum JsonStr<'a> {
 /// What is right as JSON and yet can't be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// More than [`MAX_DEPTH`] containers in each other.
+    /// More containers in each other than [`Limits::max_depth`](crate::Limits::max_depth).
     TooDeep,
 }
 
 impl From<Unreadable> for ArgsError {
     fn from(unreadable: Unreadable) -> Self {
         ArgsError::new(match unreadable {
-            Unreadable::TooDeep => "more than 127 containers in each other",
+            Unreadable::TooDeep => "more containers in each other than `max_depth` allows",
         })
     }
 }
 
-/// How deep it may still go within one more container.
+/// How many more containers there may be within one more container.
 #[inline]
-pub(crate) fn deeper(depth: u8) -> Result<u8, Unreadable> {
-    match depth {
-        0 | 1 => Err(Unreadable::TooDeep),
-        _ => Ok(depth - 1),
-    }
+pub(crate) fn deeper(depth: u16) -> Result<u16, Unreadable> {
+    depth.checked_sub(1).ok_or(Unreadable::TooDeep)
 }
 
 impl<'a> Cursor<'a> {

@@ -270,6 +270,14 @@ impl<R: Runtime> ClientBuilder<R> {
         self
     }
 
+    /// How many arrays and objects may lie in each other in what is read as a type or as a [`Value`](crate::Value): arguments of
+    /// events and acks, and the data of a refusal. Default 128, at most [`Limits::DEEPEST`](crate::Limits::DEEPEST); more counts as
+    /// that. What lies deeper fails that reading only: [`Limits::max_depth`](crate::Limits).
+    pub fn max_depth(mut self, depth: usize) -> Self {
+        self.manager.decoder = self.manager.decoder.max_depth(depth);
+        self
+    }
+
     /// Every other option of the manager: the bounds of its buffers, of pending acks and of binary packets.
     pub fn manager(mut self, set: impl FnOnce(client::Config) -> client::Config) -> Self {
         self.manager = set(self.manager);

@@ -234,7 +234,7 @@ fn refusal(error: &Json) -> Refusal {
     match error.parse::<Error>() {
         Ok(Error { message, data }) => {
             // In memory of its own: who keeps the refusal would keep all of the body that it came in.
-            let data = data.map(|data| Json::trusted(data.as_str().into()));
+            let data = data.map(|data| data.copied());
             Refusal::Server { message: message.as_ref().and_then(text).unwrap_or_default(), data }
         }
         Err(_) => Refusal::Server { message: text(error).unwrap_or_default(), data: None },

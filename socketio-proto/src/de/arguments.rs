@@ -17,7 +17,7 @@ impl<'de> ArgsDeserializer<'de> {
     }
 
     fn source(self) -> Source<'de> {
-        Source::new(self.args.json(), self.args.shared_attachments())
+        Source::new(self.args.json(), self.args.shared_attachments(), self.args.depth())
     }
 
     /// Reads the first argument.

@@ -21,7 +21,7 @@ use crate::ArgsError;
 use crate::placeholder::Attachments;
 
 /// Reads a checked value that has no attachments.
-pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, ArgsError> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str, depth: u16) -> Result<T, ArgsError> {
     static NONE: Attachments = Attachments::none();
-    T::deserialize(&mut source::Source::new(json, &NONE))
+    T::deserialize(&mut source::Source::new(json, &NONE, depth))
 }

@@ -1,5 +1,6 @@
 //! The values of checked JSON, attachments in place.
 
+use serde::de::value::{BorrowedStrDeserializer, U16Deserializer};
 use serde::de::{
     DeserializeSeed, EnumAccess, Error, Expected, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
@@ -8,19 +9,22 @@ use serde::{Deserialize, Deserializer};
 use super::key::Key;
 use super::scalar::{self, Number};
 use crate::placeholder::Attachments;
-use crate::walk::{self, Cursor, MAX_DEPTH};
+use crate::walk::{self, Cursor};
 use crate::{ArgsError, handoff, json};
 
 /// Where the next value is read.
 pub(crate) struct Source<'de> {
     cursor: Cursor<'de>,
     attachments: &'de Attachments,
-    depth: u8,
+    /// How many containers there may be within the next value.
+    depth: u16,
+    /// How many there may be in all.
+    max_depth: u16,
 }
 
 impl<'de> Source<'de> {
-    pub(super) fn new(list: &'de str, attachments: &'de Attachments) -> Self {
-        Self { cursor: Cursor::new(list), attachments, depth: MAX_DEPTH }
+    pub(super) fn new(list: &'de str, attachments: &'de Attachments, depth: u16) -> Self {
+        Self { cursor: Cursor::new(list), attachments, depth, max_depth: depth }
     }
 
     #[inline]
@@ -161,7 +165,7 @@ impl<'de> Deserializer<'de> for &mut Source<'de> {
         if self.attachments.any_within(from..to) {
             return Err(ArgsError::new("binary where JSON is expected"));
         }
-        visitor.visit_borrowed_str(self.cursor.between(from, to))
+        visitor.visit_seq(Raw { text: Some(self.cursor.between(from, to)), depth: self.max_depth })
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
@@ -353,6 +357,23 @@ impl<'de> MapAccess<'de> for Elements<'_, 'de> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ArgsError> {
         self.source.cursor.eat(b':');
         seed.deserialize(&mut *self.source)
+    }
+}
+
+/// The parts of a [`Json`](crate::Json): its text, and how deep it may be read.
+struct Raw<'de> {
+    text: Option<&'de str>,
+    depth: u16,
+}
+
+impl<'de> SeqAccess<'de> for Raw<'de> {
+    type Error = ArgsError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ArgsError> {
+        match self.text.take() {
+            Some(text) => seed.deserialize(BorrowedStrDeserializer::new(text)).map(Some),
+            None => seed.deserialize(U16Deserializer::new(self.depth)).map(Some),
+        }
     }
 }
 

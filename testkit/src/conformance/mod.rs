@@ -106,6 +106,8 @@ macro_rules! conformance {
             values {
                 half_a_surrogate_pair_is_read_as_a_replacement_character
                 null_is_one_argument_on_every_way
+                numbers_beyond_the_range_are_infinite_and_no_integers
+                are_read_to_the_depth_that_the_option_allows
             }
             raw_http {
                 in_pieces_is_answered

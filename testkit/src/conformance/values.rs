@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use socketio_runtime::{
-    Args, Client, ClientSocket, ConnectError, ConnectRequest, Event, Json, Refusal, Runtime, Socket, TransportKind,
-    Value,
+    AckError, Args, Client, ClientSocket, ConnectError, ConnectRequest, Event, Json, Refusal, Runtime, Socket,
+    TransportKind, Value,
 };
 
 use super::log::Log;
@@ -131,5 +131,108 @@ pub async fn null_is_one_argument_on_every_way<R: Runtime + Clone>(stage: &Stage
             log.hears(stage, heard).await;
         }
         log.hears(stage, r#"answers "null","""#).await;
+    }
+}
+
+/// Numbers that no `f64` holds.
+fn beyond() -> Json {
+    json(r#"[-1e400,{"1e400":1e999}]"#)
+}
+
+/// JavaScript reads `1e400` as Infinity, and so does who asks for a float. Who asks for an integer is told the event and the argument.
+pub async fn numbers_beyond_the_range_are_infinite_and_no_integers<R: Runtime + Clone>(stage: &Stage<R>) {
+    let server = stage.server().build().expect("defaults are allowed");
+    let root = server.namespace("/");
+    let of_server = Log::of_all(&root);
+    root.on("float", async |_, (numbers,): ((f64, BTreeMap<String, f32>),)| {
+        numbers.0 == f64::NEG_INFINITY && numbers.1["1e400"] == f32::INFINITY
+    });
+    root.on("integer", async |_, (_, _): (Value<'static>, Vec<i64>)| ());
+    root.on_event(async |event: Event| event.args::<(Vec<u8>,)>().map(drop));
+    root.on("send them", async |socket: Socket, ()| {
+        let float: bool = socket.emit_with_ack("float", beyond()).await.expect("an answer");
+        socket.emit("integer", (float, beyond())).ok();
+    });
+    let addr = stage.serve(&server).await;
+    for transport in BOTH {
+        let client = stage.client(addr).transports([transport]).build().expect("it is a URL");
+        let socket = client.socket("/");
+        let log = Log::of(&socket);
+        socket
+            .on("float", async |_: ClientSocket, (numbers,): ((f64, Value<'static>),)| numbers.0 == f64::NEG_INFINITY);
+        socket.on("integer", async |_: ClientSocket, (float, _): (bool, Vec<i64>)| assert!(!float, "not reached"));
+        stage.soon("the socket", socket.connect()).await.expect("the server is there");
+        log.hears(stage, "connect").await;
+        of_server.hears(stage, "connect").await;
+
+        let error = r#"error: event "integer": argument 1: invalid type: floating point `-inf`, expected i64"#;
+        let float: bool = stage.soon("an ack", socket.emit_with_ack("float", beyond())).await.expect("an ack");
+        assert!(float);
+        socket.emit("integer", (1, beyond())).expect("there is room");
+        of_server.hears(stage, error).await;
+        socket.emit("any", beyond()).expect("there is room");
+        let error_of_any = r#"error: event "any": argument 0: invalid type: floating point `-inf`, expected u8"#;
+        of_server.hears(stage, error_of_any).await;
+        socket.emit("send them", ()).expect("there is room");
+        log.hears(stage, error).await;
+        client.close().await;
+        of_server.hears(stage, "client namespace disconnect").await;
+    }
+}
+
+/// 128 containers in each other unless the option says otherwise, in both roles; raw arguments of any depth.
+pub async fn are_read_to_the_depth_that_the_option_allows<R: Runtime + Clone>(stage: &Stage<R>) {
+    let arrays = |depth| json(&("[".repeat(depth) + &"]".repeat(depth)));
+    let auth = |depth: usize| json(&(r#"{"a":"#.repeat(depth) + "1" + &"}".repeat(depth)));
+    for (option, max) in [(None, 128), (Some(200), 200)] {
+        let mut builder = stage.server();
+        if let Some(depth) = option {
+            builder = builder.max_depth(depth);
+        }
+        let server = builder.build().expect("defaults are allowed");
+        let root = server.namespace("/");
+        root.middleware(async |request: ConnectRequest| match request.auth_as::<Value<'static>>() {
+            Some(_) => Ok(()),
+            None => Err(Refusal::new("too deep")),
+        });
+        let of_server = Log::of_all(&root);
+        root.on("typed", echo);
+        root.on("raw", async |_, args: Args| args);
+        root.on("send me", async |socket: Socket, (json,): (Json,)| socket.emit("typed", &json).map(|_| ()));
+        let addr = stage.serve(&server).await;
+
+        let mut builder = stage.client(addr);
+        if let Some(depth) = option {
+            builder = builder.max_depth(depth);
+        }
+        let client = builder.build().expect("it is a URL");
+        let socket = client.socket("/");
+        let log = Log::of(&socket);
+        let of = log.clone();
+        socket.on("typed", move |_: ClientSocket, (_,): (Value<'static>,)| of.saying("read"));
+        socket.auth(auth(max + 1)).expect("it is an object");
+        stage.soon("the refusal", socket.connect()).await.expect_err("it is too deep");
+        log.hears(stage, "connect_error: too deep").await;
+        socket.auth(auth(max)).expect("it is an object");
+        stage.soon("the socket", socket.connect()).await.expect("it can be read");
+        log.hears(stage, "connect").await;
+        of_server.hears(stage, "connect").await;
+
+        let value: Value<'static> =
+            stage.soon("an ack", socket.emit_with_ack("typed", arrays(max))).await.expect("an ack");
+        assert_eq!(Args::encode(&value).expect("it can be encoded").json(), arrays(max).as_str());
+        let deeper = || arrays(max + 1);
+        let raw: Json = stage.soon("an ack", socket.emit_with_ack("raw", deeper())).await.expect("an ack");
+        assert_eq!(raw, deeper());
+        let typed: Result<Value<'static>, AckError> = stage.soon("an ack", socket.emit_with_ack("raw", deeper())).await;
+        assert!(matches!(typed, Err(AckError::Args(error)) if error.index() == Some(0)));
+
+        let error = r#"error: event "typed": argument 0: more containers in each other than `max_depth` allows"#;
+        socket.emit("typed", deeper()).expect("there is room");
+        of_server.hears(stage, error).await;
+        socket.emit("send me", arrays(max)).expect("there is room");
+        log.hears(stage, "read").await;
+        socket.emit("send me", deeper()).expect("there is room");
+        log.hears(stage, error).await;
     }
 }
