@@ -40,6 +40,8 @@ pub(crate) enum Output {
 pub(crate) struct Conn {
     pub(crate) shared: Arc<Shared>,
     pub(crate) sid: Sid,
+    /// Counts the sessions of a server: what visits them all has an order that does not depend on hashes.
+    pub(crate) serial: u64,
     pub(crate) handshake: Handshake,
     inner: Mutex<Inner>,
     /// The session task's.
@@ -75,7 +77,8 @@ impl Conn {
             armed: None,
             last_id: FIRST_ID,
         };
-        Self { shared, sid, handshake, inner: Mutex::new(inner), turns: Turns::new() }
+        let serial = shared.sessions.next_serial();
+        Self { shared, sid, serial, handshake, inner: Mutex::new(inner), turns: Turns::new() }
     }
 
     pub(crate) fn now(&self) -> Instant {

@@ -27,6 +27,17 @@ pub trait Runtime: Timer + Send + Sync + 'static {
     /// Runs a future in the background until it ends. Called from within the runtime.
     fn spawn(&self, future: BoxFuture<'static, ()>);
 
+    /// Fills with random bytes that nobody can predict: session ids, keys of WebSocket frames, the jitter of reconnection.
+    ///
+    /// The default is the operating system's source. A runtime for tests can derive them from a seed.
+    ///
+    /// # Panics
+    /// The operating system has no random bytes. Sessions whose ids can be guessed must not be served.
+    fn entropy(&self, bytes: &mut [u8]) {
+        #[expect(clippy::expect_used, reason = "documented: nothing can be served safely without")]
+        getrandom::fill(bytes).expect("the operating system has random bytes");
+    }
+
     /// Binds a TCP listener.
     ///
     /// # Errors
@@ -55,4 +66,11 @@ pub trait Accept: Send + Unpin + 'static {
     /// What the operating system says. The caller tries again after a pause: a server that is out of file descriptors is not
     /// a server that has ended.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(BoxStream, SocketAddr)>>;
+}
+
+/// An array of random bytes.
+pub(crate) fn random<const N: usize>(runtime: &dyn Runtime) -> [u8; N] {
+    let mut bytes = [0; N];
+    runtime.entropy(&mut bytes);
+    bytes
 }

@@ -32,7 +32,7 @@ use crate::layer::Layer;
 use crate::machine::Machine;
 use crate::namespace::{Namespace, NamespaceInner};
 use crate::rooms::IntoRooms;
-use crate::runtime::{BoxFuture, Runtime};
+use crate::runtime::{BoxFuture, Runtime, random};
 use crate::service::Service;
 use crate::sessions::Sessions;
 use crate::signal::Signal;
@@ -495,7 +495,7 @@ impl Shared {
     pub(crate) fn generate_id(&self, parts: &Parts) -> Sid {
         match &self.generate_id {
             Some(generate) => generate(parts),
-            None => Sid::from_entropy(entropy()),
+            None => Sid::from_entropy(random(&*self.runtime)),
         }
     }
 
@@ -531,15 +531,6 @@ pub(crate) fn status(status: StatusCode) -> Response {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
-}
-
-/// Random bytes for an id.
-pub(crate) fn entropy() -> [u8; 15] {
-    let mut bytes = [0; 15];
-    // An operating system without random numbers can't serve anybody safely.
-    #[expect(clippy::expect_used)]
-    getrandom::fill(&mut bytes).expect("the operating system has random numbers");
-    bytes
 }
 
 impl fmt::Debug for Server {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engineio_proto::Sid;
@@ -16,11 +17,16 @@ const SHARDS: usize = 32;
 pub(crate) struct Sessions {
     shards: [Mutex<HashMap<Sid, Arc<Conn>>>; SHARDS],
     hasher: RandomState,
+    opened: AtomicU64,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::new() }
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            opened: AtomicU64::new(0),
+        }
     }
 }
 
@@ -32,6 +38,11 @@ impl Sessions {
 
     pub(crate) fn get(&self, sid: &str) -> Option<Arc<Conn>> {
         self.shard(sid).get(sid).cloned()
+    }
+
+    /// The number of the next session.
+    pub(crate) fn next_serial(&self) -> u64 {
+        self.opened.fetch_add(1, Ordering::Relaxed)
     }
 
     /// `false` if the sid is taken.
@@ -53,8 +64,11 @@ impl Sessions {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }
 
+    /// All sessions, in the order in which they were opened.
     pub(crate) fn all(&self) -> Vec<Arc<Conn>> {
         let shards = self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner));
-        shards.flat_map(|shard| shard.values().cloned().collect::<Vec<_>>()).collect()
+        let mut all: Vec<_> = shards.flat_map(|shard| shard.values().cloned().collect::<Vec<_>>()).collect();
+        all.sort_unstable_by_key(|conn| conn.serial);
+        all
     }
 }

@@ -1,10 +1,16 @@
 //! The simulated runtime, and a server on it.
 #![allow(missing_docs)]
 
+use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
-use socketio_runtime::{Client, ClientBuilder, ClientSocket, Runtime, ServerBuilder, Socket, TransportKind};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use socketio_runtime::{
+    BoxFuture, BoxStream, Client, ClientBuilder, ClientSocket, Connector, Runtime, ServerBuilder, Socket, TransportKind,
+};
 use socketio_testkit::{SimRuntime, Timer};
 
 async fn serve(sim: &SimRuntime) -> socketio_runtime::Server {
@@ -200,4 +206,84 @@ fn the_limit_is_for_each_run_and_seven_days_unless_told_otherwise() {
     assert!(run(days(7)) && run(days(7)) && !run(days(8)));
     sim.limit(Duration::MAX);
     assert!(run(days(3000)));
+}
+
+/// Keeps what clients write, and when.
+#[derive(Clone)]
+struct Recorder {
+    sim: SimRuntime,
+    start: Instant,
+    transcript: Arc<Mutex<Vec<(Duration, String)>>>,
+}
+
+struct Recorded(Recorder, BoxStream);
+
+impl Connector for Recorder {
+    fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<BoxStream>> {
+        let (recorder, stream) = (self.clone(), self.sim.connect(host, port));
+        Box::pin(async move { Ok(Box::new(Recorded(recorder, stream.await?)) as BoxStream) })
+    }
+}
+
+impl Read for Recorded {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.1).poll_read(cx, buf)
+    }
+}
+
+impl Write for Recorded {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.1).poll_write(cx, buf))?;
+        let at = self.0.sim.now() - self.0.start;
+        self.0.transcript.lock().unwrap().push((at, buf[..written].escape_ascii().to_string()));
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.1).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.1).poll_shutdown(cx)
+    }
+}
+
+#[test]
+fn two_runs_of_one_seed_are_equal_to_the_byte() {
+    let run = |seed| {
+        let sim = SimRuntime::new(seed);
+        let recorder = Recorder { sim: sim.clone(), start: sim.now(), transcript: Arc::default() };
+        let ended = sim.run(async {
+            let server = serve(&sim).await;
+            let root = server.namespace("/");
+            let ends = Arc::new(Mutex::new(Vec::new()));
+            let log = ends.clone();
+            root.on_disconnect(move |socket: Socket, _| {
+                log.lock().unwrap().push(socket.id().to_string());
+                std::future::ready(())
+            });
+            let mut clients = Vec::new();
+            for number in 0..6 {
+                let client = ClientBuilder::on(sim.clone(), "http://localhost:80").connector(recorder.clone());
+                let transports = [TransportKind::Polling, TransportKind::WebSocket];
+                let client = client.transports(transports.into_iter().skip(number % 2)).build().unwrap();
+                let socket = client.socket("/");
+                socket.connect().await.unwrap();
+                socket.emit_with_ack::<_, String>("echo", (number.to_string(),)).await.unwrap();
+                clients.push((client, socket));
+            }
+            // Every client comes back after a pause with jitter.
+            sim.reset();
+            sim.sleep(Duration::from_secs(30)).await;
+            server.close().await;
+            let ended = ends.lock().unwrap().clone();
+            ended
+        });
+        let transcript = recorder.transcript.lock().unwrap().clone();
+        (ended, transcript)
+    };
+    let (first, second) = (run(5), run(5));
+    assert!(first.0.len() >= 12 && first.1.len() > 60, "{} {}", first.0.len(), first.1.len());
+    assert_eq!(first, second);
+    assert_ne!(first, run(6));
 }

@@ -18,7 +18,7 @@ use super::options::{AskHeaders, AskUrl, Options, Target, parse_url};
 use super::shared::{Alive, Shared};
 use crate::deadline::WriteTimeout;
 use crate::dial::{Connector, DialOptions, Dialer, Proxy};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, random};
 use crate::server::BuildError;
 
 /// Sets up a [`Client`]. The adapter crates name it with their runtime filled in.
@@ -363,7 +363,9 @@ impl<R: Runtime> ClientBuilder<R> {
             reconnection: self.manager.reconnection,
             write_timeout: Arc::new(write_timeout),
         };
-        let machine = Manager::new(Arc::new(self.manager), seed(), runtime.now());
+        // For the jitter of pauses and the timestamps of URLs.
+        let seed = u64::from_le_bytes(random(&*runtime));
+        let machine = Manager::new(Arc::new(self.manager), seed, runtime.now());
         Ok(Client::of(Arc::new(Alive::new(Shared::new(runtime, options, machine)))))
     }
 }
@@ -388,14 +390,6 @@ fn check(manager: &client::Config) -> Result<(), BuildError> {
         return wrong("randomization_factor", "0 to 1");
     }
     Ok(())
-}
-
-/// A random number, for jitter.
-fn seed() -> u64 {
-    let mut bytes = [0; 8];
-    // Without random numbers pauses are as good as with these.
-    _ = getrandom::fill(&mut bytes);
-    u64::from_le_bytes(bytes)
 }
 
 impl<R> fmt::Debug for ClientBuilder<R> {

@@ -20,7 +20,7 @@ use hyper_util::client::legacy::Client;
 use super::base::BaseUrl;
 use super::route::{Connector, Proxy, Route, Tcp};
 use crate::handler::HandlerError;
-use crate::runtime::{BoxFuture, Runtime};
+use crate::runtime::{BoxFuture, Runtime, random};
 use crate::serve::RuntimeTimer;
 
 /// Idle connections are dropped before Node drops them (5 s), so that no request meets a connection that is just closing.
@@ -191,9 +191,7 @@ impl Dialer {
         let request = self.complete(request, false);
         Box::pin(async move {
             let mut request = request?.map(|()| Empty::<Bytes>::new());
-            let mut nonce = [0; 16];
-            getrandom::fill(&mut nonce).map_err(|error| DialError::http(io::Error::other(error.to_string())))?;
-            request_websocket(request.headers_mut(), nonce);
+            request_websocket(request.headers_mut(), random(&*runtime.0));
             let asked = request.headers().clone();
             let stream = route.open().await?;
             let (mut sender, connection) = http1::handshake(stream).await.map_err(DialError::http)?;

@@ -15,8 +15,7 @@ use crate::event::Event;
 use crate::handler::{Answer, HandlerError, Handlers, guarded, poll_guarded, reported};
 use crate::machine::{self, Machine};
 use crate::namespace::{ConnectRequest, NamespaceInner, Refusal};
-use crate::runtime::BoxFuture;
-use crate::server::entropy;
+use crate::runtime::{BoxFuture, random};
 use crate::socket::Socket;
 use crate::task::messages::Messages;
 
@@ -331,7 +330,7 @@ impl Runner {
             let mut rooms = self.namespace.rooms();
             let mut inner = conn.lock();
             let Machine::Socket(machine) = &mut inner.machine else { return };
-            let Ok(id) = machine.accept(self.key, entropy()) else {
+            let Ok(id) = machine.accept(self.key, random(&*conn.shared.runtime)) else {
                 self.presence = Presence::Gone;
                 return;
             };

@@ -1,36 +1,41 @@
 //! Masks of a client's frames (RFC 6455, section 5.3).
 
-use std::cell::RefCell;
+use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
-/// Random bytes fetched at once: enough for 256 frames.
-const FETCH: usize = 1024;
+/// Random bytes fetched at once: enough for 64 frames.
+const FETCH: usize = 256;
 
-struct Keys {
+/// The keys of one WebSocket's frames.
+pub(super) struct Keys {
+    entropy: Box<dyn FnMut(&mut [u8]) + Send>,
     random: [u8; FETCH],
     used: usize,
 }
 
-thread_local! {
-    static KEYS: RefCell<Keys> = const { RefCell::new(Keys { random: [0; FETCH], used: FETCH }) };
+impl Keys {
+    /// Keys out of random bytes that nobody can predict.
+    pub(super) fn new(entropy: impl FnMut(&mut [u8]) + Send + 'static) -> Self {
+        Self { entropy: Box::new(entropy), random: [0; FETCH], used: FETCH }
+    }
+
+    /// The key of one frame.
+    pub(super) fn next(&mut self) -> [u8; 4] {
+        if self.used >= FETCH {
+            (self.entropy)(&mut self.random);
+            self.used = 0;
+        }
+        let key = self.random.get(self.used..).and_then(|rest| rest.first_chunk()).copied();
+        self.used += 4;
+        key.unwrap_or_default()
+    }
 }
 
-/// A key that nobody can foresee, for one frame.
-///
-/// # Panics
-/// The operating system has no random bytes to give.
-pub(super) fn key() -> [u8; 4] {
-    KEYS.with_borrow_mut(|keys| {
-        if let Some(&key) = keys.random.get(keys.used..).and_then(|rest| rest.first_chunk()) {
-            keys.used += 4;
-            return key;
-        }
-        getrandom::fill(&mut keys.random).expect("the operating system's random bytes");
-        keys.used = 4;
-        let [a, b, c, d, ..] = keys.random;
-        [a, b, c, d]
-    })
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys(..)")
+    }
 }
 
 /// Masks the payload of a frame, which begins at `start`, in place.

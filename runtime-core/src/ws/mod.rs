@@ -9,6 +9,7 @@ mod write;
 
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use tungstenite::protocol::Role;
 use tungstenite::protocol::frame::coding::CloseCode;
 
+use crate::runtime::Runtime;
 use read::Reader;
 use write::Writer;
 
@@ -123,12 +125,12 @@ impl Pump {
     }
 
     /// A client's, whose upgrade is done.
-    pub(crate) fn client(id: WebSocketId, upgraded: Upgraded, max_message: usize) -> Self {
+    pub(crate) fn client(id: WebSocketId, upgraded: Upgraded, max_message: usize, runtime: Arc<dyn Runtime>) -> Self {
         Self {
             id,
             stream: Stage::Open(upgraded),
             reader: Reader::new(max_message, Role::Client),
-            writer: Writer::masked(),
+            writer: Writer::masked(move |bytes| runtime.entropy(bytes)),
             unflushed: false,
             flushed: false,
             drained: false,

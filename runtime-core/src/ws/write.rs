@@ -11,7 +11,7 @@ use hyper::rt::Write;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
-use super::mask;
+use super::mask::{self, Keys};
 
 /// Payloads up to this size are copied behind their header; larger ones are shared.
 const COPY_LIMIT: usize = 4096;
@@ -34,19 +34,19 @@ pub(super) struct Writer {
     unflushed: bool,
     /// The stream has taken bytes since this was asked last.
     progress: bool,
-    /// A client masks what it sends.
-    masked: bool,
+    /// Keys of a client, which masks what it sends.
+    keys: Option<Box<Keys>>,
 }
 
 impl Writer {
     /// A client's.
-    pub(super) fn masked() -> Self {
-        Self { masked: true, ..Self::default() }
+    pub(super) fn masked(entropy: impl FnMut(&mut [u8]) + Send + 'static) -> Self {
+        Self { keys: Some(Box::new(Keys::new(entropy))), ..Self::default() }
     }
 
     /// Forgets what is queued.
     pub(super) fn clear(&mut self) {
-        *self = Self { masked: self.masked, ..Self::default() };
+        *self = Self { keys: self.keys.take(), ..Self::default() };
     }
 
     /// Whether the stream has taken bytes since this was asked last.
@@ -62,7 +62,7 @@ impl Writer {
     pub(super) fn push(&mut self, frame: Frame, buffer: &mut Vec<u8>) {
         let Frame { binary, prefix, body } = frame;
         let opcode = OpCode::Data(if binary { Data::Binary } else { Data::Text });
-        let key = self.masked.then(mask::key);
+        let key = self.keys.as_mut().map(|keys| keys.next());
         header(opcode, body.len() + usize::from(prefix.is_some()), key, buffer);
         let payload = buffer.len();
         buffer.extend(prefix);
@@ -122,8 +122,8 @@ impl Writer {
         }
     }
 
-    fn control(&self, control: Control, payload: &[u8], buffer: &mut Vec<u8>) {
-        let key = self.masked.then(mask::key);
+    fn control(&mut self, control: Control, payload: &[u8], buffer: &mut Vec<u8>) {
+        let key = self.keys.as_mut().map(|keys| keys.next());
         header(OpCode::Control(control), payload.len(), key, buffer);
         let start = buffer.len();
         buffer.extend_from_slice(payload);
@@ -218,6 +218,10 @@ mod tests {
 
     use super::*;
 
+    fn masked() -> Writer {
+        Writer::masked(|bytes| getrandom::fill(bytes).expect("random bytes"))
+    }
+
     fn frame(binary: bool, prefix: Option<u8>, body: Bytes) -> Frame {
         Frame { binary, prefix, body }
     }
@@ -235,7 +239,7 @@ mod tests {
     fn a_server_understands_what_a_client_masks() {
         let shared = Bytes::from(vec![7; COPY_LIMIT + 1]);
         let long = "ü".repeat(COPY_LIMIT);
-        let mut writer = Writer::masked();
+        let mut writer = masked();
         let mut buffer = Vec::new();
         writer.push(frame(false, Some(b'4'), Bytes::from_static(b"hello")), &mut buffer);
         writer.push(frame(true, None, shared.clone()), &mut buffer);
@@ -260,7 +264,7 @@ mod tests {
     fn every_frame_of_a_client_has_a_key_of_its_own() {
         let mut keys = HashSet::new();
         for _ in 0..2000 {
-            let (mut writer, mut buffer) = (Writer::masked(), Vec::new());
+            let (mut writer, mut buffer) = (masked(), Vec::new());
             writer.push(frame(false, Some(b'4'), Bytes::from_static(b"x")), &mut buffer);
             assert_eq!(buffer[..2], [0x81, 0x80 | 2]);
             keys.insert([buffer[2], buffer[3], buffer[4], buffer[5]]);

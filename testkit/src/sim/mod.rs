@@ -32,8 +32,8 @@ const MAIN: u64 = 0;
 /// an order that the seed decides; when all wait, the clock jumps to the next deadline.
 ///
 /// Servers and clients of an application run on it unchanged: build them with [`ServerBuilder::on`](socketio_runtime::ServerBuilder::on).
-/// A clone is a handle of the same runtime. Time and order follow from the seed alone. Session ids do not, they stay random; nor do the
-/// pauses of a client that reconnects, unless its `randomization_factor` is 0.
+/// A clone is a handle of the same runtime. Time, order, ids, keys and jitter follow from the seed alone, so two runs of one seed are equal
+/// to the byte, but for the `Date` header of HTTP responses.
 ///
 /// **Handlers take their time from the runtime**, too: by [`Timer`](crate::Timer), which is hyper's. Another runtime's timers and
 /// sockets are not there; a `tokio::time::sleep` panics for want of a reactor, and a `std::thread::sleep` sleeps indeed.
@@ -84,6 +84,8 @@ struct State {
     begun: Instant,
     limit: Duration,
     random: Random,
+    /// Apart from `random`, so that how much entropy is used does not change the order of tasks.
+    entropy: Random,
     network: Network,
     next: u64,
     tasks: BTreeMap<u64, BoxFuture<'static, ()>>,
@@ -130,6 +132,7 @@ impl SimRuntime {
             begun: now,
             limit: LIMIT,
             random: Random::new(seed),
+            entropy: Random::new(seed).fork(),
             network,
             next: MAIN + 1,
             tasks: BTreeMap::new(),
@@ -333,6 +336,11 @@ impl Runtime for SimRuntime {
         state.tasks.insert(id, future);
         drop(state);
         self.waker(id).wake();
+    }
+
+    fn entropy(&self, bytes: &mut [u8]) {
+        let mut state = self.lock();
+        bytes.fill_with(|| state.entropy.next() as u8);
     }
 
     fn bind(&self, addr: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Accept>>> {

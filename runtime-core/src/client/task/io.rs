@@ -80,13 +80,8 @@ impl Io {
     }
 
     /// Gives the machine what came and the time. `true` if there was anything.
-    pub(super) fn feed(
-        &mut self,
-        machine: &mut Manager,
-        max_message: usize,
-        scratch: &mut Scratch,
-        now: Instant,
-    ) -> bool {
+    pub(super) fn feed(&mut self, machine: &mut Manager, shared: &Shared, scratch: &mut Scratch, now: Instant) -> bool {
+        let max_message = shared.options.max_message();
         let fired = self.armed.is_some_and(|armed| armed <= now);
         let news = fired || !self.outcomes.is_empty() || !scratch.inputs.is_empty();
         for outcome in self.outcomes.drain(..) {
@@ -96,7 +91,7 @@ impl Io {
                 Outcome::Opened(id, parts, stream) => {
                     // Nearly always the only one; a vector would make room for four.
                     self.pumps.reserve_exact(1);
-                    self.pumps.push(Pump::client(id, stream, max_message));
+                    self.pumps.push(Pump::client(id, stream, max_message, shared.runtime.clone()));
                     machine.handle_websocket(id, &parts, now);
                 }
                 Outcome::NotOpened(id, status) => machine.handle_websocket_failed(id, status, now),

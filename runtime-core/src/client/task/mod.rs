@@ -138,7 +138,7 @@ impl ClientTask {
         let now = self.shared.now();
         let mut again = !self.answers.is_empty();
         let mut inner = self.shared.lock();
-        again |= self.io.feed(&mut inner.machine, self.shared.options.max_message(), scratch, now);
+        again |= self.io.feed(&mut inner.machine, &self.shared, scratch, now);
         for answer in self.answers.drain(..) {
             match answer {
                 ask::Answer::Target(Ok(target)) => {
