@@ -276,10 +276,10 @@ fn two_runs_of_one_seed_are_equal_to_the_byte() {
             sim.reset();
             sim.sleep(Duration::from_secs(30)).await;
             server.close().await;
-            let ended = ends.lock().unwrap().clone();
-            ended
+            ends
         });
         let transcript = recorder.transcript.lock().unwrap().clone();
+        let ended = ended.lock().unwrap().clone();
         (ended, transcript)
     };
     let (first, second) = (run(5), run(5));

@@ -7,9 +7,12 @@ use bytes::{Bytes, BytesMut};
 /// Random bytes fetched at once: enough for 64 frames.
 const FETCH: usize = 256;
 
+/// Fills with random bytes.
+type Entropy = dyn FnMut(&mut [u8]) + Send;
+
 /// The keys of one WebSocket's frames.
 pub(super) struct Keys {
-    entropy: Box<dyn FnMut(&mut [u8]) + Send>,
+    entropy: Box<Entropy>,
     random: [u8; FETCH],
     used: usize,
 }
