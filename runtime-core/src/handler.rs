@@ -19,6 +19,7 @@ use crate::event::Event;
 use crate::namespace::{ConnectRequest, Refusal};
 use crate::runtime::BoxFuture;
 use crate::socket::Socket;
+use crate::trace;
 
 /// Why a handler did not come to its end. It goes to `on_error` of the namespace, or of the client's socket, and harms nobody else.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -121,6 +122,31 @@ pub(crate) fn poll_guarded(future: &mut BoxFuture<'static, Answer>, cx: &mut Con
     guarded(|| Pin::new(future).poll(cx)).unwrap_or_else(|error| Poll::Ready(Err(error)))
 }
 
+/// Gives an error to `on_error`, or to `tracing` if it is not set.
+pub(crate) fn report<S: Endpoint>(
+    socket: &S,
+    on_error: Option<&OnError<S>>,
+    error: HandlerError,
+) -> Option<BoxFuture<'static, Answer>> {
+    let Some(on_error) = on_error else {
+        trace::unhandled(socket.namespace(), &error);
+        return None;
+    };
+    guarded(|| on_error(socket.clone(), error)).inspect_err(trace::on_error_failed).ok()
+}
+
+/// Polls handlers that nothing waits for, and drops those that have ended.
+pub(crate) fn poll_all(handlers: &mut Vec<BoxFuture<'static, Answer>>, cx: &mut Context<'_>) {
+    handlers.retain_mut(|handler| match poll_guarded(handler, cx) {
+        Poll::Pending => true,
+        Poll::Ready(answer) => {
+            // The errors of other handlers have been given to `on_error`.
+            _ = answer.inspect_err(trace::on_error_failed);
+            false
+        }
+    });
+}
+
 /// Work in the background; `on_error` hears of it if it panics.
 pub(crate) fn in_background<S: Endpoint>(
     socket: S,
@@ -131,8 +157,11 @@ pub(crate) fn in_background<S: Endpoint>(
         Ok(None)
     });
     let mut work = reported(socket, work);
-    // Nobody hears of an `on_error` that fails.
-    Box::pin(async move { _ = poll_fn(|cx| poll_guarded(&mut work, cx)).await })
+    Box::pin(async move {
+        if let Err(error) = poll_fn(|cx| poll_guarded(&mut work, cx)).await {
+            trace::on_error_failed(&error);
+        }
+    })
 }
 
 /// A handler that nobody waits for: `on_error` hears of it if it fails.

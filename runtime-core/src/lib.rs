@@ -31,6 +31,7 @@ mod sessions;
 mod signal;
 mod socket;
 mod task;
+mod trace;
 mod turns;
 mod ws;
 

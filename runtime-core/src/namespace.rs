@@ -158,8 +158,8 @@ impl Namespace {
         self
     }
 
-    /// Hears of every handler that failed or panicked, of [spawned work](Socket::spawn) that panicked, and of packets that can't
-    /// be decoded. Without it they are ignored. (A middleware that panics refuses its client with `Internal server error`; there
+    /// Called with the error of every handler that failed or panicked, of [spawned work](Socket::spawn) that panicked, and of packets
+    /// that can't be decoded. If it is not set, they go to `tracing` (feature `tracing`, on by default in the adapters). (A middleware that panics refuses its client with `Internal server error`; there
     /// is no socket yet to report it for.)
     pub fn on_error<F, Fut>(&self, handler: F) -> &Self
     where

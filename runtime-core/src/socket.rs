@@ -28,6 +28,7 @@ use crate::namespace::{Namespace, NamespaceInner};
 use crate::rooms::IntoRooms;
 use crate::runtime::BoxFuture;
 use crate::server::Overflow;
+use crate::trace;
 
 /// One client's membership of one namespace: a cheap handle that may be kept and used from anywhere.
 ///
@@ -400,6 +401,7 @@ impl Socket {
             Err(socketio_proto::EmitError::Full | socketio_proto::EmitError::TooLarge) => {
                 let shared = &self.inner.conn.shared;
                 shared.overflows.fetch_add(1, Ordering::Relaxed);
+                trace::overflow(self.namespace_name());
                 if shared.overflow == Overflow::Disconnect {
                     let now = self.inner.conn.now();
                     self.with_machine(|machine| machine.discard(now));
@@ -521,8 +523,7 @@ impl Endpoint for Socket {
     }
 
     fn report(&self, error: HandlerError) -> Option<BoxFuture<'static, Answer>> {
-        let on_error = self.inner.namespace.handlers().error.clone()?;
-        handler::guarded(|| on_error(self.clone(), error)).ok()
+        handler::report(self, self.inner.namespace.handlers().error.as_ref(), error)
     }
 
     fn answer(&self, packet: Encoded) -> Result<(), EmitError> {

@@ -356,7 +356,8 @@ impl ClientSocket {
         })
     }
 
-    /// Hears of every handler that failed or panicked, of [spawned work](Self::spawn) that panicked, and of packets that can't be decoded. Without it they are ignored.
+    /// Called with the error of every handler that failed or panicked, of [spawned work](Self::spawn) that panicked, and of packets that
+    /// can't be decoded. If it is not set, they go to `tracing` (feature `tracing`, on by default in the adapters).
     pub fn on_error<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(ClientSocket, HandlerError) -> Fut + Send + Sync + 'static,
@@ -429,8 +430,7 @@ impl Endpoint for ClientSocket {
     }
 
     fn report(&self, error: HandlerError) -> Option<BoxFuture<'static, Answer>> {
-        let on_error = self.member.handlers().error.clone()?;
-        handler::guarded(|| on_error(self.clone(), error)).ok()
+        handler::report(self, self.member.handlers().error.as_ref(), error)
     }
 
     fn answer(&self, packet: Encoded) -> Result<(), EmitError> {

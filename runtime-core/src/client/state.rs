@@ -69,6 +69,18 @@ pub enum State {
     },
 }
 
+impl State {
+    /// Tells `tracing`.
+    pub(super) fn trace(&self) {
+        #[cfg(feature = "tracing")]
+        match self {
+            Self::AttemptFailed { attempt, error } => tracing::warn!(attempt, %error, "connecting failed"),
+            Self::ReconnectFailed { attempts } => tracing::warn!(attempts, "reconnecting was given up"),
+            state => tracing::debug!(?state, "connection"),
+        }
+    }
+}
+
 /// The news of a connection, from the time of [`Client::states`](super::Client::states) on. A [`Stream`], too.
 ///
 /// Up to 64 wait for who does not look; then the oldest are dropped. It does not keep the client alive.

@@ -12,12 +12,13 @@ use socketio_proto::{Args, Json, SocketKey};
 use crate::conn::Conn;
 use crate::endpoint::Endpoint;
 use crate::event::Event;
-use crate::handler::{Answer, HandlerError, Handlers, guarded, poll_guarded, reported};
+use crate::handler::{Answer, HandlerError, Handlers, guarded, poll_all, poll_guarded, reported};
 use crate::machine::{self, Machine};
 use crate::namespace::{ConnectRequest, NamespaceInner, Refusal};
 use crate::runtime::{BoxFuture, random};
 use crate::socket::Socket;
 use crate::task::messages::Messages;
+use crate::trace::{self, Span};
 
 /// Handlers started in one turn for one socket, so that other tasks get their turn, too.
 pub(super) const BUDGET: usize = 128;
@@ -37,6 +38,7 @@ pub(super) struct Runners {
     conn: Arc<Conn>,
     sockets: Vec<Runner>,
     messages: Messages,
+    span: Span,
     /// Handlers of disconnects and errors; they wait for nobody and hold up nobody.
     beside: Vec<BoxFuture<'static, Answer>>,
 }
@@ -49,6 +51,7 @@ struct Runner {
     handlers: Arc<Handlers>,
     version: u64,
     socket: Option<Socket>,
+    span: Span,
     current: Current,
     queue: VecDeque<Queued>,
     bytes: usize,
@@ -95,7 +98,8 @@ impl Queued {
 
 impl Runners {
     pub(super) fn new(conn: Arc<Conn>) -> Self {
-        Self { conn, sockets: Vec::new(), messages: Messages::default(), beside: Vec::new() }
+        let span = Span::session(conn.serial);
+        Self { conn, sockets: Vec::new(), messages: Messages::default(), span, beside: Vec::new() }
     }
 
     /// Events that wait, and their bytes. What runs although no event waits for it counts, too, so that a client can't make
@@ -155,6 +159,7 @@ impl Runners {
                     runner.report(HandlerError::Undecodable(error), &mut self.beside);
                 }
             }
+            server::Event::Closed { reason } => self.span.within(|| trace::step("the session is closed", reason)),
             server::Event::Ready => {
                 self.sockets.iter().filter_map(|runner| runner.socket.as_ref()).for_each(Socket::wake_ready)
             }
@@ -167,7 +172,7 @@ impl Runners {
             Some(namespace) => {
                 // Most clients have one; a vector would make room for four.
                 self.sockets.reserve_exact(1);
-                self.sockets.push(Runner::new(key, namespace, auth));
+                self.sockets.push(self.span.within(|| Runner::new(key, namespace, auth)));
             }
             None => refuse(&self.conn, key, &Refusal::new("Invalid namespace")),
         }
@@ -187,14 +192,19 @@ impl Runners {
 
     /// Lets handlers go on and starts those that can start.
     pub(super) fn run(&mut self, cx: &mut Context<'_>) -> Step {
+        self.span.clone().within(|| self.run_all(cx))
+    }
+
+    fn run_all(&mut self, cx: &mut Context<'_>) -> Step {
         let mut step = self.messages.run(&self.conn, cx);
         for runner in &mut self.sockets {
-            if runner.run(&self.conn, &mut self.beside, cx) == Step::Moved {
+            let span = runner.span.clone();
+            if span.within(|| runner.run(&self.conn, &mut self.beside, cx)) == Step::Moved {
                 step = Step::Moved;
             }
         }
         self.sockets.retain(|runner| !runner.is_over());
-        self.beside.retain_mut(|handler| poll_guarded(handler, cx).is_pending());
+        poll_all(&mut self.beside, cx);
         step
     }
 }
@@ -203,8 +213,10 @@ impl Runner {
     fn new(key: SocketKey, namespace: Arc<NamespaceInner>, auth: Option<Json>) -> Self {
         let version = namespace.version();
         let admission = Admission { auth, data: Arc::default(), passed: 0 };
+        let span = Span::socket(&namespace.name);
         Self {
             key,
+            span,
             handlers: namespace.handlers(),
             namespace,
             version,
@@ -276,6 +288,7 @@ impl Runner {
                         }
                         Poll::Ready(Ok(())) => self.check(conn, admission, beside),
                         Poll::Ready(Err(refusal)) => {
+                            trace::step("a middleware refused the socket", "");
                             refuse(conn, self.key, &refusal);
                             self.presence = Presence::Gone;
                         }
@@ -340,6 +353,8 @@ impl Runner {
             socket
         };
         self.socket = Some(socket.clone());
+        self.span.record_id(socket.id());
+        trace::step("the socket is connected", socket.id());
         let connect = self.handlers.connect.as_ref().map(|connect| guarded(|| connect(socket)));
         match connect {
             Some(Ok(handler)) => self.current = Current::Running(handler),
@@ -372,6 +387,7 @@ impl Runner {
             self.version = version;
             self.handlers = self.namespace.handlers();
         }
+        trace::event(&name);
         let own = socket.with_handlers(|handlers| handlers.events.get(&name).cloned());
         let started = match (&own, self.handlers.events.get(&name), &self.handlers.any) {
             (Some(handler), ..) | (None, Some(handler), _) => guarded(|| handler(socket, args, id)),
@@ -415,6 +431,7 @@ impl Runner {
         // Without a socket a check runs on; whatever it says comes too late.
         let Some(socket) = &self.socket else { return self.presence = Presence::Gone };
         self.presence = Presence::Leaving(reason);
+        self.span.within(|| trace::step("the socket is disconnected", reason));
         self.namespace.rooms().remove(socket.id());
         socket.disconnected(reason);
     }

@@ -15,4 +15,5 @@ mod lifecycle;
 mod pacing;
 mod panics;
 mod support;
+mod traces;
 mod websocket;

@@ -16,6 +16,7 @@ use crate::endpoint::Endpoint;
 use crate::event::Event;
 use crate::handler::{Answer, HandlerError, guarded, poll_guarded, reported};
 use crate::runtime::BoxFuture;
+use crate::trace::{self, Span};
 
 /// Handlers started in one turn for one socket, so that other tasks get their turn, too.
 const BUDGET: usize = 128;
@@ -40,6 +41,7 @@ pub(super) struct Lane {
     /// A copy of the socket's handlers, as of `version`.
     handlers: Arc<Handlers>,
     version: u64,
+    span: Span,
     /// The socket's id, for events that come now.
     id: Option<Text>,
     current: Option<Running>,
@@ -85,6 +87,7 @@ impl Lane {
             key: member.key,
             version: member.version(),
             handlers: member.handlers(),
+            span: Span::socket(&member.namespace),
             member,
             id: None,
             current: None,
@@ -97,12 +100,15 @@ impl Lane {
     // --- what the machine says -----------------------------------------------------------------------------------------
 
     pub(super) fn connected(&mut self, id: Text) {
+        self.span.record_id(&id);
+        self.span.within(|| trace::step("the socket is connected", &id));
         self.id = Some(id);
         self.queue.push_back(Entry::Connected);
     }
 
     pub(super) fn disconnected(&mut self, reason: DisconnectReason) {
         self.id = None;
+        self.span.within(|| trace::step("the socket is disconnected", reason));
         self.queue.push_back(Entry::Disconnected(reason));
     }
 
@@ -161,6 +167,17 @@ impl Lane {
 
     /// Lets the handler go on and starts those that can start.
     pub(super) fn run(
+        &mut self,
+        shared: &Shared,
+        alive: &Faint,
+        limit: (usize, usize),
+        beside: &mut Beside,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        self.span.clone().within(|| self.run_all(shared, alive, limit, beside, cx))
+    }
+
+    fn run_all(
         &mut self,
         shared: &Shared,
         alive: &Faint,
@@ -308,6 +325,7 @@ impl Lane {
             return true;
         }
         let Some(socket) = self.socket(alive, socket) else { return true };
+        trace::event(&name);
         let asked = socket.clone();
         let started = match (handler, any) {
             (Some(handler), _) => guarded(|| handler(asked, args, id)),

@@ -26,7 +26,7 @@ use super::auth::{Auth, AuthRequest};
 use super::error::ConnectError;
 use super::shared::{Faint, Shared, Stage};
 use super::state::State;
-use crate::handler::{HandlerError, poll_guarded};
+use crate::handler::{HandlerError, poll_all};
 use crate::task::scratch::{self, Scratch};
 
 /// Turns that a task takes before it lets others run.
@@ -238,6 +238,7 @@ impl ClientTask {
     }
 
     fn tell(&self, state: &State) {
+        state.trace();
         self.shared.audience.tell(state);
     }
 
@@ -273,7 +274,7 @@ impl ClientTask {
                 step = Step::Moved;
             }
         }
-        self.beside.retain_mut(|handler| poll_guarded(handler, cx).is_pending());
+        poll_all(&mut self.beside, cx);
         step
     }
 

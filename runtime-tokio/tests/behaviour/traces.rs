@@ -1,0 +1,80 @@
+//! What goes to `tracing`.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use socketio_tokio::Socket;
+use tracing::Level;
+
+use crate::support::{Ws, server, settle, until};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is told at this level and above, while the guard lives.
+fn collect(level: Level) -> (Lines, tracing::subscriber::DefaultGuard) {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(level).without_time();
+    let guard = tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish());
+    (lines, guard)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_without_on_error_is_told_to_tracing_in_the_span_of_its_socket() {
+    let (lines, _guard) = collect(Level::DEBUG);
+    let (server, _) = server();
+    let root = server.namespace("/");
+    root.on("fail", async |_, ()| Err::<(), _>("the reason"));
+    root.on("panic", async |_, ()| -> () { panic!("the panic") });
+    root.on("number", async |_, (_,): (u64,)| ());
+    let mut client = Ws::engine(&server).await;
+    let id = client.join("/").await;
+    for event in [r#"42["fail"]"#, r#"42["panic"]"#, r#"42["number","a secret"]"#] {
+        client.send(event).await;
+    }
+    until("three errors", || lines.text().matches("ERROR").count() == 3).await;
+    let text = lines.text();
+    let errors: Vec<_> = text.lines().filter(|line| line.contains("ERROR")).collect();
+    assert!(errors.iter().all(|line| line.contains("session{number=0}:socket{namespace=/ id=")), "{text}");
+    assert!(errors[0].contains("the reason") && errors[1].contains("the panic"), "{text}");
+    assert!(errors[2].contains(r#"event="number" index=0"#), "{text}");
+    assert!(!text.contains("a secret"), "no argument: {text}");
+    let session = root.socket(&id).unwrap().session_id().to_string();
+    assert!(text.contains(&id) && !text.contains(&session), "whoever has the session's id can act for it: {text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_on_error_takes_is_not_told_again() {
+    let (lines, _guard) = collect(Level::INFO);
+    let (server, world) = server();
+    let root = server.namespace("/");
+    root.on("fail", async |_, ()| Err::<(), _>("the reason"));
+    let seen = world.clone();
+    root.on_error(move |_: Socket, error| {
+        seen.say(error);
+        std::future::ready(())
+    });
+    let mut client = Ws::connect(&server).await;
+    client.send(r#"42["fail"]"#).await;
+    world.hears("the reason").await;
+    settle().await;
+    assert_eq!(lines.text(), "");
+}
