@@ -163,7 +163,8 @@ impl Args {
     }
 
     fn values_within(&self, depth: u16) -> Result<Vec<Value<'_>>, ArgsError> {
-        value::Reader::new(Cursor::new(self.json()), &self.attachments).list(depth)
+        let (cursor, attachments) = (Cursor::new(self.json()), &self.attachments);
+        value::Reader { cursor, attachments, room: value::Room::default() }.list(depth)
     }
 }
 

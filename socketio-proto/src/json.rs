@@ -7,6 +7,7 @@ use serde::de::{self, Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor}
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::ser::Spelled;
 use crate::{ArgsError, DecodeError, EncodeError, Limits, Text, de as typed, walk};
 
 /// Checks the syntax in one pass that keeps nothing.
@@ -53,7 +54,10 @@ impl Json {
     /// # Errors
     /// [`EncodeError::Json`]: a map with keys that are no strings, or the value's `Serialize` failed.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
-        Ok(Self::trusted(serde_json::to_string(value)?.into(), Limits::DEFAULT_DEPTH))
+        let mut text = Vec::new();
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, Spelled))?;
+        let text = Text::try_from(text.as_slice()).map_err(|_| EncodeError::internal())?;
+        Ok(Self::trusted(text, Limits::DEFAULT_DEPTH))
     }
 
     /// An object of texts, in the given order.

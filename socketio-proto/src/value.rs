@@ -7,9 +7,8 @@ use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use crate::de::number;
 use crate::placeholder::Attachments;
-use crate::walk::{self, Cursor, Unreadable};
+use crate::walk::{self, Cursor, JsonStr, Unreadable};
 use crate::{ArgsError, handoff};
 
 /// A value of any shape: what [`Args::values`](crate::Args::values) yields, and what can be sent when a shape is only known
@@ -57,7 +56,8 @@ pub enum Value<'a> {
     Object(Vec<(Cow<'a, str>, Value<'a>)>),
 }
 
-/// A number as it is spelled in JSON; no digit is lost. Equal if spelled equally.
+/// A number as it is spelled in JSON; no digit is lost, on the way in (see [`Value`]'s `Deserialize`) or on the way out (see
+/// `Serialize`). Equal if spelled equally.
 ///
 /// ```
 /// use socketio_proto::Number;
@@ -76,16 +76,19 @@ impl Number<'_> {
     }
 
     /// The number, if it is written as an integer and fits.
+    #[inline]
     pub fn as_u64(&self) -> Option<u64> {
         self.0.parse().ok()
     }
 
     /// The number, if it is written as an integer and fits.
+    #[inline]
     pub fn as_i64(&self) -> Option<i64> {
         self.0.parse().ok()
     }
 
     /// The nearest float; infinite beyond its range, as in JavaScript.
+    #[inline]
     pub fn as_f64(&self) -> Option<f64> {
         self.0.parse().ok()
     }
@@ -229,35 +232,46 @@ impl<'a> Value<'a> {
 }
 
 /// Reads values of checked JSON.
-pub(crate) struct Reader<'c, 'a> {
-    cursor: Cursor<'a>,
-    attachments: &'c Attachments,
-    objects: Room,
-    arrays: Room,
+pub(crate) struct Reader<'a> {
+    pub(crate) cursor: Cursor<'a>,
+    pub(crate) attachments: &'a Attachments,
+    pub(crate) room: Room,
 }
 
-impl<'c, 'a> Reader<'c, 'a> {
-    pub(crate) fn new(cursor: Cursor<'a>, attachments: &'c Attachments) -> Self {
-        Self { cursor, attachments, objects: Room::new(8), arrays: Room::new(4) }
-    }
-
+impl<'a> Reader<'a> {
     /// Reads all values of a list, with so many containers in each other at most.
-    pub(crate) fn list(mut self, max_depth: u16) -> Result<Vec<Value<'a>>, ArgsError> {
+    pub(crate) fn list(mut self, depth: u16) -> Result<Vec<Value<'a>>, ArgsError> {
         let mut values = Vec::new();
         while self.cursor.peek().is_some() {
             values.push(Value::Null);
             if let Some(place) = values.last_mut() {
-                self.read(max_depth, place).map_err(|error| ArgsError::from(error).at(values.len() - 1))?;
+                self.read(Cow::Borrowed, depth, place).map_err(|error| ArgsError::from(error).at(values.len() - 1))?;
             }
             self.cursor.eat(b',');
         }
         Ok(values)
     }
 
-    /// Reads the next value into its place; moving values about would take longer than reading them.
-    fn read(&mut self, depth: u16, place: &mut Value<'a>) -> Result<(), Unreadable> {
+    /// Reads the next value, with texts of its own.
+    pub(crate) fn owned(&mut self, depth: u16) -> Result<Value<'static>, Unreadable> {
+        let mut value = Value::Null;
+        self.read(|text| Cow::Owned(text.to_owned()), depth, &mut value)?;
+        Ok(value)
+    }
+
+    /// Reads the next value into its place; moving values about would take longer than reading them. `text` makes what they keep.
+    fn read<'v>(
+        &mut self,
+        text: impl Fn(&'a str) -> Cow<'v, str> + Copy,
+        depth: u16,
+        place: &mut Value<'v>,
+    ) -> Result<(), Unreadable> {
+        let string = |string: JsonStr<'a>| match string {
+            JsonStr::Plain(plain) => text(plain),
+            JsonStr::Escaped(quoted) => Cow::Owned(walk::unescape(quoted)),
+        };
         match self.cursor.peek() {
-            Some(b'"') => *place = Value::String(self.cursor.string().read()),
+            Some(b'"') => *place = Value::String(string(self.cursor.string())),
             Some(b'{') => {
                 if let Some((bytes, end)) = self.attachments.at(self.cursor.offset()) {
                     *place = Value::Binary(bytes.clone());
@@ -267,19 +281,19 @@ impl<'c, 'a> Reader<'c, 'a> {
                 let depth = walk::deeper(depth)?;
                 self.cursor.step();
                 let mut entries = match self.cursor.peek() {
-                    Some(b'"') => Vec::with_capacity(self.objects.take(depth)),
+                    Some(b'"') => Vec::with_capacity(Room::take(&mut self.room.objects, depth)),
                     _ => Vec::new(),
                 };
                 while self.cursor.peek() == Some(b'"') {
-                    entries.push((self.cursor.string().read(), Value::Null));
+                    entries.push((string(self.cursor.string()), Value::Null));
                     self.cursor.eat(b':');
                     if let Some((_, place)) = entries.last_mut() {
-                        self.read(depth, place)?;
+                        self.read(text, depth, place)?;
                     }
                     self.cursor.eat(b',');
                 }
                 self.cursor.step();
-                self.objects.put(depth, entries.len());
+                Room::put(&mut self.room.objects, depth, entries.len());
                 *place = Value::Object(entries);
             }
             Some(b'[') => {
@@ -287,54 +301,60 @@ impl<'c, 'a> Reader<'c, 'a> {
                 self.cursor.step();
                 let mut elements = match self.cursor.peek() {
                     Some(b']') | None => Vec::new(),
-                    _ => Vec::with_capacity(self.arrays.take(depth)),
+                    _ => Vec::with_capacity(Room::take(&mut self.room.arrays, depth)),
                 };
                 while !matches!(self.cursor.peek(), Some(b']') | None) {
                     elements.push(Value::Null);
                     if let Some(place) = elements.last_mut() {
-                        self.read(depth, place)?;
+                        self.read(text, depth, place)?;
                     }
                     self.cursor.eat(b',');
                 }
                 self.cursor.step();
-                self.arrays.put(depth, elements.len());
+                Room::put(&mut self.room.arrays, depth, elements.len());
                 *place = Value::Array(elements);
             }
             Some(b'n') => _ = self.cursor.scalar(),
             Some(b't' | b'f') => *place = Value::Bool(self.cursor.scalar() == "true"),
-            _ => *place = Value::Number(Number(Cow::Borrowed(self.cursor.scalar()))),
+            _ => *place = Value::Number(Number(text(self.cursor.scalar()))),
         }
         Ok(())
     }
 }
 
-/// How many elements a container is given room for: as many as the last one of the same depth had, for alike follows alike.
+/// How many elements containers are given room for: as many as the last one of the same depth had, for alike follows alike.
 ///
 /// That is asked once for each container that has been read. One of which nothing is known grows from 1, so memory stays in
 /// proportion to the text.
-struct Room([u8; Self::LEVELS]);
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    objects: Levels,
+    arrays: Levels,
+}
+
+/// One for each of the depths that are told apart.
+type Levels = [u8; 8];
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { objects: [8; 8], arrays: [4; 8] }
+    }
+}
 
 impl Room {
-    /// Depths that are told apart.
-    const LEVELS: usize = 8;
-
-    const fn new(first: u8) -> Self {
-        Self([first; Self::LEVELS])
+    #[inline(always)]
+    fn of(levels: &mut Levels, depth: u16) -> Option<&mut u8> {
+        levels.get_mut(usize::from(depth) % 8)
     }
 
     #[inline(always)]
-    fn of(&mut self, depth: u16) -> Option<&mut u8> {
-        self.0.get_mut(usize::from(depth) % Self::LEVELS)
+    fn take(levels: &mut Levels, depth: u16) -> usize {
+        Self::of(levels, depth).map_or(1, |room| usize::from(std::mem::replace(room, 1)))
     }
 
     #[inline(always)]
-    fn take(&mut self, depth: u16) -> usize {
-        self.of(depth).map_or(1, |room| usize::from(std::mem::replace(room, 1)))
-    }
-
-    #[inline(always)]
-    fn put(&mut self, depth: u16, len: usize) {
-        if let Some(room) = self.of(depth) {
+    fn put(levels: &mut Levels, depth: u16, len: usize) {
+        if let Some(room) = Self::of(levels, depth) {
             *room = len.clamp(1, usize::from(u8::MAX)) as u8;
         }
     }
@@ -354,39 +374,33 @@ impl Serialize for Value<'_> {
     }
 }
 
+/// As a number of 64 bits if it is one, else as the nearest finite float; the codec's own encoder writes it as it is spelled.
 impl Serialize for Number<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        number(&self.0, Rewrite(serializer)).map_err(serde::ser::Error::custom)?
+        if let Some(number) = self.as_u64() {
+            return serializer.serialize_u64(number);
+        }
+        match self.as_i64() {
+            // `-0` is a float.
+            Some(number) if number != 0 => serializer.serialize_i64(number),
+            _ => {
+                let number = self.as_f64().unwrap_or_default().clamp(f64::MIN, f64::MAX);
+                handoff::lend_spelling(&self.0, || serializer.serialize_f64(number))
+            }
+        }
     }
 }
 
-/// Serializes the number that it visits.
-struct Rewrite<S>(S);
-
-impl<S: Serializer> Visitor<'_> for Rewrite<S> {
-    type Value = Result<S::Ok, S::Error>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number")
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(self.0.serialize_u64(number))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(self.0.serialize_i64(number))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(self.0.serialize_f64(number))
-    }
-}
+/// The name of the newtype as which [`Value`] asks the codec's own deserializer for all of a value.
+pub(crate) const NEWTYPE: &str = "$socketio_proto::Value";
 
 /// Owns what it reads, as `Cow` does in serde; [`Args::values`](crate::Args::values) borrows.
+///
+/// From arguments and [`Json`](crate::Json) no digit of a number is lost. What comes by way of a buffer of serde's
+/// (`#[serde(flatten)]`, `#[serde(untagged)]`), or from another deserializer, has the numbers that those have.
 impl<'de> Deserialize<'de> for Value<'_> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyVisitor).map(|value: Value<'static>| value)
+        deserializer.deserialize_newtype_struct(NEWTYPE, AnyVisitor).map(|value: Value<'static>| value)
     }
 }
 
@@ -399,8 +413,9 @@ impl<'de> Visitor<'de> for AnyVisitor {
         f.write_str("any value")
     }
 
+    /// A null, or what the codec's own deserializer lends.
     fn visit_unit<E>(self) -> Result<Value<'static>, E> {
-        Ok(Value::Null)
+        Ok(handoff::take_value().unwrap_or_default())
     }
 
     fn visit_none<E>(self) -> Result<Value<'static>, E> {
@@ -461,5 +476,74 @@ impl<'de> Visitor<'de> for AnyVisitor {
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'static>, D::Error> {
         deserializer.deserialize_any(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::{Args, Json};
+
+    const LONG: &str = "123456789012345678901234567890";
+
+    fn json(text: &str) -> Json {
+        Json::check(text.into()).unwrap()
+    }
+
+    #[test]
+    fn numbers_go_out_as_they_are_spelled() {
+        let list = format!("[{LONG},0.10,1e400,-0,1E2,18446744073709551616,null,1.5]");
+        let value: Value<'static> = json(&list).parse().unwrap();
+        assert_eq!(Args::encode(&(&value,)).unwrap().json(), list);
+        assert_eq!(Json::encode(&value).unwrap().as_str(), list);
+        // A float beside it is still one.
+        assert_eq!(Args::encode(&(&value, 0.1, f64::NAN)).unwrap().json(), format!("{list},0.1,null"));
+        // Other serializers get the nearest finite float.
+        let (integer, beyond) = (Some(1.2345678901234568e29), Some(1.8446744073709552e19));
+        let rounded = [integer, Some(0.1), Some(f64::MAX), Some(-0.0), Some(100.0), beyond, None, Some(1.5)];
+        let others = serde_json::to_string(&value).unwrap();
+        assert_eq!(serde_json::from_str::<[Option<f64>; 8]>(&others).unwrap(), rounded);
+        let others = Args::encode(&(serde_json::to_value(&value).unwrap(),)).unwrap();
+        assert_eq!(others.get::<([Option<f64>; 8],)>().unwrap().0, rounded);
+    }
+
+    #[test]
+    fn values_within_types_keep_their_digits() {
+        #[derive(Deserialize)]
+        struct Reading {
+            at: u64,
+            value: Value<'static>,
+            more: BTreeMap<String, Vec<Option<Value<'static>>>>,
+        }
+        let args = Args::new(
+            format!(r#"{{"at":1,"value":{LONG},"more":{{"a":[{{"b":{LONG}}},null,"é\u00e9"]}}}}"#).as_str().into(),
+            Attachments::none(),
+        );
+        let Reading { at, value, more } = args.get().unwrap();
+        let number = Value::Number(Number(LONG.into()));
+        assert_eq!((at, &value), (1, &number));
+        let object = Value::Object(vec![("b".into(), number)]);
+        assert_eq!(more["a"], [Some(object), None, Some("éé".into())]);
+    }
+
+    #[test]
+    fn values_are_made_by_other_deserializers_with_the_numbers_that_those_have() {
+        #[derive(Deserialize)]
+        struct Flat {
+            #[serde(flatten)]
+            rest: BTreeMap<String, Value<'static>>,
+        }
+        let text = format!(r#"{{"a":{LONG},"b":[null,"x",-1,{{}}]}}"#);
+        let rest = vec![Value::Null, "x".into(), (-1).into(), Value::Object(vec![])];
+        let value: Value<'static> = serde_json::from_str(&text).unwrap();
+        assert_eq!(value.get("a"), Some(&1.2345678901234568e29.into()));
+        assert_eq!(value.get("b").and_then(Value::as_array), Some(&*rest));
+        let flat: Flat = json(&text).parse().unwrap();
+        assert_eq!(flat.rest["a"], 1.2345678901234568e29.into());
+        assert_eq!(flat.rest["b"], Value::Array(rest));
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "the machines take the time as an argument; a test has to get one")]
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use bytes::Bytes;
@@ -94,6 +95,28 @@ proptest! {
     }
 
     #[test]
+    fn no_digit_of_a_number_is_lost(
+        number in "(-?(0|[1-9][0-9]{0,40}))(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,4})?"
+    ) {
+        let list = format!(r#"{number},[{number},"x"],{{"a":{number}}}"#);
+        let args = args_of(&list);
+        let values = args.values().unwrap();
+        prop_assert_eq!(Args::encode(&Tuple(values.clone().into_iter().map(Value::into_owned).collect())).unwrap(), args.clone());
+
+        type Typed = (Value<'static>, Vec<Value<'static>>, BTreeMap<String, Option<Value<'static>>>);
+        let typed = args.get::<Typed>().unwrap();
+        prop_assert_eq!(&typed.0, &values[0]);
+        prop_assert_eq!(Args::encode(&typed).unwrap(), args.clone());
+        prop_assert_eq!(args.get::<Value<'static>>().unwrap(), typed.0);
+
+        let json = Json::check(format!("[{list}]").into()).unwrap();
+        let value = json.parse::<Value<'static>>().unwrap();
+        prop_assert_eq!(value.as_array().unwrap(), &values);
+        prop_assert_eq!(Json::encode(&value).unwrap(), json.clone());
+        prop_assert_eq!(Json::encode(&json.parse::<Typed>().unwrap()).unwrap(), json);
+    }
+
+    #[test]
     fn a_value_is_one_argument_on_every_way(value in value(), id in any::<u64>()) {
         let any: serde_json::Value = serde_json::to_value(&value).unwrap();
         is_one_argument(&value, &value, id);
@@ -123,6 +146,14 @@ proptest! {
                 prop_assert_eq!(decode(packet.encode().unwrap().messages()).unwrap(), [packet]);
             }
         }
+    }
+}
+
+/// Arguments as they come.
+fn args_of(list: &str) -> Args {
+    match decode([Data::from(format!("31[{list}]"))]).unwrap().remove(0).body {
+        Body::Ack { args, .. } => args,
+        other => panic!("{other:?}"),
     }
 }
 

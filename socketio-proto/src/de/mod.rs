@@ -13,7 +13,6 @@ mod scalar;
 mod source;
 
 pub(crate) use arguments::ArgsDeserializer;
-pub(crate) use scalar::number;
 
 use serde::Deserialize;
 

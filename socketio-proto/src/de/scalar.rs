@@ -40,7 +40,7 @@ impl Number {
 
 /// Hands a number to a visitor that takes any.
 #[inline]
-pub(crate) fn number<'de, V: Visitor<'de>>(text: &str, visitor: V) -> Result<V::Value, ArgsError> {
+pub(super) fn number<'de, V: Visitor<'de>>(text: &str, visitor: V) -> Result<V::Value, ArgsError> {
     match Number::parse(text)? {
         Number::Unsigned(number) => visitor.visit_u64(number),
         Number::Signed(number) => visitor.visit_i64(number),

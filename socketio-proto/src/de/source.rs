@@ -10,7 +10,7 @@ use super::key::Key;
 use super::scalar::{self, Number};
 use crate::placeholder::Attachments;
 use crate::walk::{self, Cursor};
-use crate::{ArgsError, handoff, json};
+use crate::{ArgsError, handoff, json, value};
 
 /// Where the next value is read.
 pub(crate) struct Source<'de> {
@@ -20,11 +20,13 @@ pub(crate) struct Source<'de> {
     depth: u16,
     /// How many there may be in all.
     max_depth: u16,
+    /// For the values of any shape.
+    room: value::Room,
 }
 
 impl<'de> Source<'de> {
     pub(super) fn new(list: &'de str, attachments: &'de Attachments, depth: u16) -> Self {
-        Self { cursor: Cursor::new(list), attachments, depth, max_depth: depth }
+        Self { cursor: Cursor::new(list), attachments, depth, max_depth: depth, room: value::Room::default() }
     }
 
     #[inline]
@@ -35,6 +37,27 @@ impl<'de> Source<'de> {
     #[inline]
     pub(super) fn comma(&mut self) {
         self.cursor.eat(b',');
+    }
+
+    /// Reads a [`Value`](crate::Value). One that is more than serde can say is lent.
+    #[inline]
+    fn value<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ArgsError> {
+        let here = self.cursor;
+        match self.peek() {
+            Some(b'{' | b'[') => {}
+            Some(b'-' | b'0'..=b'9') => match Number::parse(self.cursor.scalar())? {
+                Number::Unsigned(number) => return visitor.visit_u64(number),
+                Number::Signed(number) => return visitor.visit_i64(number),
+                // With its digits.
+                Number::Float(_) => self.cursor = here,
+            },
+            Some(b'n') => return self.deserialize_option(visitor),
+            _ => return self.deserialize_any(visitor),
+        }
+        let mut reader = value::Reader { cursor: self.cursor, attachments: self.attachments, room: self.room };
+        let value = reader.owned(self.depth)?;
+        (self.cursor, self.room) = (reader.cursor, reader.room);
+        handoff::lend_value(value, || visitor.visit_unit())
     }
 
     /// Steps over a placeholder, if one begins here, and hands out its attachment.
@@ -155,8 +178,10 @@ impl<'de> Deserializer<'de> for &mut Source<'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, ArgsError> {
-        if name != json::NEWTYPE {
-            return visitor.visit_newtype_struct(self);
+        match name {
+            json::NEWTYPE => {}
+            value::NEWTYPE => return self.value(visitor),
+            _ => return visitor.visit_newtype_struct(self),
         }
         self.peek();
         let from = self.cursor.offset();

@@ -1,9 +1,9 @@
-//! Bytes become placeholders.
+//! How the codec writes what JSON can spell in more than one way: bytes become placeholders, numbers keep their digits.
 
 use std::io::{self, Write};
 
 use bytes::Bytes;
-use serde_json::ser::Formatter;
+use serde_json::ser::{CompactFormatter, Formatter};
 
 use crate::handoff;
 
@@ -18,5 +18,23 @@ impl Formatter for Extract<'_> {
         write!(writer, r#"{{"_placeholder":true,"num":{}}}"#, self.found.len())?;
         self.found.push(handoff::take_bytes(value));
         Ok(())
+    }
+
+    #[inline]
+    fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        Spelled.write_f64(writer, value)
+    }
+}
+
+/// Writes compact JSON; numbers that were read as they are spelled.
+pub(crate) struct Spelled;
+
+impl Formatter for Spelled {
+    #[inline]
+    fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        match handoff::is_spelled() {
+            true => handoff::write_spelling(writer),
+            false => CompactFormatter.write_f64(writer, value),
+        }
     }
 }

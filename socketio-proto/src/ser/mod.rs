@@ -7,6 +7,7 @@ mod arguments;
 mod extract;
 
 pub(crate) use arguments::Arguments;
+pub(crate) use extract::Spelled;
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
