@@ -6,17 +6,17 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use engineio_proto::http::{self as eio, Reject, Verdict};
 use engineio_proto::server::Session;
 use engineio_proto::{RequestId, TransportKind, WebSocketId};
 use futures_channel::oneshot;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use hyper::upgrade::OnUpgrade;
 
+use crate::body::Body;
 use crate::conn::{Answer, Conn, FIRST_ID};
 use crate::handshake::{Handshake, Peer};
 use crate::runtime::BoxFuture;
@@ -50,7 +50,7 @@ impl Service {
 
 impl<B> tower_service::Service<Request<B>> for Service
 where
-    B: Body + Send + Unpin + 'static,
+    B: http_body::Body + Send + Unpin + 'static,
     B::Data: Send,
     B::Error: Send,
 {
@@ -83,7 +83,7 @@ pub(crate) async fn respond<B>(
     peer: Peer,
 ) -> Result<Response<Full<Bytes>>, Aborted>
 where
-    B: Body + Send + Unpin,
+    B: http_body::Body + Send + Unpin,
 {
     let upgrade = request.headers().contains_key(header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
     let (parts, body) = request.into_parts();
@@ -108,7 +108,7 @@ async fn engine<B>(
     peer: Peer,
 ) -> Result<eio::Response, Aborted>
 where
-    B: Body + Send + Unpin,
+    B: http_body::Body + Send + Unpin,
 {
     let mut conn = None;
     let verdict = eio::verify(parts, &shared.engine, |sid| {
@@ -208,7 +208,7 @@ fn open(shared: &Arc<Shared>, parts: &Parts, upgrade: Option<OnUpgrade>, peer: P
 /// A request of a session: a poll, or a payload.
 async fn exchange<B>(conn: &Arc<Conn>, parts: &Parts, body: B) -> Result<eio::Response, Aborted>
 where
-    B: Body + Send + Unpin,
+    B: http_body::Body + Send + Unpin,
 {
     if parts.method == Method::POST {
         WaitForReading { conn }.await;
@@ -264,30 +264,18 @@ enum Received {
 }
 
 /// Reads a whole body of at most `limit` bytes.
-async fn receive<B: Body + Unpin>(mut body: B, limit: usize) -> Received {
+async fn receive<B: http_body::Body + Unpin>(mut body: B, limit: usize) -> Received {
     if body.size_hint().lower() > limit as u64 {
         return Received::TooLarge;
     }
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
+    let mut whole = Body::new(limit);
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return Received::Broken };
-        let Ok(mut data) = frame.into_data() else { continue };
-        if first.len() + rest.len() + data.remaining() > limit {
+        if frame.into_data().is_ok_and(|data| whole.push(data).is_err()) {
             return Received::TooLarge;
         }
-        let data = data.copy_to_bytes(data.remaining());
-        match (first.is_empty(), rest.is_empty()) {
-            (true, true) => first = data,
-            (_, true) => {
-                rest.reserve(first.len() + data.len());
-                rest.extend_from_slice(&std::mem::take(&mut first));
-                rest.extend_from_slice(&data);
-            }
-            _ => rest.extend_from_slice(&data),
-        }
     }
-    Received::Body(if rest.is_empty() { first } else { rest.freeze() })
+    Received::Body(whole.finish())
 }
 
 /// A request that waits for its answer. If the client gives up first, hyper drops this, and the machine hears of it.

@@ -27,6 +27,11 @@ use crate::server::BuildError;
 /// pauses of 1 s to 5 s, 20 s for an attempt to connect, no time limit for acks. What is not here (compression, WebTransport, other
 /// parsers, connection state recovery) can't be asked for.
 ///
+/// By polling, HTTP connections are kept alive for up to 4 s between two requests. If the server ends one before the first byte of an
+/// answer, a GET is sent once more by a fresh connection. A POST is not, as the server may have read it: it takes a connection that was
+/// used before only from a server that has shown to keep them, and if that one ends all the same, the session is lost. No event
+/// arrives twice.
+///
 /// ```no_run
 /// # use std::time::Duration;
 /// # use socketio_runtime::{BuildError, Client, ClientBuilder, Runtime, TransportKind};

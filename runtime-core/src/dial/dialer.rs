@@ -1,33 +1,21 @@
 //! Requests and WebSockets to one server.
 
 use std::error::Error;
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use engineio_proto::http::{is_websocket_granted, request_websocket};
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, Full, LengthLimitError, Limited};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::Empty;
 use hyper::client::conn::http1;
-use hyper::rt::Executor;
 use hyper::upgrade::Upgraded;
-use hyper_util::client::legacy::Client;
 
 use super::base::BaseUrl;
+use super::pool::Pool;
 use super::route::{Connector, Proxy, Route, Tcp};
 use crate::handler::HandlerError;
 use crate::runtime::{BoxFuture, Runtime, random};
-use crate::serve::RuntimeTimer;
-
-/// Idle connections are dropped before Node drops them (5 s), so that no request meets a connection that is just closing.
-const IDLE: Duration = Duration::from_secs(4);
-
-/// Idle connections kept: one that carried a GET, one that carried a POST.
-const MAX_IDLE: usize = 2;
 
 /// Why a server could not be reached, or gave no whole answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -83,15 +71,7 @@ impl DialError {
         Self::Proxy(Arc::new(error))
     }
 
-    /// Ours, if one is the reason of what hyper says.
-    fn http(error: impl Error + Send + Sync + 'static) -> Self {
-        let mut source = Some(&error as &(dyn Error + 'static));
-        while let Some(error) = source {
-            if let Some(error) = error.downcast_ref::<Self>() {
-                return error.clone();
-            }
-            source = error.source();
-        }
+    pub(super) fn http(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Http(Arc::new(error))
     }
 }
@@ -114,13 +94,13 @@ impl std::fmt::Debug for DialOptions {
 }
 
 /// Dials one server. A cheap clone, which shares the kept-alive connections. Dropping a future gives its request up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Dialer {
-    runtime: Spawner,
+    runtime: Arc<dyn Runtime>,
     route: Route,
-    authority: Authority,
+    host: HeaderValue,
     authorization: Option<HeaderValue>,
-    pool: Client<Route, Full<Bytes>>,
+    pool: Pool,
 }
 
 impl Dialer {
@@ -129,7 +109,7 @@ impl Dialer {
     /// # Errors
     /// [`DialError::TlsMissing`], or TLS can't be set up.
     pub(crate) fn new(runtime: Arc<dyn Runtime>, base: BaseUrl, options: &DialOptions) -> Result<Self, DialError> {
-        let authority = Authority::try_from(base.authority()).map_err(DialError::http)?;
+        let host = HeaderValue::try_from(base.authority()).map_err(DialError::http)?;
         let authorization = base.credentials.as_ref().and_then(|credentials| credentials.basic());
         let route = Route {
             #[cfg(feature = "rustls")]
@@ -148,37 +128,23 @@ impl Dialer {
         if route.base.secure {
             return Err(DialError::TlsMissing);
         }
-        let timer = RuntimeTimer(runtime.clone());
-        let runtime = Spawner(runtime);
-        let pool = Client::builder(runtime.clone())
-            .timer(timer.clone())
-            .pool_timer(timer)
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MAX_IDLE)
-            .build(route.clone());
-        Ok(Self { runtime, route, authority, authorization, pool })
+        let pool = Pool::new(runtime.clone());
+        Ok(Self { runtime, route, host, authorization, pool })
     }
 
     /// Sends a request, whose URI is path and query, and takes the whole response, of any status: redirects are not followed.
     /// `Host` is added, and `Authorization` if the URL has credentials, unless the request has them.
     ///
-    /// A request that a kept-alive connection had not begun to send when it ended is sent again by another; one that may have
-    /// got to the server is not.
+    /// Over a kept-alive connection that has ended, a GET is sent again by a fresh one; a POST only if it is known that the server
+    /// has not read it. See [`pool`](super::pool).
     pub(crate) fn request(
         &self,
-        request: Request<Bytes>,
+        mut request: Request<Bytes>,
         limit: usize,
     ) -> BoxFuture<'static, Result<Response<Bytes>, DialError>> {
-        let Self { pool, .. } = self.clone();
-        let request = self.complete(request, true).map(|request| request.map(Full::new));
-        Box::pin(async move {
-            let (parts, body) = pool.request(request?).await.map_err(DialError::http)?.into_parts();
-            let body = Limited::new(body, limit).collect().await.map_err(|error| match error {
-                error if error.is::<LengthLimitError>() => DialError::TooLarge { limit },
-                error => DialError::Http(error.into()),
-            })?;
-            Ok(Response::from_parts(parts, body.to_bytes()))
-        })
+        let Self { route, pool, .. } = self.clone();
+        self.complete(request.headers_mut());
+        Box::pin(async move { pool.request(route, request, limit).await })
     }
 
     /// Opens a WebSocket, on a connection of its own. The request's URI is path and query; headers are added as for
@@ -188,14 +154,14 @@ impl Dialer {
         request: Request<()>,
     ) -> BoxFuture<'static, Result<(http::response::Parts, Upgraded), DialError>> {
         let Self { runtime, route, .. } = self.clone();
-        let request = self.complete(request, false);
+        let mut request = request.map(|()| Empty::<Bytes>::new());
+        self.complete(request.headers_mut());
         Box::pin(async move {
-            let mut request = request?.map(|()| Empty::<Bytes>::new());
-            request_websocket(request.headers_mut(), random(&*runtime.0));
+            request_websocket(request.headers_mut(), random(&*runtime));
             let asked = request.headers().clone();
             let stream = route.open().await?;
             let (mut sender, connection) = http1::handshake(stream).await.map_err(DialError::http)?;
-            runtime.execute(Box::pin(async move {
+            runtime.spawn(Box::pin(async move {
                 // Its errors are those of the request.
                 _ = connection.with_upgrades().await;
             }));
@@ -212,37 +178,16 @@ impl Dialer {
         })
     }
 
-    fn complete<B>(&self, mut request: Request<B>, absolute: bool) -> Result<Request<B>, DialError> {
-        if absolute {
-            // The pool wants to know where to; it sends path and query.
-            let scheme = if self.route.base.secure { Scheme::HTTPS } else { Scheme::HTTP };
-            let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-            let uri = Uri::builder().scheme(scheme).authority(self.authority.clone()).path_and_query(path);
-            *request.uri_mut() = uri.build().map_err(DialError::http)?;
-        }
-        let headers = request.headers_mut();
-        if let Ok(host) = HeaderValue::from_str(self.authority.as_str()) {
-            headers.entry(header::HOST).or_insert(host);
-        }
+    fn complete(&self, headers: &mut HeaderMap) {
+        headers.entry(header::HOST).or_insert_with(|| self.host.clone());
         if let Some(authorization) = &self.authorization {
             headers.entry(header::AUTHORIZATION).or_insert_with(|| authorization.clone());
         }
-        Ok(request)
     }
 }
 
-/// hyper's background work on the runtime.
-#[derive(Clone)]
-struct Spawner(Arc<dyn Runtime>);
-
-impl Executor<Pin<Box<dyn Future<Output = ()> + Send>>> for Spawner {
-    fn execute(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        self.0.spawn(future);
-    }
-}
-
-impl std::fmt::Debug for Spawner {
+impl std::fmt::Debug for Dialer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Spawner(..)")
+        f.debug_struct("Dialer").field("route", &self.route).field("pool", &self.pool).finish_non_exhaustive()
     }
 }

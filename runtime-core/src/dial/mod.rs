@@ -1,12 +1,13 @@
 //! How a client reaches its server: HTTP requests over kept-alive connections, and WebSockets over connections of their own.
 //!
 //! ```text
-//! Dialer --request----> pool of hyper-util --miss--> Route --> Connector or Runtime::connect, to the server or its proxy
-//!   '----websocket--> connection of its own ---------^  '--> through the proxy --> TLS
+//! Dialer --request----> Pool --miss--> Route --> Connector or Runtime::connect, to the server or its proxy
+//!   '----websocket-----------------------^  '--> through the proxy --> TLS
 //! ```
 
 mod base;
 mod dialer;
+mod pool;
 mod route;
 #[cfg(test)]
 mod tests;

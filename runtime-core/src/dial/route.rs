@@ -1,15 +1,12 @@
 //! Byte streams to the server: directly, through a proxy, with TLS on top.
 
 use std::future::{Ready, ready};
-use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use tower_service::Service;
 
 use super::DialError;
@@ -135,22 +132,6 @@ impl std::fmt::Debug for Route {
     }
 }
 
-/// What the pool calls for a new connection. There is one server, whatever it asks for.
-impl Service<Uri> for Route {
-    type Response = Wire;
-    type Error = DialError;
-    type Future = BoxFuture<'static, Result<Wire, DialError>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let route = self.clone();
-        Box::pin(async move { route.open().await.map(Wire) })
-    }
-}
-
 /// The stream to a proxy, opened before the proxy's protocol is asked to, whose errors would hide why there is none.
 struct Opened(Option<BoxStream>);
 
@@ -165,46 +146,5 @@ impl Service<Uri> for Opened {
 
     fn call(&mut self, _: Uri) -> Self::Future {
         ready(self.0.take().ok_or_else(|| io::ErrorKind::NotConnected.into()))
-    }
-}
-
-/// A stream in the pool.
-pub(super) struct Wire(BoxStream);
-
-impl Connection for Wire {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl Read for Wire {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl Write for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
     }
 }

@@ -4,12 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use hyper::rt::{Sleep, Timer};
+use hyper::rt::{Read, ReadBufCursor, Sleep, Timer, Write};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,15 +19,26 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::runtime::{Accept, BoxFuture, BoxStream, Runtime};
 
-struct TestRuntime(TokioTimer);
+/// Its time stands still, unless a test moves it; sleeps are real ones.
+struct TestRuntime(TokioTimer, Arc<Mutex<Instant>>);
+
+impl TestRuntime {
+    fn new() -> Self {
+        Self(TokioTimer::new(), Arc::new(Mutex::new(Instant::now())))
+    }
+}
 
 impl Timer for TestRuntime {
-    fn sleep(&self, duration: std::time::Duration) -> Pin<Box<dyn Sleep>> {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
         self.0.sleep(duration)
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
         self.0.sleep_until(deadline)
+    }
+
+    fn now(&self) -> Instant {
+        *self.1.lock().unwrap()
     }
 }
 
@@ -45,7 +58,7 @@ impl Runtime for TestRuntime {
 }
 
 fn dialer(url: &str, options: &DialOptions) -> Result<Dialer, DialError> {
-    Dialer::new(Arc::new(TestRuntime(TokioTimer::new())), BaseUrl::parse(url).unwrap(), options)
+    Dialer::new(Arc::new(TestRuntime::new()), BaseUrl::parse(url).unwrap(), options)
 }
 
 fn get(path: &str) -> Request<Bytes> {
@@ -69,7 +82,7 @@ async fn server(answers: &'static [&'static [&'static str]]) -> (u16, Arc<Atomic
     (port, count, asked)
 }
 
-type Asked = Arc<std::sync::Mutex<Vec<String>>>;
+type Asked = Arc<Mutex<Vec<String>>>;
 
 async fn head(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
     let mut head = Vec::new();
@@ -124,6 +137,191 @@ async fn a_kept_alive_connection_that_has_ended_is_replaced() {
     assert_eq!(connections.load(Ordering::SeqCst), 2);
 }
 
+fn post() -> Request<Bytes> {
+    Request::post("/").body(Bytes::from_static(b"4hello")).unwrap()
+}
+
+fn count(asked: &Asked, method: &str) -> usize {
+    asked.lock().unwrap().iter().filter(|head| head.starts_with(method)).count()
+}
+
+#[tokio::test]
+async fn a_get_whose_reused_connection_ends_is_sent_once_more() {
+    let (port, connections, asked) = server(&[&[OK, ""], &[OK, ""], &[""]]).await;
+    let dialer = dialer(&format!("http://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
+    dialer.request(get("/"), 2).await.unwrap();
+    assert_eq!(dialer.request(get("/"), 2).await.unwrap().body(), "ok");
+    assert_eq!((connections.load(Ordering::SeqCst), count(&asked, "GET")), (2, 3));
+    // Neither does the fresh one answer.
+    assert!(matches!(dialer.request(get("/"), 2).await, Err(DialError::Http(_))));
+    assert_eq!((connections.load(Ordering::SeqCst), count(&asked, "GET")), (3, 5));
+}
+
+/// A stream that answers a write at once, and ends when it was read from so many times in vain after the first answer.
+struct Prompt {
+    unread: &'static [u8],
+    answered: bool,
+    ends_after: usize,
+}
+
+impl Read for Prompt {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        if self.unread.is_empty() && self.ends_after > 0 {
+            self.ends_after -= usize::from(self.answered);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.answered |= !self.unread.is_empty();
+        buf.put_slice(std::mem::take(&mut self.unread));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for Prompt {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if !self.answered || self.ends_after > 1_000 {
+            self.unread = OK.as_bytes();
+        }
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The first stream ends, the others do not.
+struct Prompts(AtomicUsize);
+
+impl Connector for Prompts {
+    fn connect(&self, _: &str, _: u16) -> BoxFuture<'static, io::Result<BoxStream>> {
+        let ends_after = self.0.swap(usize::MAX, Ordering::SeqCst);
+        Box::pin(async move { Ok(Box::new(Prompt { unread: b"", answered: false, ends_after }) as BoxStream) })
+    }
+}
+
+#[tokio::test]
+async fn a_reused_connection_that_ends_at_any_moment_is_noticed() {
+    for ends_after in 1..12 {
+        let connector = Arc::new(Prompts(AtomicUsize::new(ends_after)));
+        let options = DialOptions { connector: Some(connector), ..DialOptions::default() };
+        let dialer = dialer("http://localhost", &options).unwrap();
+        for _ in 0..3 {
+            assert_eq!(dialer.request(get("/"), 9).await.unwrap().body(), "ok", "{ends_after}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_get_with_a_broken_answer_is_not_sent_again() {
+    for broken in [
+        "H",
+        "HTTP/1.1 200 OK\r\ncontent-",
+        "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok",
+        "\x15\x03\x01\0\x02\x02\x28",
+    ] {
+        let answers: &[&str] = Box::leak(Box::new([OK, broken]));
+        let (port, connections, _) = server(Box::leak(Box::new([answers]))).await;
+        let dialer = dialer(&format!("http://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
+        dialer.request(get("/"), 9).await.unwrap();
+        assert!(matches!(dialer.request(get("/"), 9).await, Err(DialError::Http(_))), "{broken}");
+        assert_eq!(connections.load(Ordering::SeqCst), 1, "{broken}");
+    }
+}
+
+#[tokio::test]
+async fn a_post_is_never_sent_twice() {
+    let (port, connections, asked) = server(&[&[OK, OK, OK, OK, OK, OK, OK, OK, ""], &[OK, ""]]).await;
+    let dialer = dialer(&format!("http://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
+    for _ in 0..8 {
+        dialer.request(get("/"), 2).await.unwrap();
+    }
+    // So far the server has kept the connection.
+    assert!(matches!(dialer.request(post(), 2).await, Err(DialError::Http(_))));
+    assert_eq!((connections.load(Ordering::SeqCst), count(&asked, "POST")), (1, 1));
+}
+
+#[tokio::test]
+async fn a_post_takes_a_fresh_connection_until_the_server_has_shown_that_it_keeps_them() {
+    let (port, connections, _) = server(&[&[OK; 4], &[OK; 4], &[OK; 4]]).await;
+    let dialer = dialer(&format!("http://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
+    for (request, expected) in [
+        (get("/"), 1),
+        // No connection has carried two requests yet.
+        (post(), 2),
+        (get("/"), 2),
+        // By now one has, and the other has carried one.
+        (post(), 2),
+        // Now both have.
+        (post(), 3),
+    ] {
+        dialer.request(request, 2).await.unwrap();
+        assert_eq!(connections.load(Ordering::SeqCst), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_dropped_in_time() {
+    let (port, connections, _) = server(&[&[OK; 9], &[OK; 9]]).await;
+    let runtime = TestRuntime::new();
+    let now = runtime.1.clone();
+    let base = BaseUrl::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+    let dialer = Dialer::new(Arc::new(runtime), base, &DialOptions::default()).unwrap();
+    dialer.request(get("/"), 2).await.unwrap();
+    for (wait, expected) in [(3999, 1), (4000, 2)] {
+        *now.lock().unwrap() += Duration::from_millis(wait);
+        dialer.request(get("/"), 2).await.unwrap();
+        assert_eq!(connections.load(Ordering::SeqCst), expected, "{wait} ms");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_that_it_keeps_connections_is_believed() {
+    const KEPT: &str = "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\ncontent-length: 2\r\n\r\nok";
+    let (port, connections, _) = server(&[&[KEPT, OK, OK]]).await;
+    let dialer = dialer(&format!("http://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
+    for request in [get("/"), post(), post()] {
+        dialer.request(request, 2).await.unwrap();
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_timed_out_waiting_for_a_request_gets_it_again() {
+    const LATE: &str = "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let (port, connections, _) = server(&[&[OK, OK, OK, OK, OK, OK, OK, OK, LATE], &[OK, LATE], &[LATE]]).await;
+    let dialer = dialer(&format!("http://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
+    for _ in 0..8 {
+        dialer.request(get("/"), 2).await.unwrap();
+    }
+    assert_eq!(dialer.request(post(), 2).await.unwrap().status(), 200);
+    assert_eq!(dialer.request(get("/"), 2).await.unwrap().status(), 408, "a fresh connection, too");
+    assert_eq!(connections.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_response_that_ends_its_connection_is_not_followed_by_a_request() {
+    for last in [
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nconnection: x, Close\r\ncontent-length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\n\r\nok",
+        "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
+        "HTTP/1.0 200 OK\r\n\r\nok",
+    ] {
+        let answers: &[&str] = Box::leak(Box::new([last]));
+        let (port, connections, asked) = server(Box::leak(Box::new([answers; 3]))).await;
+        let dialer = dialer(&format!("http://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
+        for request in [get("/"), Request::post("/").body(Bytes::new()).unwrap(), get("/")] {
+            assert_eq!(dialer.request(request, 2).await.unwrap().body(), "ok", "{last}");
+        }
+        assert_eq!((connections.load(Ordering::SeqCst), asked.lock().unwrap().len()), (3, 3), "{last}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_whole_response_is_an_error() {
     let (port, connections, _) = server(&[
@@ -157,6 +355,30 @@ async fn a_websocket_is_opened_or_refused() {
     assert!(matches!(open().await, Err(DialError::Handshake)));
     let asked = asked.lock().unwrap();
     assert!(asked[0].contains(&format!("host: 127.0.0.1:{port}\r\n")) && !asked[0].contains("extensions"), "{asked:?}");
+}
+
+#[test]
+fn a_response_takes_twice_its_limit_at_most_however_small_its_chunks_are() {
+    const LENGTH: usize = 300_000;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let exchange = async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            head(&mut stream).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await.unwrap();
+            for _ in 0..LENGTH / 100 {
+                stream.write_all("1\r\nx\r\n".repeat(100).as_bytes()).await.unwrap();
+            }
+            stream.write_all(b"0\r\n\r\n").await.unwrap();
+        });
+        let dialer = dialer(&format!("http://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
+        assert_eq!(dialer.request(get("/"), LENGTH).await.unwrap().body().len(), LENGTH);
+    };
+    let memory = allocation_counter::measure(|| runtime.block_on(exchange));
+    // hyper's own buffer for reading has 400 kB at most.
+    assert!(memory.bytes_max < 2 * LENGTH as u64 + 500_000, "{} bytes", memory.bytes_max);
 }
 
 /// A proxy for one connection: `negotiate` is its protocol, and answers where to connect.
@@ -266,7 +488,7 @@ struct Fixed(u16);
 impl Connector for Fixed {
     fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<BoxStream>> {
         assert_eq!((host, port), ("::1", 7));
-        TestRuntime(TokioTimer::new()).connect("127.0.0.1", self.0)
+        TestRuntime::new().connect("127.0.0.1", self.0)
     }
 }
 

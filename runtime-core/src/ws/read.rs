@@ -267,6 +267,24 @@ mod tests {
     }
 
     #[test]
+    fn a_message_in_fragments_of_one_byte_takes_three_times_its_limit_at_most() {
+        const LENGTH: usize = 300_000;
+        for opcode in [DataOp::Text, DataOp::Binary] {
+            let middle = frame(b"x", DataOp::Continue, false).repeat(50);
+            let mut reader = Reader::new(LENGTH, Role::Server);
+            let mut length = 0;
+            let memory = allocation_counter::measure(|| {
+                reader.read(&frame(b"4", opcode, false), |_| {});
+                for _ in 0..(LENGTH - 2) / 50 {
+                    assert_eq!(reader.read(&middle, |_| {}).end, None);
+                }
+                reader.read(&frame(b"x", DataOp::Continue, true), |message| length = message.len());
+            });
+            assert!(length > LENGTH - 100 && memory.bytes_max <= 3 * LENGTH as u64, "{} bytes", memory.bytes_max);
+        }
+    }
+
+    #[test]
     fn any_chunking_gives_the_same_messages_and_leaves_nothing_behind() {
         let mut bytes = frame("4häuser".as_bytes(), DataOp::Text, true);
         bytes.extend(frame(&[7; 300], DataOp::Binary, true));

@@ -128,11 +128,7 @@ async fn a_failed_attempt_says_what_the_server_answered_or_why_there_was_no_answ
             "HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n",
             "the WebSocket failed with status 503",
         ),
-        (
-            TransportKind::Polling,
-            "",
-            "the GET request failed: no HTTP response: client error (SendRequest): connection closed",
-        ),
+        (TransportKind::Polling, "", "the GET request failed: no HTTP response: connection closed"),
         (TransportKind::WebSocket, "", "the WebSocket failed: no HTTP response: connection closed"),
     ] {
         let server = Fake::new(move |_, mut wire| async move {

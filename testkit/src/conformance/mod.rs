@@ -27,6 +27,7 @@ pub mod exchanges;
 pub mod glue;
 pub mod joining;
 mod journal;
+pub mod kept_alive;
 pub mod limits;
 mod log;
 pub mod raw_http;
@@ -95,6 +96,11 @@ macro_rules! conformance {
                 finds_a_server_that_was_started_again_on_its_port
                 follows_a_ping_timeout
                 happens_again_and_again
+            }
+            kept_alive {
+                that_ends_with_each_answer_loses_nothing
+                that_ends_after_some_requests_loses_nothing
+                of_http_1_0_is_none
             }
             limits {
                 of_a_message_by_websocket

@@ -1,0 +1,103 @@
+//! Whole bodies out of what comes in pieces.
+
+use bytes::{Buf, Bytes};
+
+/// A body that is being read, of at most `limit` bytes.
+///
+/// A single piece is kept as it is; of several, one buffer is made. Its memory stays within twice the limit while it grows,
+/// and within the limit when it is complete, however small the pieces are.
+#[derive(Debug)]
+pub(crate) struct Body {
+    limit: usize,
+    first: Bytes,
+    rest: Vec<u8>,
+}
+
+/// The body is longer than its limit.
+#[derive(Debug)]
+pub(crate) struct TooLarge;
+
+impl Body {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, first: Bytes::new(), rest: Vec::new() }
+    }
+
+    /// Adds a piece.
+    pub(crate) fn push(&mut self, mut piece: impl Buf) -> Result<(), TooLarge> {
+        let length = self.first.len() + self.rest.len() + piece.remaining();
+        if length > self.limit {
+            return Err(TooLarge);
+        }
+        if !piece.has_remaining() {
+            return Ok(());
+        }
+        if length == piece.remaining() {
+            self.first = piece.copy_to_bytes(piece.remaining());
+            return Ok(());
+        }
+        if length > self.rest.capacity() {
+            // `reserve` would double it beyond the limit.
+            let capacity = self.rest.capacity().saturating_mul(2).min(self.limit).max(length);
+            self.rest.reserve_exact(capacity - self.rest.len());
+        }
+        self.rest.extend_from_slice(&std::mem::take(&mut self.first));
+        while piece.has_remaining() {
+            let chunk = piece.chunk();
+            self.rest.extend_from_slice(chunk);
+            let length = chunk.len();
+            piece.advance(length);
+        }
+        Ok(())
+    }
+
+    /// The whole body.
+    pub(crate) fn finish(self) -> Bytes {
+        if self.rest.is_empty() { self.first } else { self.rest.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use allocation_counter::measure;
+
+    use super::*;
+
+    #[test]
+    fn a_single_piece_is_not_copied() {
+        let piece = Bytes::from(vec![7; 100]);
+        let mut body = Body::new(100);
+        body.push(Bytes::new()).unwrap();
+        body.push(piece.clone()).unwrap();
+        body.push(Bytes::new()).unwrap();
+        assert_eq!(body.finish().as_ptr(), piece.as_ptr());
+    }
+
+    #[test]
+    fn the_limit_is_that_of_all_pieces() {
+        let mut body = Body::new(3);
+        body.push(&b"ab"[..]).unwrap();
+        body.push(&b"c"[..]).unwrap();
+        assert!(body.push(&b"d"[..]).is_err());
+        assert_eq!(body.finish(), "abc");
+        assert!(Body::new(3).push(&b"abcd"[..]).is_err());
+    }
+
+    #[test]
+    fn memory_stays_within_twice_the_limit_whatever_the_pieces() {
+        let whole = Bytes::from(vec![7; 200_000]);
+        for size in [1, 2, 3, 1000, 66_667, 100_001, 199_999] {
+            for limit in [200_000, 200_001, 399_999, 4_000_000] {
+                let mut body = Body::new(limit);
+                let memory = measure(|| {
+                    let mut rest = whole.clone();
+                    while !rest.is_empty() {
+                        body.push(rest.split_to(size.min(rest.len()))).unwrap();
+                    }
+                });
+                assert!(memory.bytes_max <= 2 * limit as u64, "{} bytes for pieces of {size}", memory.bytes_max);
+                assert!(memory.bytes_max <= 3 * whole.len() as u64, "{} bytes for pieces of {size}", memory.bytes_max);
+                assert_eq!(body.finish(), whole);
+            }
+        }
+    }
+}
