@@ -48,7 +48,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Config {
+        Self {
             path: "/engine.io".into(),
             add_trailing_slash: true,
             destroy_upgrade: Some(Duration::from_secs(1)),
@@ -71,7 +71,7 @@ impl Default for Config {
 impl Config {
     /// Starts from the defaults.
     pub fn builder() -> ConfigBuilder {
-        ConfigBuilder { config: Config::default() }
+        ConfigBuilder { config: Self::default() }
     }
 
     /// The path served, without a trailing slash.

@@ -39,8 +39,8 @@ impl Data {
     #[inline]
     pub fn len(&self) -> usize {
         match self {
-            Data::Text(text) => text.len(),
-            Data::Binary(bytes) => bytes.len(),
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
         }
     }
 
@@ -53,30 +53,30 @@ impl Data {
 
 impl From<Text> for Data {
     fn from(text: Text) -> Self {
-        Data::Text(text)
+        Self::Text(text)
     }
 }
 
 impl From<String> for Data {
     fn from(text: String) -> Self {
-        Data::Text(text.into())
+        Self::Text(text.into())
     }
 }
 
 impl From<&str> for Data {
     fn from(text: &str) -> Self {
-        Data::Text(text.into())
+        Self::Text(text.into())
     }
 }
 
 impl From<Bytes> for Data {
     fn from(bytes: Bytes) -> Self {
-        Data::Binary(bytes)
+        Self::Binary(bytes)
     }
 }
 
 impl From<Vec<u8>> for Data {
     fn from(bytes: Vec<u8>) -> Self {
-        Data::Binary(bytes.into())
+        Self::Binary(bytes.into())
     }
 }

@@ -45,7 +45,7 @@ fn cost(packet: &Packet) -> usize {
 
 impl Outbox {
     pub(crate) fn new() -> Self {
-        Outbox {
+        Self {
             queue: VecDeque::new(),
             queued: 0,
             under_way: 0,
@@ -190,7 +190,7 @@ impl Outbox {
 
     /// Drops all, memory included.
     pub(crate) fn clear(&mut self) {
-        *self = Outbox::new();
+        *self = Self::new();
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -60,7 +60,7 @@ impl Packet {
     /// Takes a WebSocket binary frame, which is a message whatever it holds.
     #[inline]
     pub fn decode_binary(wire: Bytes) -> Self {
-        Packet::Message(Data::Binary(wire))
+        Self::Message(Data::Binary(wire))
     }
 
     /// Reads `packet`, a part of `buffer`, whose bytes the result shares. None if it is malformed; [`fault`] says how.
@@ -72,14 +72,14 @@ impl Packet {
         // A first character beyond ASCII is no type, so what is left always begins at a boundary.
         let rest = packet.get(1..)?;
         Some(match first {
-            b'4' => Packet::Message(Data::Text(buffer.slice_ref(rest))),
-            b'b' => Packet::Message(Data::Binary(base64::decode(rest)?)),
-            b'2' => Packet::Ping(buffer.slice_ref(rest)),
-            b'3' => Packet::Pong(buffer.slice_ref(rest)),
-            b'0' => Packet::Open(buffer.slice_ref(rest)),
-            b'1' => Packet::Close,
-            b'5' => Packet::Upgrade,
-            b'6' => Packet::Noop,
+            b'4' => Self::Message(Data::Text(buffer.slice_ref(rest))),
+            b'b' => Self::Message(Data::Binary(base64::decode(rest)?)),
+            b'2' => Self::Ping(buffer.slice_ref(rest)),
+            b'3' => Self::Pong(buffer.slice_ref(rest)),
+            b'0' => Self::Open(buffer.slice_ref(rest)),
+            b'1' => Self::Close,
+            b'5' => Self::Upgrade,
+            b'6' => Self::Noop,
             _ => return None,
         })
     }
@@ -88,14 +88,14 @@ impl Packet {
     #[inline]
     pub fn prefix(&self) -> Option<u8> {
         match self {
-            Packet::Open(_) => Some(b'0'),
-            Packet::Close => Some(b'1'),
-            Packet::Ping(_) => Some(b'2'),
-            Packet::Pong(_) => Some(b'3'),
-            Packet::Message(Data::Text(_)) => Some(b'4'),
-            Packet::Message(Data::Binary(_)) => None,
-            Packet::Upgrade => Some(b'5'),
-            Packet::Noop => Some(b'6'),
+            Self::Open(_) => Some(b'0'),
+            Self::Close => Some(b'1'),
+            Self::Ping(_) => Some(b'2'),
+            Self::Pong(_) => Some(b'3'),
+            Self::Message(Data::Text(_)) => Some(b'4'),
+            Self::Message(Data::Binary(_)) => None,
+            Self::Upgrade => Some(b'5'),
+            Self::Noop => Some(b'6'),
         }
     }
 
@@ -103,10 +103,10 @@ impl Packet {
     #[inline]
     pub fn body(&self) -> &[u8] {
         match self {
-            Packet::Open(text) | Packet::Ping(text) | Packet::Pong(text) => text.as_bytes(),
-            Packet::Message(Data::Text(text)) => text.as_bytes(),
-            Packet::Message(Data::Binary(bytes)) => bytes,
-            Packet::Close | Packet::Upgrade | Packet::Noop => &[],
+            Self::Open(text) | Self::Ping(text) | Self::Pong(text) => text.as_bytes(),
+            Self::Message(Data::Text(text)) => text.as_bytes(),
+            Self::Message(Data::Binary(bytes)) => bytes,
+            Self::Close | Self::Upgrade | Self::Noop => &[],
         }
     }
 
@@ -115,10 +115,10 @@ impl Packet {
     pub fn into_frame(self) -> Frame {
         let prefix = self.prefix();
         let body = match self {
-            Packet::Open(text) | Packet::Ping(text) | Packet::Pong(text) => text.into_bytes(),
-            Packet::Message(Data::Text(text)) => text.into_bytes(),
-            Packet::Message(Data::Binary(bytes)) => bytes,
-            Packet::Close | Packet::Upgrade | Packet::Noop => Bytes::new(),
+            Self::Open(text) | Self::Ping(text) | Self::Pong(text) => text.into_bytes(),
+            Self::Message(Data::Text(text)) => text.into_bytes(),
+            Self::Message(Data::Binary(bytes)) => bytes,
+            Self::Close | Self::Upgrade | Self::Noop => Bytes::new(),
         };
         Frame { binary: prefix.is_none(), prefix, body }
     }
@@ -134,7 +134,7 @@ impl Packet {
     /// ```
     pub fn into_text_frame(self) -> Frame {
         match self {
-            Packet::Message(Data::Binary(bytes)) => {
+            Self::Message(Data::Binary(bytes)) => {
                 let mut body = String::with_capacity(base64::encoded_len(bytes.len()));
                 base64::encode(&bytes, &mut body);
                 Frame { binary: false, prefix: Some(b'b'), body: body.into() }
@@ -147,7 +147,7 @@ impl Packet {
     #[inline]
     pub(crate) fn payload_len(&self) -> usize {
         match self {
-            Packet::Message(Data::Binary(bytes)) => 1 + base64::encoded_len(bytes.len()),
+            Self::Message(Data::Binary(bytes)) => 1 + base64::encoded_len(bytes.len()),
             packet => 1 + packet.body().len(),
         }
     }
@@ -156,17 +156,17 @@ impl Packet {
     #[inline]
     pub(crate) fn encode_into(&self, out: &mut String) {
         match self {
-            Packet::Message(Data::Binary(bytes)) => {
+            Self::Message(Data::Binary(bytes)) => {
                 out.push('b');
                 base64::encode(bytes, out);
             }
-            Packet::Open(text) => push(out, '0', text),
-            Packet::Close => out.push('1'),
-            Packet::Ping(text) => push(out, '2', text),
-            Packet::Pong(text) => push(out, '3', text),
-            Packet::Message(Data::Text(text)) => push(out, '4', text),
-            Packet::Upgrade => out.push('5'),
-            Packet::Noop => out.push('6'),
+            Self::Open(text) => push(out, '0', text),
+            Self::Close => out.push('1'),
+            Self::Ping(text) => push(out, '2', text),
+            Self::Pong(text) => push(out, '3', text),
+            Self::Message(Data::Text(text)) => push(out, '4', text),
+            Self::Upgrade => out.push('5'),
+            Self::Noop => out.push('6'),
         }
     }
 }

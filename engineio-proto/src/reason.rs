@@ -25,11 +25,11 @@ impl CloseReason {
     /// The reference's text: `"ping timeout"` and so on.
     pub const fn as_str(self) -> &'static str {
         match self {
-            CloseReason::PingTimeout => "ping timeout",
-            CloseReason::TransportError => "transport error",
-            CloseReason::TransportClose => "transport close",
-            CloseReason::ParseError => "parse error",
-            CloseReason::ForcedClose => "forced close",
+            Self::PingTimeout => "ping timeout",
+            Self::TransportError => "transport error",
+            Self::TransportClose => "transport close",
+            Self::ParseError => "parse error",
+            Self::ForcedClose => "forced close",
         }
     }
 }

@@ -23,13 +23,13 @@ pub struct Sid(Arc<str>);
 impl Sid {
     /// 20 characters of the URL-safe base64 alphabet, as the reference's ids look: 120 bits.
     pub fn from_entropy(entropy: [u8; 15]) -> Self {
-        Sid(BASE64.encode(entropy).into())
+        Self(BASE64.encode(entropy).into())
     }
 
     /// A name of one's own making. It has to be unguessable and unique among the sessions of a server;
     /// any text will do, as it is escaped where it has to be.
     pub fn new(name: &str) -> Self {
-        Sid(name.into())
+        Self(name.into())
     }
 
     /// The name as text.
@@ -60,13 +60,13 @@ impl AsRef<str> for Sid {
 
 impl From<Sid> for Text {
     fn from(sid: Sid) -> Self {
-        Text::from(sid.as_str())
+        Self::from(sid.as_str())
     }
 }
 
 impl From<&Sid> for Text {
     fn from(sid: &Sid) -> Self {
-        Text::from(sid.as_str())
+        Self::from(sid.as_str())
     }
 }
 

@@ -18,14 +18,14 @@ impl TransportKind {
     /// The name on the wire: `"polling"`, `"websocket"`.
     pub const fn as_str(self) -> &'static str {
         match self {
-            TransportKind::Polling => "polling",
-            TransportKind::WebSocket => "websocket",
+            Self::Polling => "polling",
+            Self::WebSocket => "websocket",
         }
     }
 
     /// The transport of that name, which is matched exactly.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [TransportKind::Polling, TransportKind::WebSocket].into_iter().find(|kind| kind.as_str() == name)
+        [Self::Polling, Self::WebSocket].into_iter().find(|kind| kind.as_str() == name)
     }
 }
 

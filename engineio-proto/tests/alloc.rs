@@ -1,5 +1,4 @@
 //! How often the hot paths allocate, counted: not at all, once a session has run for a while.
-#![allow(missing_docs)]
 
 use allocation_counter::measure;
 use engineio_proto::{
@@ -10,7 +9,7 @@ use http::request::Parts;
 
 const WS: WebSocketId = WebSocketId(1);
 
-#[allow(clippy::disallowed_methods)] // Any point in time will do.
+#[allow(clippy::disallowed_methods, reason = "any point in time will do")]
 fn now() -> Instant {
     Instant::now()
 }

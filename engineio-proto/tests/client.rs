@@ -1,5 +1,4 @@
 //! Random sequences of inputs against a client's session, with a model of what a driver and a server may rely on.
-#![allow(missing_docs)]
 
 use bytes::Bytes;
 use engineio_proto::{
@@ -104,9 +103,9 @@ impl Model {
             .outbox_limit(OUTBOX)
             .build()
             .unwrap();
-        #[allow(clippy::disallowed_methods)] // Any point in time will do.
+        #[allow(clippy::disallowed_methods, reason = "any point in time will do")]
         let now = Instant::now();
-        let mut model = Model {
+        let mut model = Self {
             session: Session::open(config.into(), Start { first_id: 10, ..Start::default() }, now),
             now,
             next_id: 10,

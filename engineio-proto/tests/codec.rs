@@ -1,5 +1,4 @@
 //! Properties of the codec.
-#![allow(missing_docs)]
 
 use bytes::Bytes;
 use engineio_proto::{Data, DecodeError, Packet, Sid, Text, payload};

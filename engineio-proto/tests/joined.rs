@@ -1,5 +1,4 @@
 //! Both sides of a session, joined in memory by a network that delivers in any order that a real one could.
-#![allow(missing_docs)]
 
 use bytes::Bytes;
 use engineio_proto::{
@@ -46,11 +45,11 @@ struct Joined {
 }
 
 impl Joined {
-    #[allow(clippy::disallowed_methods)] // Any point in time will do.
+    #[allow(clippy::disallowed_methods, reason = "any point in time will do")]
     fn new(client: client::ConfigBuilder, max_payload: usize) -> Self {
         let now = Instant::now();
         let server = engineio_proto::Config::builder().max_payload(max_payload).outbox_limit(1_000_000);
-        let mut joined = Joined {
+        let mut joined = Self {
             now,
             client: client::Session::open(client.build().unwrap().into(), client::Start::default(), now),
             server_config: server.build().unwrap().into(),

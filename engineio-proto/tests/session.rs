@@ -1,5 +1,4 @@
 //! Random sequences of inputs against a session, with a model of what a driver and a client may rely on.
-#![allow(missing_docs)]
 
 use bytes::Bytes;
 use engineio_proto::{
@@ -94,14 +93,14 @@ impl Step {
     fn is_polite(&self, model: &Model) -> bool {
         let upgraded = model.session.transport() == TransportKind::WebSocket;
         match self {
-            Step::Get => model.newest("GET").is_none() && !upgraded,
-            Step::Post => model.newest("POST").is_none() && !upgraded,
-            Step::Body(body) => ["4#", "4#\u{1e}4#", LONG, "3"].contains(body),
-            Step::Message("2probe" | "5", _) => !upgraded,
-            Step::Message(text, _) => ["4#", "3"].contains(text) && upgraded,
-            Step::AbortGet | Step::AbortPost | Step::HungUp(..) | Step::Close | Step::Discard => false,
-            Step::Attach => !upgraded,
-            Step::Wait(ms) => *ms < 100,
+            Self::Get => model.newest("GET").is_none() && !upgraded,
+            Self::Post => model.newest("POST").is_none() && !upgraded,
+            Self::Body(body) => ["4#", "4#\u{1e}4#", LONG, "3"].contains(body),
+            Self::Message("2probe" | "5", _) => !upgraded,
+            Self::Message(text, _) => ["4#", "3"].contains(text) && upgraded,
+            Self::AbortGet | Self::AbortPost | Self::HungUp(..) | Self::Close | Self::Discard => false,
+            Self::Attach => !upgraded,
+            Self::Wait(ms) => *ms < 100,
             _ => true,
         }
     }
@@ -139,7 +138,7 @@ impl Model {
             .outbox_limit(OUTBOX)
             .build()
             .unwrap();
-        #[allow(clippy::disallowed_methods)] // Any point in time will do.
+        #[allow(clippy::disallowed_methods, reason = "any point in time will do")]
         let now = Instant::now();
         let (config, sid, mut sockets) = (config.into(), Sid::new("S"), BTreeMap::new());
         let session = if by_websocket {
@@ -149,7 +148,7 @@ impl Model {
             Session::open_polling(config, sid, RequestId(1), &parts("GET"), now)
         };
         let open = (!by_websocket).then_some((1, "GET")).into_iter().collect();
-        let mut model = Model {
+        let mut model = Self {
             session,
             now,
             requests: 1,

@@ -1,5 +1,4 @@
 //! The golden vectors, made by the official parsers (engine.io-parser 5.2.3): our codec against each case of revision 4.
-#![allow(missing_docs)]
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;

@@ -58,6 +58,7 @@ use crate::handler::HandlerError;
 )]
 pub trait IntoAck: sealed::IntoAck + Send {}
 
+#[expect(unnameable_types, reason = "nobody else may implement it")]
 mod sealed {
     use super::{Encoded, HandlerError};
 
@@ -149,12 +150,12 @@ mod tests {
     }
 
     fn acked(value: impl IntoAck) -> String {
-        let packet = super::encode(value, "/", Some(7)).expect("no error");
+        let packet = encode(value, "/", Some(7)).expect("no error");
         packet.expect("an ack was asked for").text().to_string()
     }
 
     fn failed(value: impl IntoAck) -> String {
-        super::encode(value, "/", Some(7)).expect_err("an error").to_string()
+        encode(value, "/", Some(7)).expect_err("an error").to_string()
     }
 
     #[test]
@@ -192,7 +193,7 @@ mod tests {
 
     #[test]
     fn without_an_id_nothing_is_encoded_and_errors_still_show() {
-        assert!(super::encode(3, "/", None).unwrap().is_none());
-        assert!(super::encode(Err::<(), _>("text"), "/", None).is_err());
+        assert!(encode(3, "/", None).unwrap().is_none());
+        assert!(encode(Err::<(), _>("text"), "/", None).is_err());
     }
 }

@@ -65,6 +65,7 @@ pub trait Endpoint: Clone + Send + Sync + Unpin + sealed::Sealed + 'static {
     fn forget_ack(&self, ticket: Self::Ticket);
 }
 
+#[expect(unnameable_types, reason = "nobody else may implement it")]
 mod sealed {
     pub trait Sealed {}
 

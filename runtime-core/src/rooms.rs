@@ -21,6 +21,7 @@ use engineio_proto::{Sid, Text};
 )]
 pub trait IntoRooms: sealed::IntoRooms {}
 
+#[expect(unnameable_types, reason = "nobody else may implement it")]
 mod sealed {
     use super::Text;
 

@@ -323,7 +323,7 @@ impl Socket {
     pub fn on<A, F, Fut>(&self, event: impl Into<Text>, handler: F) -> &Self
     where
         A: FromArgs + 'static,
-        F: Fn(Socket, A) -> Fut + Send + Sync + 'static,
+        F: Fn(Self, A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoAck> + Send + 'static,
     {
         let event = event.into();
@@ -334,7 +334,7 @@ impl Socket {
     /// Sets a handler for the end of this socket alone, called after the namespace's.
     pub fn on_disconnect<F, Fut>(&self, handler: F) -> &Self
     where
-        F: Fn(Socket, DisconnectReason) -> Fut + Send + Sync + 'static,
+        F: Fn(Self, DisconnectReason) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.handle(|handlers| {

@@ -3,7 +3,7 @@
 //! `./run chat_smol`, or `cargo run --release -p socketio-smol --example chat_smol`; then open <http://localhost:3000> in
 //! two tabs. `--port` or the environment's `PORT` chooses another port. Here is how Socket.IO stands beside what else a
 //! server on hyper answers, and how it stops; the chat itself is the same as on tokio.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program, not a library
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program")]
 
 #[path = "../../runtime-tokio/examples/chat/chat.rs"]
 mod chat;

@@ -1,6 +1,12 @@
 //! Rare orders of things that a server has to survive. In memory and in virtual time, which passes only while nothing can be done: a
 //! sleep ends when everything that could happen has happened.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may panic"
+)]
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

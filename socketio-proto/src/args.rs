@@ -270,7 +270,7 @@ mod tests {
     enum Either {
         Number(i32),
         Bytes(ByteBuf),
-        Many(Vec<Either>),
+        Many(Vec<Self>),
     }
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]

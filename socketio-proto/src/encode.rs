@@ -91,8 +91,8 @@ impl Encoded {
 }
 
 /// A handle to the same bytes.
-impl From<&Encoded> for Encoded {
-    fn from(packet: &Encoded) -> Self {
+impl From<&Self> for Encoded {
+    fn from(packet: &Self) -> Self {
         packet.clone()
     }
 }

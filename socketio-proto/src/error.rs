@@ -114,14 +114,14 @@ enum Problem {
     Missing,
     Mismatch(Box<str>),
     /// One of the others, in the arguments of a named event. Boxed, so that reading does not carry the room for it.
-    OfEvent(Box<(Box<str>, Problem)>),
+    OfEvent(Box<(Box<str>, Self)>),
 }
 
 impl Problem {
     /// The name of the event, if it is known, and the problem itself.
-    fn parts(&self) -> (Option<&str>, &Problem) {
+    fn parts(&self) -> (Option<&str>, &Self) {
         match self {
-            Problem::OfEvent(parts) => (Some(&parts.0), parts.1.parts().1),
+            Self::OfEvent(parts) => (Some(&parts.0), parts.1.parts().1),
             problem => (None, problem),
         }
     }

@@ -51,7 +51,7 @@ struct Rule(DecodeError);
 
 impl<I> ParseError<I> for Rule {
     fn from_error_kind(_: I, _: ErrorKind) -> Self {
-        Rule(DecodeError::Empty)
+        Self(DecodeError::Empty)
     }
 
     fn append(_: I, _: ErrorKind, other: Self) -> Self {

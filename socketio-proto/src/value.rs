@@ -51,9 +51,9 @@ pub enum Value<'a> {
     /// An attachment.
     Binary(Bytes),
     /// An array.
-    Array(Vec<Value<'a>>),
+    Array(Vec<Self>),
     /// An object.
-    Object(Vec<(Cow<'a, str>, Value<'a>)>),
+    Object(Vec<(Cow<'a, str>, Self)>),
 }
 
 /// A number as it is spelled in JSON; no digit is lost, on the way in (see [`Value`]'s `Deserialize`) or on the way out (see
@@ -152,8 +152,8 @@ impl From<Bytes> for Value<'_> {
     }
 }
 
-impl<'a> From<Vec<Value<'a>>> for Value<'a> {
-    fn from(elements: Vec<Value<'a>>) -> Self {
+impl<'a> From<Vec<Self>> for Value<'a> {
+    fn from(elements: Vec<Self>) -> Self {
         Value::Array(elements)
     }
 }
@@ -200,7 +200,7 @@ impl<'a> Value<'a> {
     }
 
     /// The elements, if it is an array.
-    pub fn as_array(&self) -> Option<&[Value<'a>]> {
+    pub fn as_array(&self) -> Option<&[Self]> {
         match self {
             Value::Array(elements) => Some(elements),
             _ => None,
@@ -208,7 +208,7 @@ impl<'a> Value<'a> {
     }
 
     /// The value under a key, if it is an object; of several the last, as in JavaScript.
-    pub fn get(&self, key: &str) -> Option<&Value<'a>> {
+    pub fn get(&self, key: &str) -> Option<&Self> {
         match self {
             Value::Object(entries) => entries.iter().rev().find(|(own, _)| own == key).map(|(_, value)| value),
             _ => None,

@@ -36,7 +36,7 @@ pub(crate) enum Unreadable {
 
 impl From<Unreadable> for ArgsError {
     fn from(unreadable: Unreadable) -> Self {
-        ArgsError::new(match unreadable {
+        Self::new(match unreadable {
             Unreadable::TooDeep => "more containers in each other than `max_depth` allows",
         })
     }

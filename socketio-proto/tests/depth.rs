@@ -37,7 +37,7 @@ fn is_too_deep<T>(read: Result<T, ArgsError>) -> bool {
 }
 
 #[derive(Debug, Deserialize)]
-struct Arrays(#[allow(dead_code, reason = "is only read")] Vec<Arrays>);
+struct Arrays(#[allow(dead_code, reason = "is only read")] Vec<Self>);
 
 #[test]
 fn what_is_deeper_than_the_option_allows_is_not_read() {
@@ -109,8 +109,8 @@ fn a_payload_has_the_same_bound() {
 enum Untagged {
     Number(u64),
     Bytes(Bytes),
-    List(Vec<Untagged>),
-    Map(BTreeMap<String, Untagged>),
+    List(Vec<Self>),
+    Map(BTreeMap<String, Self>),
 }
 
 #[derive(Deserialize)]
@@ -119,7 +119,7 @@ enum Internal {
     Leaf,
     Node {
         #[serde(rename = "c")]
-        _content: Box<Internal>,
+        _content: Box<Self>,
     },
 }
 
@@ -127,7 +127,7 @@ enum Internal {
 #[serde(tag = "t", content = "c")]
 enum Adjacent {
     Leaf,
-    Node(#[allow(dead_code, reason = "is only read")] Box<Adjacent>),
+    Node(#[allow(dead_code, reason = "is only read")] Box<Self>),
 }
 
 #[derive(Deserialize)]

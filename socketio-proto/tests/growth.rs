@@ -35,8 +35,8 @@ enum Untagged {
     Number(u64),
     Text(String),
     Bytes(Bytes),
-    List(Vec<Untagged>),
-    Map(BTreeMap<String, Untagged>),
+    List(Vec<Self>),
+    Map(BTreeMap<String, Self>),
 }
 
 #[derive(Deserialize, Serialize)]

@@ -70,7 +70,7 @@ enum Internal {
     Number {
         a: i128,
     },
-    Nested(Box<Internal>),
+    Nested(Box<Self>),
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,7 +80,7 @@ enum Adjacent {
     One(String),
     Two(u8, f64),
     Named { x: i64 },
-    Nested(Vec<Adjacent>),
+    Nested(Vec<Self>),
 }
 
 #[derive(Debug, Deserialize)]
@@ -103,8 +103,8 @@ enum Untagged {
     Pair(u8, String),
     Named { x: f64 },
     Shape(Shape),
-    List(Vec<Untagged>),
-    Map(BTreeMap<String, Untagged>),
+    List(Vec<Self>),
+    Map(BTreeMap<String, Self>),
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,7 +2,6 @@
 //! server see `simulated_handlers`.
 //!
 //! Run it: `cargo run -p socketio-testkit --example simulated_client`
-#![allow(missing_docs)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

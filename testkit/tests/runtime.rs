@@ -1,5 +1,4 @@
 //! The simulated runtime, and a server on it.
-#![allow(missing_docs)]
 
 use std::io;
 use std::pin::Pin;

@@ -7,7 +7,6 @@
 //! SEED=41 cargo test -p socketio-testkit --test scenarios anything
 //! SEED=41 SCRIPT='120 c0 open 0; 900 c0 push 10' cargo test -p socketio-testkit --test scenarios anything
 //! ```
-#![allow(missing_docs)]
 
 use std::time::Duration;
 

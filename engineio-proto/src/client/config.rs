@@ -50,7 +50,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Config {
+        Self {
             path: "/engine.io".into(),
             add_trailing_slash: true,
             transports: vec![TransportKind::Polling, TransportKind::WebSocket],
@@ -77,7 +77,7 @@ impl Default for Config {
 impl Config {
     /// Starts from the defaults.
     pub fn builder() -> ConfigBuilder {
-        ConfigBuilder { config: Config::default() }
+        ConfigBuilder { config: Self::default() }
     }
 
     /// Starts from these settings, to change some for the next session.

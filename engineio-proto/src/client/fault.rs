@@ -68,7 +68,7 @@ const LONGEST_REFUSAL: usize = 4096;
 
 impl Fault {
     /// What a response with another status than 200 means.
-    pub(super) fn of_response(post: bool, response: &Response<bytes::Bytes>) -> Option<Fault> {
+    pub(super) fn of_response(post: bool, response: &Response<bytes::Bytes>) -> Option<Self> {
         #[derive(serde::Deserialize)]
         struct Refusal {
             code: u64,
@@ -81,8 +81,8 @@ impl Fault {
         let body = Some(response.body()).filter(|body| body.len() <= LONGEST_REFUSAL);
         let refusal = body.and_then(|body| serde_json::from_str(&to_well_formed(std::str::from_utf8(body).ok()?)).ok());
         Some(match refusal {
-            Some(Refusal { code, message }) => Fault::Refused { status, code, message: message.into() },
-            None => Fault::Request { post, status: Some(status) },
+            Some(Refusal { code, message }) => Self::Refused { status, code, message: message.into() },
+            None => Self::Request { post, status: Some(status) },
         })
     }
 }

@@ -49,7 +49,7 @@ impl Handshake {
         if open.sid.is_empty() || open.sid.len() > LONGEST_SID {
             return Err(Fault::Handshake("the sid must have 1 to 1024 bytes"));
         }
-        Ok(Handshake {
+        Ok(Self {
             sid: Sid::new(&open.sid),
             upgrades: open.upgrades.iter().filter_map(|name| TransportKind::from_name(name)).collect(),
             ping_interval: millis(open.ping_interval).ok_or(Fault::Handshake("pingInterval must be at least 1 ms"))?,

@@ -42,7 +42,7 @@ impl Polling {
 
     /// Forgets all; the names of what was under way.
     pub(super) fn clear(&mut self) -> impl Iterator<Item = RequestId> + use<> {
-        let Polling { get, post, .. } = std::mem::take(self);
+        let Self { get, post, .. } = std::mem::take(self);
         [get, post].into_iter().flatten().map(|pending| pending.id)
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Requests {
 
 impl Requests {
     pub(super) fn new(entropy: u64) -> Self {
-        Requests { entropy, jar: Jar::default() }
+        Self { entropy, jar: Jar::default() }
     }
 
     pub(super) fn get(&mut self, config: &Config, sid: Option<&Sid>, now: Instant) -> Request<Bytes> {

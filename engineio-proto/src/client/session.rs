@@ -123,7 +123,7 @@ impl Session {
                 rest.push_front(TransportKind::WebSocket);
             }
         }
-        let mut session = Session {
+        let mut session = Self {
             config,
             now,
             next_id: start.first_id,

@@ -17,7 +17,7 @@ impl Session {
     /// Asks for a WebSocket to move to, if both sides want one.
     pub(super) fn probe(&mut self) {
         let wanted = self.config.upgrade() && self.config.transports().contains(&TransportKind::WebSocket);
-        let offered = |session: &Session| {
+        let offered = |session: &Self| {
             session.handshake.as_ref().is_some_and(|handshake| handshake.upgrades.contains(&TransportKind::WebSocket))
         };
         if wanted && self.closing.is_none() && offered(self) {

@@ -37,7 +37,7 @@ pub enum SameSite {
 
 impl Default for Cookie {
     fn default() -> Self {
-        Cookie {
+        Self {
             name: "io".into(),
             path: Some("/".into()),
             domain: None,

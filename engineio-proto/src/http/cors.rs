@@ -35,18 +35,18 @@ impl CorsOrigin {
     /// let origin = CorsOrigin::predicate(|origin| origin.as_bytes().ends_with(b".example.com"));
     /// ```
     pub fn predicate(allows: impl Fn(&HeaderValue) -> bool + Send + Sync + 'static) -> Self {
-        CorsOrigin::Predicate(Arc::new(allows))
+        Self::Predicate(Arc::new(allows))
     }
 }
 
 impl fmt::Debug for CorsOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CorsOrigin::Any => f.write_str("Any"),
-            CorsOrigin::Fixed(origin) => f.debug_tuple("Fixed").field(origin).finish(),
-            CorsOrigin::Reflect => f.write_str("Reflect"),
-            CorsOrigin::List(list) => f.debug_tuple("List").field(list).finish(),
-            CorsOrigin::Predicate(_) => f.write_str("Predicate(..)"),
+            Self::Any => f.write_str("Any"),
+            Self::Fixed(origin) => f.debug_tuple("Fixed").field(origin).finish(),
+            Self::Reflect => f.write_str("Reflect"),
+            Self::List(list) => f.debug_tuple("List").field(list).finish(),
+            Self::Predicate(_) => f.write_str("Predicate(..)"),
         }
     }
 }
@@ -76,7 +76,7 @@ pub struct Cors {
 impl Cors {
     /// Rules with the middleware's defaults.
     pub fn new(origin: CorsOrigin) -> Self {
-        Cors {
+        Self {
             origin,
             credentials: false,
             methods: vec![Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::POST, Method::DELETE],

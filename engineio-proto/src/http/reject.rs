@@ -78,11 +78,11 @@ impl BadRequest {
     /// The reference's name of it.
     pub const fn name(&self) -> &'static str {
         match self {
-            BadRequest::TransportMismatch { .. } => "TRANSPORT_MISMATCH",
-            BadRequest::ProtocolMismatch { .. } => "PROTOCOL_MISMATCH",
-            BadRequest::TransportHandshake => "TRANSPORT_HANDSHAKE_ERROR",
-            BadRequest::Middleware => "MIDDLEWARE_FAILURE",
-            BadRequest::IdGeneration => "ID_GENERATION_ERROR",
+            Self::TransportMismatch { .. } => "TRANSPORT_MISMATCH",
+            Self::ProtocolMismatch { .. } => "PROTOCOL_MISMATCH",
+            Self::TransportHandshake => "TRANSPORT_HANDSHAKE_ERROR",
+            Self::Middleware => "MIDDLEWARE_FAILURE",
+            Self::IdGeneration => "ID_GENERATION_ERROR",
         }
     }
 }
@@ -91,24 +91,24 @@ impl Reject {
     /// The number on the wire, 0 to 5.
     pub const fn code(&self) -> u8 {
         match self {
-            Reject::UnknownTransport { .. } => 0,
-            Reject::UnknownSid { .. } => 1,
-            Reject::BadHandshakeMethod { .. } => 2,
-            Reject::BadRequest(_) => 3,
-            Reject::Forbidden { .. } => 4,
-            Reject::UnsupportedProtocolVersion { .. } => 5,
+            Self::UnknownTransport { .. } => 0,
+            Self::UnknownSid { .. } => 1,
+            Self::BadHandshakeMethod { .. } => 2,
+            Self::BadRequest(_) => 3,
+            Self::Forbidden { .. } => 4,
+            Self::UnsupportedProtocolVersion { .. } => 5,
         }
     }
 
     /// The text of the code, which is `Forbidden` also where the application gave its own.
     pub const fn message(&self) -> &'static str {
         match self {
-            Reject::UnknownTransport { .. } => "Transport unknown",
-            Reject::UnknownSid { .. } => "Session ID unknown",
-            Reject::BadHandshakeMethod { .. } => "Bad handshake method",
-            Reject::BadRequest(_) => "Bad request",
-            Reject::Forbidden { .. } => "Forbidden",
-            Reject::UnsupportedProtocolVersion { .. } => "Unsupported protocol version",
+            Self::UnknownTransport { .. } => "Transport unknown",
+            Self::UnknownSid { .. } => "Session ID unknown",
+            Self::BadHandshakeMethod { .. } => "Bad handshake method",
+            Self::BadRequest(_) => "Bad request",
+            Self::Forbidden { .. } => "Forbidden",
+            Self::UnsupportedProtocolVersion { .. } => "Unsupported protocol version",
         }
     }
 
@@ -123,14 +123,14 @@ impl Reject {
     /// ```
     pub fn response(&self, upgrade: bool) -> Response {
         let text = match self {
-            Reject::Forbidden { message: Some(message) } => message,
+            Self::Forbidden { message: Some(message) } => message,
             _ => self.message(),
         };
         if upgrade {
             return refuse_upgrade(text);
         }
         let status = match self {
-            Reject::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             _ => StatusCode::BAD_REQUEST,
         };
         // A `&str` as a JSON value prints itself escaped.

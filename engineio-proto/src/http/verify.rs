@@ -17,7 +17,7 @@ pub struct SessionView {
 impl SessionView {
     /// A view of a session of revision 4.
     pub const fn new(transport: TransportKind) -> Self {
-        SessionView { transport, protocol: 4 }
+        Self { transport, protocol: 4 }
     }
 }
 

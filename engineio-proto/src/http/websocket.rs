@@ -18,7 +18,7 @@ pub(super) fn is_upgrade(parts: &Parts) -> bool {
 /// Answers an upgrade request: `101` with `Sec-WebSocket-Accept`, or the refusal of a bad one.
 ///
 /// As the reference's WebSocket library does, the first subprotocol asked for is granted. No extension is.
-#[allow(clippy::result_large_err)] // Both sides are responses.
+#[allow(clippy::result_large_err, reason = "both sides are responses")]
 pub fn accept_websocket(parts: &Parts) -> Result<Response, Response> {
     if parts.method != Method::GET {
         return Err(refuse_upgrade("Invalid HTTP method"));

@@ -31,7 +31,7 @@ pub(super) enum Due {
 
 impl Heartbeat {
     pub(super) fn new(now: Instant, interval: Duration) -> Self {
-        Heartbeat { beat: Beat::Resting { ping_at: after(now, interval) }, paused: false }
+        Self { beat: Beat::Resting { ping_at: after(now, interval) }, paused: false }
     }
 
     /// A pong came, or the transport changed: the interval begins anew.

@@ -56,20 +56,18 @@ pub enum Transmit {
 impl PartialEq for Transmit {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Transmit::Respond { id, response }, Transmit::Respond { id: other_id, response: other }) => {
+            (Self::Respond { id, response }, Self::Respond { id: other_id, response: other }) => {
                 id == other_id
                     && response.status() == other.status()
                     && response.headers() == other.headers()
                     && response.body() == other.body()
             }
-            (Transmit::Receive { id, limit }, Transmit::Receive { id: other_id, limit: other }) => {
+            (Self::Receive { id, limit }, Self::Receive { id: other_id, limit: other }) => {
                 (id, limit) == (other_id, other)
             }
-            (Transmit::Abort { id }, Transmit::Abort { id: other }) => id == other,
-            (Transmit::Frame { id, frame }, Transmit::Frame { id: other_id, frame: other }) => {
-                (id, frame) == (other_id, other)
-            }
-            (Transmit::Close { id }, Transmit::Close { id: other }) => id == other,
+            (Self::Abort { id }, Self::Abort { id: other }) => id == other,
+            (Self::Frame { id, frame }, Self::Frame { id: other_id, frame: other }) => (id, frame) == (other_id, other),
+            (Self::Close { id }, Self::Close { id: other }) => id == other,
             _ => false,
         }
     }

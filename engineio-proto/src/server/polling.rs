@@ -46,7 +46,7 @@ impl Get {
     pub(super) fn new(id: RequestId, parts: &Parts, now: Instant) -> Self {
         let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         let old_ie = agent.is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"));
-        Get { id, old_ie, held: now }
+        Self { id, old_ie, held: now }
     }
 
     /// The client has probed.

@@ -97,7 +97,7 @@ pub(super) struct Socket {
 impl Socket {
     /// The WebSocket that this request becomes.
     pub(super) fn new(id: WebSocketId, parts: &Parts) -> Self {
-        Socket { id, base64: Query::of(parts).base64() }
+        Self { id, base64: Query::of(parts).base64() }
     }
 
     pub(super) fn frame(self, packet: Packet) -> Transmit {
@@ -112,7 +112,7 @@ impl Session {
     /// packet, the cookie.
     pub fn open_polling(config: Arc<Config>, sid: Sid, id: RequestId, parts: &Parts, now: Instant) -> Self {
         let cookie = config.cookie().and_then(|cookie| set_cookie(cookie, &sid));
-        let mut session = Session::new(config, sid, State::Polling, now);
+        let mut session = Self::new(config, sid, State::Polling, now);
         let batch = session.handshake();
         session.transmits.push_back(answer_handshake(&Get::new(id, parts, now), &batch, cookie));
         session
@@ -124,7 +124,7 @@ impl Session {
     /// The `101` need not have been written yet: what is transmitted waits for that in the driver. If it never is, that is
     /// [`Session::handle_websocket_closed`].
     pub fn open_websocket(config: Arc<Config>, sid: Sid, id: WebSocketId, parts: &Parts, now: Instant) -> Self {
-        let mut session = Session::new(config, sid, State::WebSocket(Socket::new(id, parts)), now);
+        let mut session = Self::new(config, sid, State::WebSocket(Socket::new(id, parts)), now);
         for packet in session.handshake() {
             session.outbox.push(packet);
         }
@@ -132,7 +132,7 @@ impl Session {
     }
 
     fn new(config: Arc<Config>, sid: Sid, state: State, now: Instant) -> Self {
-        Session {
+        Self {
             heartbeat: Heartbeat::new(now, config.ping_interval()),
             config,
             sid,

@@ -48,6 +48,7 @@ pub struct AuthRequest {
 )]
 pub trait IntoAuth: sealed::IntoAuth + Send {}
 
+#[expect(unnameable_types, reason = "nobody else may implement it")]
 mod sealed {
     use super::{BoxError, Json};
 

@@ -109,7 +109,7 @@ mod tests {
     #[error("{text}")]
     struct Link {
         text: &'static str,
-        source: Option<Box<Link>>,
+        source: Option<Box<Self>>,
     }
 
     fn chain(texts: &[&'static str]) -> Option<Box<Link>> {

@@ -297,7 +297,7 @@ impl ClientSocket {
     pub fn on<A, F, Fut>(&self, event: impl Into<Text>, handler: F) -> &Self
     where
         A: FromArgs + 'static,
-        F: Fn(ClientSocket, A) -> Fut + Send + Sync + 'static,
+        F: Fn(Self, A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoAck> + Send + 'static,
     {
         let event = event.into();
@@ -318,7 +318,7 @@ impl ClientSocket {
     /// ```
     pub fn on_event<F, Fut>(&self, handler: F) -> &Self
     where
-        F: Fn(Event<ClientSocket>) -> Fut + Send + Sync + 'static,
+        F: Fn(Event<Self>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.handle(|handlers| handlers.any.replace(Arc::new(move |event| handler::settle(handler(event)))))
@@ -328,7 +328,7 @@ impl ClientSocket {
     /// been sent before; events wait until the handler has returned or asks for them by [`next`](Self::next).
     pub fn on_connect<F, Fut>(&self, handler: F) -> &Self
     where
-        F: Fn(ClientSocket) -> Fut + Send + Sync + 'static,
+        F: Fn(Self) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.handle(|handlers| handlers.connect.replace(Arc::new(move |socket| handler::settle(handler(socket)))))
@@ -337,7 +337,7 @@ impl ClientSocket {
     /// Called whenever the socket has been disconnected, once for each time it was connected, behind the handlers of what came before.
     pub fn on_disconnect<F, Fut>(&self, handler: F) -> &Self
     where
-        F: Fn(ClientSocket, DisconnectReason) -> Fut + Send + Sync + 'static,
+        F: Fn(Self, DisconnectReason) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.handle(|handlers| {
@@ -348,7 +348,7 @@ impl ClientSocket {
     /// Called whenever an attempt to connect has failed, and when the server has refused the socket.
     pub fn on_connect_error<F, Fut>(&self, handler: F) -> &Self
     where
-        F: Fn(ClientSocket, ConnectError) -> Fut + Send + Sync + 'static,
+        F: Fn(Self, ConnectError) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.handle(|handlers| {
@@ -360,7 +360,7 @@ impl ClientSocket {
     /// can't be decoded. If it is not set, they go to `tracing` (feature `tracing`, on by default in the adapters).
     pub fn on_error<F, Fut>(&self, handler: F) -> &Self
     where
-        F: Fn(ClientSocket, HandlerError) -> Fut + Send + Sync + 'static,
+        F: Fn(Self, HandlerError) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoAck> + Send + 'static,
     {
         self.handle(|handlers| {
@@ -417,6 +417,7 @@ impl Future for Connecting {
 /// An ack that is waited for.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
+#[expect(unnameable_types, reason = "nobody else names an ack")]
 pub enum Ticket {
     Ack(u64),
     Retry(RetryId),

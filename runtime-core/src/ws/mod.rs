@@ -7,7 +7,6 @@ mod mask;
 mod read;
 mod write;
 
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -437,7 +436,7 @@ struct Outcome {
 }
 
 // There is one for each idle client.
-const _: () = assert!(mem::size_of::<Pump>() <= 256);
+const _: () = assert!(size_of::<Pump>() <= 256);
 
 #[cfg(test)]
 mod tests {

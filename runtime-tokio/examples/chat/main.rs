@@ -4,7 +4,7 @@
 //! tabs. `--port` or the environment's `PORT` chooses another port. Here is how Socket.IO stands beside the routes of an
 //! axum application, and how it stops; what the chat does is in `chat.rs`, what it remembers in `rooms.rs`, its settings
 //! are in `site.rs`. All three are those of `chat_smol`, too.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program, not a library
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program")]
 
 mod chat;
 mod rooms;

@@ -7,7 +7,6 @@
 //! * on the wire a namespace is joined by CONNECT before anything else is said in it;
 //! * what is held stays within its limits, and after `handle_timeout` no deadline is left behind;
 //! * the same inputs give the same outputs.
-#![allow(missing_docs)]
 
 mod model;
 mod steps;
@@ -56,7 +55,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
     #[test]
     fn a_driver_may_rely_on_it(steps in prop::collection::vec((step(), prop::bool::weighted(0.01)), 0..150), by_websocket: bool) {
-        #[allow(clippy::disallowed_methods)] // Any point in time will do.
+        #[allow(clippy::disallowed_methods, reason = "any point in time will do")]
         let start = Instant::now();
         let log = run(&steps, by_websocket, start);
         prop_assert_eq!(log, run(&steps, by_websocket, start));

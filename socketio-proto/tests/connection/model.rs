@@ -65,7 +65,7 @@ impl Model {
             .max_namespace_bytes(4)
             .max_pending_acks(ACKS)
             .decoder(Limits::default().reassembly_timeout(ms(350)));
-        let mut model = Model {
+        let mut model = Self {
             connection: Connection::new(session, Arc::new(config), start),
             now: start,
             requests: 0,

@@ -6,7 +6,6 @@
 //! * every ack is settled once, and belongs to what asked for it;
 //! * when all is quiet both agree who is in which namespace, and under which id; what is sent from there on arrives;
 //! * in the end both are idle: nothing is held, and nothing waited for.
-#![allow(missing_docs)]
 
 mod client;
 mod network;

@@ -53,7 +53,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    #[allow(clippy::disallowed_methods)] // Any point in time will do.
+    #[allow(clippy::disallowed_methods, reason = "any point in time will do")]
     pub(crate) fn new(engine: ConfigBuilder) -> Self {
         let (now, ms) = (Instant::now(), Duration::from_millis);
         let config = Config::builder().ping_interval(ms(300)).ping_timeout(ms(200)).upgrade_timeout(ms(300));

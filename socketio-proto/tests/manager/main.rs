@@ -9,7 +9,6 @@
 //! * what is held stays within its limits, and after `handle_timeout` no deadline is left behind;
 //! * with a server that answers everything ends well: nothing is buffered or owed any more, and who waits for room hears of it;
 //! * the same inputs give the same outputs.
-#![allow(missing_docs)]
 
 mod model;
 mod peer;
@@ -35,7 +34,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
     #[test]
     fn everybody_may_rely_on_it(steps in prop::collection::vec(step(), 0..200)) {
-        #[allow(clippy::disallowed_methods)] // Any point in time will do.
+        #[allow(clippy::disallowed_methods, reason = "any point in time will do")]
         let start = Instant::now();
         let log = run(&steps, start);
         prop_assert_eq!(log, run(&steps, start));

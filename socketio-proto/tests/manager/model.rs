@@ -86,7 +86,7 @@ impl Model {
             let key = manager.socket(name, config);
             Socket { key, told: Told::Idle, numbers: 0, retries: 0, reliables: VecDeque::new(), heard: 0 }
         });
-        Model {
+        Self {
             manager,
             engine: engine.into(),
             now: start,

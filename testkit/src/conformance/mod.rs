@@ -132,7 +132,7 @@ macro_rules! conformance {
     };
     (@ $runtime:expr, $block_on:expr; $($part:ident { $($case:ident)* })*) => {
         $(mod $part {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "not every part needs something of its surroundings")]
             use super::*;
 
             $(#[test]

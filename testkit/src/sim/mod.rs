@@ -148,7 +148,7 @@ impl SimRuntime {
     ///
     /// # Panics
     /// The scenario does: with its seed in front, and how to play it again.
-    pub fn explore(seeds: impl IntoIterator<Item = u64>, scenario: impl Fn(SimRuntime)) {
+    pub fn explore(seeds: impl IntoIterator<Item = u64>, scenario: impl Fn(Self)) {
         let only = std::env::var("SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
         let seeds: Vec<u64> = only.map_or_else(|| seeds.into_iter().collect(), |seed| vec![seed]);
         for seed in seeds {

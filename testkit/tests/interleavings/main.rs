@@ -1,6 +1,5 @@
 //! Upgrade, polls, pings and messages of both sides, in every order that a network allows: all of the first `DEPTH` choices (7 if it says
 //! nothing), then one order to the end.
-#![allow(missing_docs)]
 
 mod pair;
 

@@ -24,7 +24,7 @@ struct Script {
 const OPEN: &str = r#"0{"sid":"S","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100}"#;
 const OPEN_WS: &str = r#"0{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100}"#;
 
-#[allow(clippy::disallowed_methods)] // Any point in time will do.
+#[allow(clippy::disallowed_methods, reason = "any point in time will do")]
 fn start() -> Instant {
     Instant::now()
 }

@@ -69,7 +69,7 @@ fn upgraded() -> Script {
     script
 }
 
-#[allow(clippy::disallowed_methods)] // Any point in time will do.
+#[allow(clippy::disallowed_methods, reason = "any point in time will do")]
 fn start() -> Instant {
     Instant::now()
 }

@@ -66,7 +66,7 @@ fn idle() -> Script {
 }
 
 fn idle_with(config: Config, engine: ConfigBuilder) -> Script {
-    #[allow(clippy::disallowed_methods)] // Any point in time will do.
+    #[allow(clippy::disallowed_methods, reason = "any point in time will do")]
     let start = Instant::now();
     let mut script = Script {
         manager: Manager::new(Arc::new(config), 1, start),

@@ -55,7 +55,7 @@ fn an_answer_without_an_id_is_of_an_old_server() {
 #[test]
 fn a_refusal_does_not_keep_the_message_in_which_it_came() {
     let mut script = joining();
-    let body = bytes::Bytes::from(format!(r#"44{{"message":"no","data":[1],"more":"{}"}}"#, "x".repeat(100_000)));
+    let body = Bytes::from(format!(r#"44{{"message":"no","data":[1],"more":"{}"}}"#, "x".repeat(100_000)));
     let text = engineio_proto::Text::try_from(body.clone()).unwrap();
     script.manager.handle_message(script.ws, Data::Text(text), script.now);
     let refused = std::iter::from_fn(|| script.manager.poll_event()).find_map(|event| match event {

@@ -91,7 +91,7 @@ fn polled_with(engine: ConfigBuilder) -> Script {
     script
 }
 
-#[allow(clippy::disallowed_methods)] // Any point in time will do.
+#[allow(clippy::disallowed_methods, reason = "any point in time will do")]
 fn start() -> Instant {
     Instant::now()
 }
