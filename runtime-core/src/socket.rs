@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -331,6 +332,29 @@ impl Socket {
         self
     }
 
+    /// Handles every event of this socket that has no handler of its own, neither here nor in the namespace; it goes before the
+    /// namespace's [`on_event`](crate::Namespace::on_event).
+    pub fn on_event<F, Fut>(&self, handler: F) -> &Self
+    where
+        F: Fn(Event) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
+    {
+        self.handle(|handlers| handlers.any.replace(Arc::new(move |event| handler::settle(handler(event)))));
+        self
+    }
+
+    /// Called with the errors of this socket alone, in place of the namespace's [`on_error`](crate::Namespace::on_error).
+    pub fn on_error<F, Fut>(&self, handler: F) -> &Self
+    where
+        F: Fn(Self, HandlerError) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoAck> + Send + 'static,
+    {
+        self.handle(|handlers| {
+            handlers.error.replace(Arc::new(move |socket, error| handler::settle(handler(socket, error))))
+        });
+        self
+    }
+
     /// Sets a handler for the end of this socket alone, called after the namespace's.
     pub fn on_disconnect<F, Fut>(&self, handler: F) -> &Self
     where
@@ -523,7 +547,8 @@ impl Endpoint for Socket {
     }
 
     fn report(&self, error: HandlerError) -> Option<BoxFuture<'static, Answer>> {
-        handler::report(self, self.inner.namespace.handlers().error.as_ref(), error)
+        let own = self.with_handlers(|handlers| handlers.error.clone());
+        handler::report(self, own.or_else(|| self.inner.namespace.handlers().error.clone()).as_ref(), error)
     }
 
     fn answer(&self, packet: Encoded) -> Result<(), EmitError> {
@@ -576,6 +601,12 @@ impl PartialEq for Socket {
 }
 
 impl Eq for Socket {}
+
+impl Hash for Socket {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.inner).hash(state);
+    }
+}
 
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -34,7 +34,7 @@ use serde::Serialize;
 
 use crate::{
     AckError, BuildError, ClientBuilder, ClientDisconnectReason, ConnectError, EmitError, FromArgs, HandlerError,
-    IntoAck, Pressure, State, Text,
+    IntoAck, Pressure, Sid, State, Text,
 };
 
 /// An event that the server emitted.
@@ -158,7 +158,7 @@ impl ClientSocket {
     }
 
     /// The socket's id, which the server knows, too. `None` while it is not connected.
-    pub fn id(&self) -> Option<Text> {
+    pub fn id(&self) -> Option<Sid> {
         self.0.id()
     }
 

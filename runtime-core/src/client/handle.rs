@@ -1,6 +1,7 @@
 //! The client itself.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use engineio_proto::{Sid, Text, TransportKind};
@@ -102,6 +103,20 @@ impl Client {
         shared.turns.call();
         // An error: there is no task, so all is closed.
         _ = receiver.await;
+    }
+}
+
+impl PartialEq for Client {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.alive, &other.alive)
+    }
+}
+
+impl Eq for Client {}
+
+impl Hash for Client {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.alive).hash(state);
     }
 }
 

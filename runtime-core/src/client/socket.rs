@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use engineio_proto::{Pressure, Text};
+use engineio_proto::{Pressure, Sid, Text};
 use futures_channel::oneshot;
 use serde::Serialize;
 use socketio_proto::client::{DisconnectReason, RetryId};
@@ -76,8 +77,8 @@ impl ClientSocket {
     }
 
     /// The socket's id, which the server knows, too; another one after each reconnection. `None` while it is not connected.
-    pub fn id(&self) -> Option<Text> {
-        self.alive.shared.lock().machine.id(self.member.key).map(Text::from)
+    pub fn id(&self) -> Option<Sid> {
+        self.alive.shared.lock().machine.id(self.member.key).map(Sid::new)
     }
 
     /// Whether the socket is connected.
@@ -171,6 +172,14 @@ impl ClientSocket {
         waiting.into_iter().for_each(|waiting| _ = waiting.send(Err(ConnectError::Disconnected)));
         self.member.doubt();
         shared.turns.call();
+    }
+
+    /// Disconnects every socket of the client and closes the connection once what was sent has left. Nothing waits for that; for
+    /// the end of the connection see [`Client::close`](super::Client::close).
+    pub fn disconnect_all(&self) {
+        for member in self.alive.members() {
+            Self::new(member, self.alive.clone(), None).disconnect();
+        }
     }
 
     // --- emitting ------------------------------------------------------------------------------------------------------
@@ -505,6 +514,12 @@ impl PartialEq for ClientSocket {
 }
 
 impl Eq for ClientSocket {}
+
+impl Hash for ClientSocket {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.member).hash(state);
+    }
+}
 
 impl fmt::Debug for ClientSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

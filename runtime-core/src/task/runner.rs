@@ -388,11 +388,13 @@ impl Runner {
             self.handlers = self.namespace.handlers();
         }
         trace::event(&name);
-        let own = socket.with_handlers(|handlers| handlers.events.get(&name).cloned());
-        let started = match (&own, self.handlers.events.get(&name), &self.handlers.any) {
-            (Some(handler), ..) | (None, Some(handler), _) => guarded(|| handler(socket, args, id)),
-            (None, None, Some(handler)) => guarded(|| handler(Event::new(socket, name, args, id))),
-            (None, None, None) => return,
+        let own = socket.with_handlers(|own| Some((own.events.get(&name).cloned(), own.any.clone())));
+        let (own, own_any) = own.unwrap_or_default();
+        let any = own_any.as_ref().or(self.handlers.any.as_ref());
+        let started = match (own.as_ref().or_else(|| self.handlers.events.get(&name)), any) {
+            (Some(handler), _) => guarded(|| handler(socket, args, id)),
+            (None, Some(handler)) => guarded(|| handler(Event::new(socket, name, args, id))),
+            (None, None) => return,
         };
         match started {
             Ok(handler) => self.current = Current::Running(handler),

@@ -517,3 +517,37 @@ async fn spawned_work_does_not_hold_up_the_next_event() {
     world.open(1);
     world.hears("spawned work done").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sockets_own_on_event_and_on_error_go_before_those_of_the_namespace() {
+    let (server, world) = server();
+    let root = server.namespace("/");
+    root.on("known", async |socket: Socket, ()| socket.world().say("namespace: known"));
+    root.on_event(async |event: Event| event.socket().world().say(format!("namespace: {}", event.name())));
+    root.on_error(async |socket: Socket, error| socket.world().say(format!("namespace: {error}")));
+    root.on("fail", async |_, ()| Err::<(), _>("failed"));
+    let mut own = Ws::engine(&server).await;
+    let socket = root.socket(&own.join("/").await).unwrap();
+    socket.on_event(async |event: Event| event.socket().world().say(format!("socket: {}", event.name())));
+    socket.on_error(async |socket: Socket, error| socket.world().say(format!("socket: {error}")));
+    let mut other = Ws::connect(&server).await;
+    for (client, whose) in [(&mut own, "socket"), (&mut other, "namespace")] {
+        client.send_all([r#"42["known"]"#, r#"42["else"]"#, r#"42["fail"]"#]).await;
+        world.hears("namespace: known").await;
+        world.hears(&format!("{whose}: else")).await;
+        world.hears(&format!("{whose}: failed")).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn handles_of_one_thing_are_equal_and_hash_alike() {
+    let (server, _) = server();
+    let mut client = Ws::engine(&server).await;
+    let id = client.join("/").await;
+    let root = server.namespace("/");
+    #[expect(clippy::mutable_key_type, reason = "identity, which is hashed, never changes")]
+    let sockets = std::collections::HashSet::from([root.socket(&id).unwrap(), root.sockets().remove(0)]);
+    assert_eq!(sockets.len(), 1);
+    assert_eq!((server.clone(), root.clone()), (server.clone(), server.namespace("/")));
+    assert_ne!(root, server.namespace("/other"));
+}

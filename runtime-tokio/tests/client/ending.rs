@@ -261,3 +261,29 @@ fn an_event_that_nobody_took_does_not_keep_a_client_whose_runtime_has_ended() {
         assert_eq!(std::sync::Arc::strong_count(&probe), 1, "{runtime_first}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn disconnect_all_disconnects_every_socket_and_a_later_connect_works() {
+    let (network, server) = world();
+    server.namespace("/other");
+    let client = client(&network).build().unwrap();
+    let (root, other) = (client.socket("/"), client.socket("/other"));
+    for socket in [&root, &other] {
+        soon("the socket", socket.connect()).await.unwrap();
+    }
+    let mut log = Log::new();
+    for socket in [&root, &other] {
+        let pen = log.pen.clone();
+        socket.on_disconnect(move |socket: socketio_tokio::ClientSocket, reason| {
+            pen.say(format!("{} {reason}", socket.namespace_name()));
+            std::future::ready(())
+        });
+    }
+    other.disconnect_all();
+    log.hears("/ io client disconnect").await;
+    log.hears("/other io client disconnect").await;
+    assert!(!root.is_active() && !other.is_active());
+    until("the end of the session", || server.sessions() == 0).await;
+    soon("the socket", root.connect()).await.unwrap();
+    assert!(root.is_connected() && !other.is_connected());
+}
