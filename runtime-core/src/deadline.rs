@@ -1,13 +1,15 @@
 //! Deadlines of I/O.
 
+use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::rt::Sleep;
+use hyper::rt::{Read, ReadBufCursor, Sleep, Write};
 
-use crate::runtime::Runtime;
+use crate::runtime::{BoxStream, Runtime};
 
 /// A deadline of one I/O operation. It costs nothing while it is not armed.
 #[derive(Default)]
@@ -19,6 +21,22 @@ impl Deadline {
     /// Arms the deadline unless it is armed. `Ready` once it has passed.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, runtime: &dyn Runtime, timeout: Duration) -> Poll<()> {
         self.sleep.get_or_insert_with(|| runtime.sleep(timeout)).as_mut().poll(cx)
+    }
+
+    /// Bounds an operation that has just been polled: it fails once it has been pending for that time. One that ended disarms.
+    pub(crate) fn bound<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+        runtime: &dyn Runtime,
+        timeout: Duration,
+    ) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.disarm();
+            return polled;
+        }
+        ready!(self.poll(cx, runtime, timeout));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     pub(crate) fn disarm(&mut self) {
@@ -35,12 +53,14 @@ pub(crate) struct WriteTimeout {
     is_set: bool,
 }
 
-impl WriteTimeout {
-    /// The server's default heartbeat, until its handshake tells more.
-    pub(crate) fn of_heartbeat() -> Self {
+impl Default for WriteTimeout {
+    /// That of a server with defaults, until a handshake says more.
+    fn default() -> Self {
         Self { millis: AtomicU64::new(45_000), is_set: false }
     }
+}
 
+impl WriteTimeout {
     pub(crate) fn set(timeout: Duration) -> Self {
         Self { millis: AtomicU64::new(millis(timeout)), is_set: true }
     }
@@ -59,4 +79,59 @@ impl WriteTimeout {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A stream of a client's HTTP, whose writes have to make progress.
+pub(crate) struct BoundedStream {
+    stream: BoxStream,
+    runtime: Arc<dyn Runtime>,
+    timeout: Arc<WriteTimeout>,
+    write: Deadline,
+}
+
+impl BoundedStream {
+    pub(crate) fn new(stream: BoxStream, runtime: Arc<dyn Runtime>, timeout: Arc<WriteTimeout>) -> Self {
+        Self { stream, runtime, timeout, write: Deadline::default() }
+    }
+
+    fn bound<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(Pin<&mut BoxStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let polled = poll(Pin::new(&mut self.stream), cx);
+        self.write.bound(cx, polled, &*self.runtime, self.timeout.get())
+    }
+}
+
+impl Read for BoundedStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl Write for BoundedStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.bound(cx, |stream, cx| stream.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.bound(cx, |stream, cx| stream.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.bound(cx, |stream, cx| stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.bound(cx, |stream, cx| stream.poll_shutdown(cx))
+    }
 }

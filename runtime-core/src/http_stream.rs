@@ -132,13 +132,8 @@ impl Watch {
         if !self.exchange.is(RECEIVING) {
             self.body.disarm();
         }
-        if polled.is_ready() {
-            self.write.disarm();
-            return polled;
-        }
         let shared = &self.shared;
-        ready!(self.write.poll(cx, &*shared.runtime, shared.http.write_timeout));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
+        self.write.bound(cx, polled, &*shared.runtime, shared.http.write_timeout)
     }
 
     /// Looks whether the client is gone, while the answer to a whole request is awaited.

@@ -52,7 +52,6 @@ pub struct ClientBuilder<R> {
     manager: client::Config,
     socket: SocketConfig,
     dial: DialOptions,
-    write_timeout: Option<Duration>,
     headers: HeaderMap,
     query: Option<Vec<(String, String)>>,
     auth: Result<Auth, AuthError>,
@@ -80,7 +79,6 @@ impl<R: Runtime> ClientBuilder<R> {
             manager: client::Config::default(),
             socket: SocketConfig::default(),
             dial: DialOptions::default(),
-            write_timeout: None,
             headers: HeaderMap::new(),
             query: None,
             auth: Ok(Auth::NONE),
@@ -266,7 +264,7 @@ impl<R: Runtime> ClientBuilder<R> {
     /// How long a write may go without any progress because the server does not read. Then the connection is given up with
     /// `transport error`. 1 ms to 2^31-1 ms, default the server's ping interval and ping timeout together, as its handshake says.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
-        self.write_timeout = Some(timeout);
+        self.dial.write_timeout = Arc::new(WriteTimeout::set(timeout));
         self
     }
 
@@ -342,11 +340,9 @@ impl<R: Runtime> ClientBuilder<R> {
             return Err(BuildError::Header(error));
         }
         check(&self.manager)?;
-        let write_timeout = match self.write_timeout {
-            None => WriteTimeout::of_heartbeat(),
-            Some(timeout) if is_allowed(timeout) => WriteTimeout::set(timeout),
-            Some(_) => return Err(BuildError::Client { option: "write_timeout", allowed: "1 ms to 2^31-1 ms" }),
-        };
+        if !is_allowed(self.dial.write_timeout.get()) {
+            return Err(BuildError::Client { option: "write_timeout", allowed: "1 ms to 2^31-1 ms" });
+        }
         let (base, query) = parse_url(&self.url)?;
         let engine = self.engine.query(self.query.unwrap_or(query));
         let config = Arc::new(engine.clone().headers(self.headers.clone()).build()?);
@@ -366,7 +362,6 @@ impl<R: Runtime> ClientBuilder<R> {
             auth: self.auth?,
             socket: self.socket,
             reconnection: self.manager.reconnection,
-            write_timeout: Arc::new(write_timeout),
         };
         // For the jitter of pauses and the timestamps of URLs.
         let seed = u64::from_le_bytes(random(&*runtime));

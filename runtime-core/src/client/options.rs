@@ -9,7 +9,6 @@ use socketio_proto::client::SocketConfig;
 
 use super::auth::Auth;
 use super::error::BoxError;
-use crate::deadline::WriteTimeout;
 use crate::dial::{BaseUrl, DialOptions, Dialer};
 use crate::runtime::{BoxFuture, Runtime};
 use crate::server::BuildError;
@@ -49,7 +48,6 @@ pub(super) struct Options {
     pub(super) auth: Auth,
     pub(super) socket: SocketConfig,
     pub(super) reconnection: bool,
-    pub(super) write_timeout: Arc<WriteTimeout>,
 }
 
 impl Options {

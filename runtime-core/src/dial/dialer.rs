@@ -14,6 +14,7 @@ use hyper::upgrade::Upgraded;
 use super::base::BaseUrl;
 use super::pool::Pool;
 use super::route::{Connector, Proxy, Route, Tcp};
+use crate::deadline::WriteTimeout;
 use crate::handler::HandlerError;
 use crate::runtime::{BoxFuture, Runtime, random};
 
@@ -82,6 +83,7 @@ pub(crate) struct DialOptions {
     /// In place of the runtime's TCP.
     pub(crate) connector: Option<Arc<dyn Connector>>,
     pub(crate) proxy: Option<Proxy>,
+    pub(crate) write_timeout: Arc<WriteTimeout>,
     /// Without one, a secure URL gets [`Tls::platform`](super::Tls::platform).
     #[cfg(feature = "rustls")]
     pub(crate) tls: Option<super::Tls>,
@@ -128,7 +130,7 @@ impl Dialer {
         if route.base.secure {
             return Err(DialError::TlsMissing);
         }
-        let pool = Pool::new(runtime.clone());
+        let pool = Pool::new(runtime.clone(), options.write_timeout.clone());
         Ok(Self { runtime, route, host, authorization, pool })
     }
 

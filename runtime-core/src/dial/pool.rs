@@ -32,7 +32,8 @@ use hyper::client::conn::http1;
 use super::dialer::DialError;
 use super::route::Route;
 use crate::body::Body;
-use crate::runtime::{BoxStream, Runtime};
+use crate::deadline::{BoundedStream, WriteTimeout};
+use crate::runtime::Runtime;
 
 /// Idle connections are dropped before Node drops them (5 s), so that few requests meet a connection that is just closing.
 const IDLE: Duration = Duration::from_secs(4);
@@ -51,6 +52,7 @@ pub(super) struct Pool {
 
 struct Shared {
     runtime: Arc<dyn Runtime>,
+    write_timeout: Arc<WriteTimeout>,
     state: Mutex<State>,
 }
 
@@ -94,8 +96,8 @@ impl Habits {
 }
 
 impl Pool {
-    pub(super) fn new(runtime: Arc<dyn Runtime>) -> Self {
-        Self { shared: Arc::new(Shared { runtime, state: Mutex::default() }) }
+    pub(super) fn new(runtime: Arc<dyn Runtime>, write_timeout: Arc<WriteTimeout>) -> Self {
+        Self { shared: Arc::new(Shared { runtime, write_timeout, state: Mutex::default() }) }
     }
 
     /// Sends a request, and takes its whole response, of at most `limit` bytes. Dropping the future closes the connection.
@@ -117,7 +119,9 @@ impl Pool {
             }
             request = again;
         }
-        let mut link = Link::new(route.open().await?).await?;
+        let Shared { runtime, write_timeout, .. } = &*self.shared;
+        let stream = BoundedStream::new(route.open().await?, runtime.clone(), write_timeout.clone());
+        let mut link = Link::new(stream).await?;
         match link.exchange(request, limit).await {
             Ok(response) => Ok(self.put_back(link, response)),
             Err(failure) => Err(failure.error),
@@ -214,7 +218,7 @@ impl std::fmt::Debug for Pool {
 struct Link {
     sender: http1::SendRequest<Full<Bytes>>,
     /// `None`: it has ended. hyper tells what waits for it when it is dropped.
-    connection: Option<http1::Connection<BoxStream, Full<Bytes>>>,
+    connection: Option<http1::Connection<BoundedStream, Full<Bytes>>>,
     /// It ended within the head of a response.
     broken_head: bool,
     /// The latest response does not say that the connection ends with it.
@@ -238,7 +242,7 @@ struct Failure {
 }
 
 impl Link {
-    async fn new(stream: BoxStream) -> Result<Self, DialError> {
+    async fn new(stream: BoundedStream) -> Result<Self, DialError> {
         let (sender, connection) = http1::handshake(stream).await.map_err(DialError::http)?;
         Ok(Self { sender, connection: Some(connection), broken_head: false, persists: false, carried: 0 })
     }

@@ -271,7 +271,7 @@ impl Io {
     pub(super) fn arm(&mut self, cx: &mut Context<'_>, shared: &Shared) -> bool {
         // A WebSocket that is not wanted any more has its time, too, while the client goes on.
         let goodbye = self.pumps.iter_mut().filter_map(|pump| pump.goodbye(|| shared.now())).min();
-        let patience = || shared.options.write_timeout.get();
+        let patience = || shared.options.dial.write_timeout.get();
         let stalled = self.pumps.iter_mut().filter_map(|pump| pump.stalled_until(|| shared.now(), patience)).min();
         let next = [self.deadline, goodbye, stalled, self.goodbye, self.farewell()].into_iter().flatten().min();
         let Some(deadline) = next.filter(|deadline| self.armed.is_none_or(|armed| *deadline < armed)) else {

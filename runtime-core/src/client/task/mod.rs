@@ -198,7 +198,7 @@ impl ClientTask {
             Event::Opened { attempt, transport } => {
                 let inner = self.shared.lock();
                 if let Some(handshake) = inner.machine.engine().and_then(Session::handshake) {
-                    self.shared.options.write_timeout.learn(handshake.ping_interval + handshake.ping_timeout);
+                    self.shared.options.dial.write_timeout.learn(handshake.ping_interval + handshake.ping_timeout);
                 }
                 drop(inner);
                 self.tell(&State::Connected { attempt, transport });

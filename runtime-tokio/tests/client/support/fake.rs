@@ -50,6 +50,7 @@ pub(crate) struct Asked {
     /// Method and URL.
     pub(crate) line: String,
     pub(crate) body: String,
+    pub(crate) length: usize,
     accept: String,
 }
 
@@ -62,14 +63,27 @@ impl Asked {
 impl Wire {
     /// The next request.
     pub(crate) async fn asked(&mut self) -> Option<Asked> {
+        let asked = self.head().await?;
+        self.body(asked).await
+    }
+
+    /// The body of a request whose head was read.
+    pub(crate) async fn body(&mut self, mut asked: Asked) -> Option<Asked> {
+        let mut body = vec![0; asked.length];
+        self.0.read_exact(&mut body).await.ok()?;
+        asked.body = String::from_utf8(body).unwrap();
+        Some(asked)
+    }
+
+    /// The head of the next request; its body stays unread.
+    pub(crate) async fn head(&mut self) -> Option<Asked> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(self.0.read_u8().await.ok()?);
         }
         let head = String::from_utf8(head).unwrap();
         let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-        let mut body = vec![0; header("content-length").map_or(0, |length| length.parse().unwrap())];
-        self.0.read_exact(&mut body).await.ok()?;
+        let length = header("content-length").map_or(0, |length| length.parse().unwrap());
         let accept = header("sec-websocket-key").map(|key| {
             let request = http::Request::get("/").header("connection", "upgrade").header("upgrade", "websocket");
             let request = request.header("sec-websocket-version", "13").header("sec-websocket-key", key);
@@ -77,7 +91,7 @@ impl Wire {
             response.headers()["sec-websocket-accept"].to_str().unwrap().to_owned()
         });
         let line = head.lines().next().unwrap().to_owned();
-        Some(Asked { line, body: String::from_utf8(body).unwrap(), accept: accept.unwrap_or_default() })
+        Some(Asked { line, body: String::new(), length, accept: accept.unwrap_or_default() })
     }
 
     /// Answers as it should be done.
@@ -125,6 +139,14 @@ impl Wire {
     /// Sends nothing more.
     pub(crate) async fn half_close(&mut self) -> Option<()> {
         self.0.shutdown().await.ok()
+    }
+
+    /// Reads nothing more, and says that it goes on, until the client leaves.
+    pub(crate) async fn hold(&mut self) -> Option<()> {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            self.send("HTTP/1.1 100 Continue\r\n\r\n").await?;
+        }
     }
 
     /// Takes what comes, and says nothing, until the client leaves.
