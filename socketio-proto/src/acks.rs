@@ -47,9 +47,9 @@ impl AckTable {
     }
 
     /// Takes out what is owed to one socket, in order of id, if it is not to be kept.
-    pub(crate) fn settle_all(&mut self, socket: SocketKey, keep: impl Fn(u64) -> bool) -> Vec<u64> {
-        let ids = self.pending.range((socket, 0)..=(socket, u64::MAX)).map(|(&(_, id), _)| id);
-        let ids: Vec<u64> = ids.filter(|id| !keep(*id)).collect();
+    pub(crate) fn settle_all(&mut self, socket: SocketKey, keep: impl Fn(u64, Option<Instant>) -> bool) -> Vec<u64> {
+        let owed = self.pending.range((socket, 0)..=(socket, u64::MAX));
+        let ids: Vec<u64> = owed.filter(|((_, id), deadline)| !keep(*id, **deadline)).map(|(&(_, id), _)| id).collect();
         for &id in &ids {
             self.settle(socket, id);
         }

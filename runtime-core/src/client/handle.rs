@@ -89,6 +89,7 @@ impl Client {
         let connecting = {
             let mut inner = shared.lock();
             inner.machine.close(shared.now());
+            inner.release_waiting();
             match inner.stage {
                 Stage::Running => {
                     let session = inner.session;

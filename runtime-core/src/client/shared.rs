@@ -151,6 +151,17 @@ impl Inner {
                 _ = self.deliveries.remove(&(socket, retry)).map(|waiting| waiting.send(result));
                 return None;
             }
+            _ => {}
+        }
+        if let Event::Disconnected { .. }
+        | Event::Refused { .. }
+        | Event::NotJoined { .. }
+        | Event::AttemptFailed { .. }
+        | Event::ReconnectFailed { .. } = event
+        {
+            self.release_waiting();
+        }
+        match event {
             _ if self.connecting.is_empty() => {}
             Event::Connected { socket, .. } => self.resolve(|key| key == socket, Ok(())),
             Event::Refused { socket, ref error } => {
@@ -177,6 +188,17 @@ impl Inner {
             _ => {}
         }
         Some(event)
+    }
+
+    /// Those who wait for something that a socket that is over will not bring learn of it: deliveries, and room in the buffers. (The
+    /// machine settles acks itself.) What is to be delivered stays, for the next connection.
+    pub(super) fn release_waiting(&mut self) {
+        let over: Vec<_> = self.deliveries.keys().filter(|(key, _)| self.machine.is_over(*key)).copied().collect();
+        for delivery in over {
+            _ = self.deliveries.remove(&delivery).map(|waiting| waiting.send(Err(AckError::Disconnected)));
+        }
+        // They look again.
+        self.ready.clear();
     }
 
     fn resolve(&mut self, meant: impl Fn(SocketKey) -> bool, answer: Result<(), ConnectError>) {

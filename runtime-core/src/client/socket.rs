@@ -86,7 +86,8 @@ impl ClientSocket {
         self.alive.shared.lock().machine.is_connected(self.member.key)
     }
 
-    /// Whether the socket is connected, or will be without being told to: while it connects or reconnects.
+    /// Whether the socket is connected, or will be without being told to: while it connects or reconnects. Not so once it was
+    /// disconnected or refused, once a reconnection has failed for good, and without reconnection once the connection is lost.
     pub fn is_active(&self) -> bool {
         self.alive.shared.lock().machine.is_active(self.member.key)
     }
@@ -162,11 +163,13 @@ impl ClientSocket {
     /// `client namespace disconnect`, after what was emitted before. Acks that it owes end with
     /// [`Disconnected`](crate::AckError::Disconnected).
     ///
-    /// What was kept for want of a connection stays: it is sent when the socket is connected again.
+    /// What was kept for want of a connection stays: it is sent when the socket is connected again. But not events whose ack is
+    /// waited for without a timeout: that ends with `Disconnected`, too.
     pub fn disconnect(&self) {
         let shared = &self.alive.shared;
         let mut inner = shared.lock();
         inner.machine.disconnect(self.member.key, shared.now());
+        inner.release_waiting();
         let waiting = inner.take_connecting(self.member.key);
         drop(inner);
         waiting.into_iter().for_each(|waiting| _ = waiting.send(Err(ConnectError::Disconnected)));
@@ -203,8 +206,14 @@ impl ClientSocket {
     }
 
     /// Emits an event now; the future is the server's ack: its arguments as a tuple, or its one argument as `T`. It waits as long as
-    /// the client's [`ack_timeout`](super::ClientBuilder::ack_timeout) says, without a limit by default; but a disconnect ends it.
+    /// the client's [`ack_timeout`](super::ClientBuilder::ack_timeout) says, without a limit by default.
     /// [`timeout`](Self::timeout) sets another time.
+    ///
+    /// A disconnect ends it with [`Disconnected`](crate::AckError::Disconnected). Without a timeout so does all that leaves the socket
+    /// without a connection until it is told to [`connect`](Self::connect) again: being disconnected by either side or refused, a
+    /// reconnection that has failed for good, [`Client::close`](super::Client::close). An event that was kept until then is not sent
+    /// any more, unless the client has [`retries`](super::ClientBuilder::retries). Emitted after that it ends at once with
+    /// [`EmitError::Disconnected`]. A socket that was never told to connect keeps the event, and the ack is waited for.
     ///
     /// ```no_run
     /// # async fn example(socket: socketio_runtime::ClientSocket) -> Result<(), socketio_runtime::AckError> {
@@ -246,7 +255,8 @@ impl ClientSocket {
         inner.machine.buffered() + engine
     }
 
-    /// Waits until the buffers are no longer under pressure, connected or not. `false` if the client has ended.
+    /// Waits until the buffers are no longer under pressure, connected or not. `false` if the client has ended, or if they are under
+    /// pressure and this socket is not [active](Self::is_active) any more, so that nothing would relieve them.
     pub async fn ready(&self) -> bool {
         loop {
             let relief = {
@@ -256,6 +266,9 @@ impl ClientSocket {
                 }
                 if inner.machine.pressure() == Pressure::Low {
                     return true;
+                }
+                if inner.machine.is_over(self.member.key) {
+                    return false;
                 }
                 let (sender, receiver) = oneshot::channel();
                 inner.ready.retain(|waiting| !waiting.is_canceled());
@@ -484,6 +497,7 @@ impl Endpoint for ClientSocket {
                 inner.acks.insert((key, id), sender);
                 Ok::<_, socketio_proto::EmitError>(Ticket::Ack(id))
             }
+            None if inner.machine.is_over(key) => Err(socketio_proto::EmitError::Disconnected),
             None => {
                 let id = inner.machine.emit_reliable(key, packet, now)?;
                 inner.deliveries.insert((key, id), sender);

@@ -32,7 +32,7 @@ impl Manager {
         let Some(index) = self.index(socket) else { return };
         let Some(member) = self.members.get_mut(index) else { return };
         match member.phase {
-            Phase::Idle => member.phase = Phase::Waiting,
+            Phase::Idle | Phase::Over => member.phase = Phase::Waiting,
             // The server's answer to the CONNECT that was sent will do.
             Phase::Leaving => member.phase = Phase::Joining,
             Phase::Waiting | Phase::Asking | Phase::Joining | Phase::Connected(_) => {}
@@ -45,7 +45,8 @@ impl Manager {
     }
 
     /// Disconnects a socket, and with the last active one the connection, or the attempts to get one. DISCONNECT leaves when what was
-    /// emitted before has left. What waits for a connection is kept for the next time.
+    /// emitted before has left. What waits for a connection is kept for the next time, but for events that ask for an ack without a
+    /// deadline: their acks fail, and they are not sent.
     ///
     /// If it was connected, [`Event::Disconnected`](super::Event::Disconnected) follows.
     pub fn disconnect(&mut self, socket: SocketKey, now: Instant) {
@@ -60,9 +61,10 @@ impl Manager {
                 return self.left(index, DisconnectReason::ClientDisconnect);
             }
             Phase::Joining => member.phase = Phase::Leaving,
-            Phase::Waiting | Phase::Asking => member.phase = Phase::Idle,
-            Phase::Idle | Phase::Leaving => return,
+            Phase::Waiting | Phase::Asking | Phase::Idle => member.phase = Phase::Over,
+            Phase::Over | Phase::Leaving => return,
         }
+        self.abandon_acks(index);
         self.forget_early(index);
         self.leave_if_unused();
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use engineio_proto::client::Event as Engine;
-use engineio_proto::{Data, Text};
+use engineio_proto::{Data, Instant, Text};
 use serde::Deserialize;
 
 use super::link::Link;
@@ -79,12 +79,12 @@ impl Manager {
             (Body::Disconnect, Phase::Joining) => self.refused(index, Refusal::Disconnected),
             (Body::Disconnect, Phase::Connected(_)) => self.left(index, DisconnectReason::ServerDisconnect),
             (Body::Connect(_), Phase::Leaving) => {
-                self.set_phase(index, Phase::Idle);
+                self.set_phase(index, Phase::Over);
                 self.send_away(index);
             }
-            (Body::ConnectError(_) | Body::Disconnect, Phase::Leaving) => self.set_phase(index, Phase::Idle),
+            (Body::ConnectError(_) | Body::Disconnect, Phase::Leaving) => self.set_phase(index, Phase::Over),
             // The answer comes although a DISCONNECT was taken for it, which had crossed ours. Nobody is here to be let in.
-            (Body::Connect(Some(answer)), Phase::Idle | Phase::Asking) if sid(&answer).is_some() => {
+            (Body::Connect(Some(answer)), Phase::Idle | Phase::Over | Phase::Asking) if sid(&answer).is_some() => {
                 self.send_away(index);
             }
             _ => {}
@@ -114,7 +114,8 @@ impl Manager {
 
     pub(super) fn refused(&mut self, index: usize, error: Refusal) {
         self.forget_early(index);
-        self.set_phase(index, Phase::Idle);
+        self.set_phase(index, Phase::Over);
+        self.abandon_acks(index);
         if let Some(member) = self.members.get(index) {
             self.events.push_back(Event::Refused { socket: member.key, error });
         }
@@ -123,7 +124,7 @@ impl Manager {
 
     /// A connected socket is not wanted any more, by the server or by the application.
     pub(super) fn left(&mut self, index: usize, reason: DisconnectReason) {
-        self.set_phase(index, Phase::Idle);
+        self.set_phase(index, Phase::Over);
         self.disconnected(index, reason);
         self.leave_if_unused();
     }
@@ -132,10 +133,19 @@ impl Manager {
     pub(super) fn disconnected(&mut self, index: usize, reason: DisconnectReason) {
         let Some(member) = self.members.get(index) else { return };
         let socket = member.key;
-        for id in self.acks.settle_all(socket, |id| member.buffer.holds(id)) {
+        let keeps = |deadline: Option<Instant>| member.is_active() || deadline.is_some();
+        for id in self.acks.settle_all(socket, |id, deadline| member.buffer.holds(id) && keeps(deadline)) {
             self.settle(socket, id, Err(AckError::Disconnected));
         }
         self.events.push_back(Event::Disconnected { socket, reason });
+    }
+
+    /// The socket has no connection and will have none by itself: nobody would answer what waits for one. Acks with a deadline end by that.
+    pub(super) fn abandon_acks(&mut self, index: usize) {
+        let Some(socket) = self.members.get(index).map(|member| member.key) else { return };
+        for id in self.acks.settle_all(socket, |_, deadline| deadline.is_some()) {
+            self.settle(socket, id, Err(AckError::Disconnected));
+        }
     }
 
     fn acked(&mut self, socket: SocketKey, id: u64, args: Args) {

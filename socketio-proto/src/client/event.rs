@@ -31,7 +31,7 @@ pub enum Event {
         /// 0 for the one that [`connect`](super::Manager::connect) asked for; those of a reconnection count from 1.
         attempt: u32,
     },
-    /// The attempt failed. Every socket that is [active](super::Manager::is_active) would call this its `connect_error`.
+    /// The attempt failed. Every socket that is [wanted](super::Manager::is_wanted) would call this its `connect_error`.
     AttemptFailed {
         /// Which one.
         attempt: u32,

@@ -243,7 +243,8 @@ impl Manager {
         let Some(member) = self.members.get_mut(index) else { return };
         let socket = member.key;
         match std::mem::replace(&mut member.phase, Phase::Waiting) {
-            Phase::Idle | Phase::Leaving => member.phase = Phase::Idle,
+            Phase::Idle => member.phase = Phase::Idle,
+            Phase::Over | Phase::Leaving => member.phase = Phase::Over,
             Phase::Waiting => {}
             Phase::Asking | Phase::Joining => {
                 self.forget_early(index);
@@ -258,14 +259,27 @@ impl Manager {
         self.try_again();
     }
 
+    /// There is no attempt before a socket is told to connect.
+    fn give_up(&mut self) {
+        for index in 0..self.members.len() {
+            if self.members.get(index).is_some_and(|member| member.is_active()) {
+                self.abandon_acks(index);
+            }
+        }
+    }
+
     /// The next attempt, after a pause, if there is to be one. `attempt` is the last one that failed.
     fn try_again(&mut self) {
         self.link = Link::Idle;
         let failed = std::mem::take(&mut self.attempt);
-        if !self.config.reconnection || !self.members.iter().any(|member| member.is_active()) {
+        if !self.members.iter().any(|member| member.is_active()) {
             return;
         }
+        if !self.config.reconnection {
+            return self.give_up();
+        }
         if self.config.reconnection_attempts.is_some_and(|most| failed >= most) {
+            self.give_up();
             self.events.push_back(Event::ReconnectFailed { attempts: failed });
             return;
         }

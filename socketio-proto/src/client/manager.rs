@@ -155,9 +155,22 @@ impl Manager {
         self.member(socket).is_some_and(Member::is_connected)
     }
 
-    /// Whether the socket is connected, or was told to connect and not refused or disconnected since.
+    /// Whether the socket is connected, or will be without being told to: it was told to connect, was not refused or disconnected since,
+    /// and the attempts have not been given up.
     pub fn is_active(&self, socket: SocketKey) -> bool {
+        !matches!(self.link, Link::Idle) && self.is_wanted(socket)
+    }
+
+    /// Whether the socket was told to connect, and not refused or disconnected since. It joins its namespace with the next connection,
+    /// which another socket may ask for even after the attempts have been given up.
+    pub fn is_wanted(&self, socket: SocketKey) -> bool {
         self.member(socket).is_some_and(Member::is_active)
+    }
+
+    /// Whether the socket has ended until it is told to connect: it was disconnected or refused, or the attempts have been given up.
+    /// Not so before it is told to connect for the first time.
+    pub fn is_over(&self, socket: SocketKey) -> bool {
+        !self.is_active(socket) && self.member(socket).is_some_and(|member| member.phase != Phase::Idle)
     }
 
     /// The id that the server gave the socket, while it is connected.

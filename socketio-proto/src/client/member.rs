@@ -24,16 +24,19 @@ pub(super) struct Member {
 }
 
 /// ```text
-///  Idle --connect()--> Waiting --engine open--> Asking --authenticate()--> Joining --CONNECT--> Connected
-///   ^                     ^                       |                         |   ^                  |
-///   |                     '---- engine lost ------+-------------------------+---+------------------'
-///   |                                                        disconnect()   v   | connect()
-///   |<------------------------- CONNECT, CONNECT_ERROR -----------------  Leaving
-///   '--------- from everywhere: disconnect(), refused, DISCONNECT
+///  Idle, Over --connect()--> Waiting --engine open--> Asking --authenticate()--> Joining --CONNECT--> Connected
+///   ^                           ^                       |                         |   ^                  |
+///   |                           '---- engine lost ------+-------------------------+---+------------------'
+///   |                                                              disconnect()   v   | connect()
+///   |<------------------------------- CONNECT, CONNECT_ERROR -----------------  Leaving
+///   '--------- from everywhere to Over: disconnect(), refused, DISCONNECT
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// Not told to connect yet.
     Idle,
+    /// Disconnected or refused, and not told to connect since.
+    Over,
     /// For a connection.
     Waiting,
     /// The driver has not said what to join with.
@@ -67,6 +70,6 @@ impl Member {
 
     /// Whether the socket is connected or shall be.
     pub(super) fn is_active(&self) -> bool {
-        !matches!(self.phase, Phase::Idle | Phase::Leaving)
+        !matches!(self.phase, Phase::Idle | Phase::Over | Phase::Leaving)
     }
 }

@@ -56,10 +56,12 @@ impl Manager {
 
     /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`] follows exactly once: with the server's
     /// arguments, with [`AckError::Timeout`](crate::AckError::Timeout) at `deadline`, connected or not, or with [`AckError::Disconnected`](crate::AckError::Disconnected) when the connection
-    /// to which it was handed is lost.
+    /// to which it was handed is lost. Without a deadline it is that, too, when the socket [is over](Self::is_over) before the event was
+    /// sent, and the event is not sent any more.
     ///
     /// # Errors
-    /// Any [`EmitError`]; then no `Acked` follows.
+    /// Any [`EmitError`]; then no `Acked` follows. [`EmitError::Disconnected`] also for an event without a deadline of a socket that
+    /// [is over](Self::is_over): nothing would end the waiting.
     pub fn emit_with_ack(
         &mut self,
         socket: SocketKey,
@@ -69,6 +71,9 @@ impl Manager {
         now: Instant,
     ) -> Result<Emitted, EmitError> {
         self.elapse(now);
+        if deadline.is_none() && self.is_over(socket) {
+            return Err(EmitError::Disconnected);
+        }
         if self.acks.contains(socket, id) {
             return Err(EmitError::AckIdInUse);
         }

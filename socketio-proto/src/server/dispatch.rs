@@ -167,7 +167,7 @@ impl Connection {
 
     /// Tells of the end of a socket.
     pub(super) fn removed(&mut self, socket: SocketKey, reason: DisconnectReason) {
-        for id in self.acks.settle_all(socket, |_| false) {
+        for id in self.acks.settle_all(socket, |_, _| false) {
             self.events.push_back(Event::Acked { socket, id, result: Err(AckError::Disconnected) });
         }
         self.events.push_back(Event::Disconnected { socket, reason });

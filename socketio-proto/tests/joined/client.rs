@@ -7,7 +7,7 @@ use std::time::Duration;
 use engineio_proto::Instant;
 use engineio_proto::client::Config as EngineConfig;
 use socketio_proto::client::{Backoff, Config, Event, Manager, RetryId, SocketConfig};
-use socketio_proto::{AckError, SocketKey, encode};
+use socketio_proto::{AckError, EmitError, SocketKey, encode};
 
 use crate::NAMES;
 
@@ -15,8 +15,8 @@ pub(crate) struct Client {
     pub(crate) manager: Manager,
     engine: Arc<EngineConfig>,
     pub(crate) sockets: [Socket; NAMES.len()],
-    /// What is asked, by ack id.
-    asked: BTreeMap<(SocketKey, u64), u64>,
+    /// What is asked, by ack id, and whether it has a deadline.
+    asked: BTreeMap<(SocketKey, u64), (u64, bool)>,
 }
 
 pub(crate) struct Socket {
@@ -25,7 +25,7 @@ pub(crate) struct Socket {
     pub(crate) joined: Option<(String, u64)>,
     pub(crate) heard: usize,
     sent: u64,
-    /// The numbers of what timed out, perhaps before it had left.
+    /// The numbers of what timed out or was given up with its socket, perhaps before it had left.
     pub(crate) withdrawn: BTreeSet<u64>,
     reliable: u64,
     under_way: VecDeque<(RetryId, u64)>,
@@ -73,8 +73,11 @@ impl Client {
         let id = self.manager.next_ack_id(socket.key);
         let packet = encode::event(NAMES[index], Some(id), "plain", &socket.sent).unwrap();
         let deadline = ms.map(|ms| now + Duration::from_millis(ms));
-        self.manager.emit_with_ack(socket.key, packet, id, deadline, now).unwrap();
-        assert_eq!(self.asked.insert((socket.key, id), socket.sent), None);
+        match self.manager.emit_with_ack(socket.key, packet, id, deadline, now) {
+            Err(EmitError::Disconnected) if ms.is_none() && self.manager.is_over(socket.key) => return,
+            emitted => drop(emitted.unwrap()),
+        }
+        assert_eq!(self.asked.insert((socket.key, id), (socket.sent, ms.is_some())), None);
         socket.sent += 1;
     }
 
@@ -115,10 +118,12 @@ impl Client {
                 }
             }
             Event::Acked { socket, id, result } => {
-                let number = self.asked.remove(&(socket, id)).expect("settled once");
+                let (number, bounded) = self.asked.remove(&(socket, id)).expect("settled once");
+                let over = self.manager.is_over(socket);
                 match result {
                     Ok(args) => assert_eq!(args.get::<u64>().unwrap(), number),
                     Err(AckError::Timeout) => drop(self.sockets[index(socket)].withdrawn.insert(number)),
+                    Err(_) if over && !bounded => drop(self.sockets[index(socket)].withdrawn.insert(number)),
                     Err(_) => {}
                 }
             }

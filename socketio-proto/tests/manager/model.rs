@@ -133,7 +133,10 @@ impl Model {
                 if emitted.is_ok() {
                     assert_eq!(self.asks.insert((key, id), number), None);
                 }
-                self.emitted(socket, emitted);
+                match emitted {
+                    Err(EmitError::Disconnected) => assert!(deadline.is_none() && self.manager.is_over(key)),
+                    emitted => self.emitted(socket, emitted),
+                }
             }
             Step::Forget(socket) => {
                 let key = self.sockets[socket].key;

@@ -1,8 +1,9 @@
 //! Who ends a connection, and what both sides say of it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use socketio_runtime::{Client, ClientSocket, Runtime, Server, Socket, TransportKind};
+use socketio_runtime::{AckError, Client, ClientSocket, EmitError, Runtime, Server, Socket, TransportKind};
 
 use super::log::Log;
 use super::stage::Stage;
@@ -62,6 +63,66 @@ pub async fn by_the_server_for_one_namespace<R: Runtime + Clone>(stage: &Stage<R
         there.hears(stage, "client namespace disconnect").await;
         other_there.hears(stage, "client namespace disconnect").await;
         other_log.hears(stage, "io client disconnect").await;
+    }
+}
+
+/// Whatever waits for a server that will not answer ends: acks without a timeout, kept or emitted late, `next`, and `ready`.
+pub async fn of_a_socket_end_what_waits_for_it<R: Runtime + Clone>(stage: &Stage<R>) {
+    let server = stage.server().build().expect("defaults are allowed");
+    let root = server.namespace("/");
+    root.on("enough", async |socket: Socket, ()| socket.disconnect());
+    let addr = stage.serve(&server).await;
+    let relay = stage.relay(addr).await;
+    for retries in [false, true] {
+        let builder = |addr| {
+            let builder = stage.websocket(addr).manager(|manager| manager.send_buffer_limit(1000));
+            if retries { builder.retries(3).ack_timeout(Duration::from_secs(600)) } else { builder }
+        };
+        let over = |socket: ClientSocket, what: &'static str| async move {
+            assert!(!socket.is_active(), "{what}");
+            let late = stage.soon(what, socket.emit_with_ack::<_, ()>("late", ())).await;
+            assert!(matches!(late, Err(AckError::Emit(EmitError::Disconnected))), "{what}: {late:?}");
+            assert!(stage.soon(what, socket.next()).await.is_none(), "{what}");
+            // What is emitted is kept all the same, up to the bound of the buffer.
+            while socket.emit("kept", ("x".repeat(300),)).is_ok() {}
+            assert!(!stage.soon(what, socket.ready()).await, "{what}");
+        };
+
+        let client = builder(addr).build().expect("it is a URL");
+        let socket = client.socket("/");
+        stage.soon("the socket", socket.connect()).await.expect("the server is there");
+        socket.emit("enough", ()).expect("there is room");
+        stage.until("the disconnect by the server", || !socket.is_connected()).await;
+        over(socket, "disconnected by the server").await;
+
+        let client = builder(addr).build().expect("it is a URL");
+        let socket = client.socket("/unknown");
+        let kept = socket.emit_with_ack::<_, ()>("kept", ());
+        assert!(stage.soon("the refusal", socket.connect()).await.is_err());
+        assert!(matches!(stage.soon("the kept ack", kept).await, Err(AckError::Disconnected)));
+        over(socket, "refused").await;
+
+        let client = builder(addr).build().expect("it is a URL");
+        let socket = client.socket("/");
+        let kept = socket.emit_with_ack::<_, ()>("kept", ());
+        stage.soon("the close", client.close()).await;
+        assert!(matches!(stage.soon("the kept ack", kept).await, Err(AckError::Disconnected)));
+        over(socket, "closed").await;
+
+        let client = builder(addr).build().expect("it is a URL");
+        let socket = client.socket("/");
+        let kept = socket.emit_with_ack::<_, ()>("kept", ());
+        socket.disconnect();
+        assert!(matches!(stage.soon("the kept ack", kept).await, Err(AckError::Disconnected)));
+        over(socket, "disconnected by hand").await;
+
+        let client = builder(relay.addr).reconnection(false).build().expect("it is a URL");
+        let socket = client.socket("/");
+        stage.soon("the socket", socket.connect()).await.expect("the server is there");
+        let next = socket.next();
+        relay.cut();
+        assert!(stage.soon("the end of events", next).await.is_none());
+        over(socket, "lost without reconnection").await;
     }
 }
 

@@ -115,6 +115,7 @@ impl World {
 
     fn on_ack(&mut self, client: usize, socket: SocketKey, id: u64, result: Result<Args, AckError>) {
         let now = self.now;
+        let over = self.clients[client].machine.is_over(socket);
         let Some(member) = self.clients[client].member(socket) else { return };
         let Some(ask) = member.asks.remove(&id) else {
             return self.fail(format!("c{client}: ack {id} settled twice: {result:?}"));
@@ -131,6 +132,8 @@ impl World {
                 }
                 ask.deadline.is_some_and(|deadline| now == deadline)
             }
+            // It is not sent any more either.
+            Err(AckError::Disconnected) if ask.deadline.is_none() && over && member.withdraw(ask.number) => true,
             Err(_) => {
                 member.lost.push(ask.number);
                 result == Err(AckError::Disconnected)

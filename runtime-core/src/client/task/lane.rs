@@ -103,6 +103,8 @@ impl Lane {
         self.span.record_id(&id);
         self.span.within(|| trace::step("the socket is connected", &id));
         self.id = Some(id);
+        // Another socket may have asked for the connection.
+        self.member.hope();
         self.queue.push_back(Entry::Connected);
     }
 

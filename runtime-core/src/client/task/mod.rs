@@ -209,7 +209,7 @@ impl ClientTask {
                 self.tell(&State::AttemptFailed { attempt, error: error.clone() });
                 self.adopt();
                 let inner = self.shared.lock();
-                let active = self.lanes.iter_mut().filter(|lane| inner.machine.is_active(lane.key));
+                let active = self.lanes.iter_mut().filter(|lane| inner.machine.is_wanted(lane.key));
                 active.for_each(|lane| lane.failed(error.clone()));
             }
             Event::Waiting { attempt, delay } => self.tell(&State::Waiting { attempt, delay }),

@@ -72,7 +72,7 @@ fn a_disconnect_settles_what_has_left_and_keeps_what_has_not() {
     script.ask(B, "other", None);
     let out = ["1: 41", "acked 0 0 socket has been disconnected", "disconnected 0: io client disconnect"];
     assert_eq!(script.disconnect(A), out);
-    nothing(script.ask(A, "kept", None));
+    nothing(script.ask(A, "kept", Some(5000)));
     assert_eq!(script.manager.pending_acks(), 2);
     // The server cannot know of it.
     nothing(script.text("431[]"));
@@ -89,6 +89,83 @@ fn a_disconnect_settles_what_has_left_and_keeps_what_has_not() {
     nothing(script.text("431[]"));
     assert_eq!(script.text(r#"40{"sid":"S2"}"#), [r#"2: 421["kept"]"#, "connected 0 S2"]);
     assert_eq!(script.text("431[1]"), ["acked 0 1 (1)"]);
+}
+
+/// Without a deadline nothing else would end the waiting. It is not sent later either: the application was told that it failed.
+#[test]
+fn acks_of_what_is_kept_fail_when_the_socket_is_over() {
+    type End = fn(&mut Script) -> Vec<String>;
+    let cases: [(&str, Config, End); 5] = [
+        ("disconnected by hand", config(), |script| script.disconnect(A)),
+        ("closed", config(), |script| {
+            script.manager.close(script.now);
+            script.out()
+        }),
+        ("refused", config(), |script| {
+            script.connect(A);
+            script.establish();
+            script.authenticate(A);
+            script.text(r#"44{"message":"no"}"#)
+        }),
+        ("failed without reconnection", config().reconnection(false), |script| {
+            script.connect(A);
+            script.open();
+            script.refused(None)
+        }),
+        ("given up", config().reconnection_attempts(Some(0)), |script| {
+            script.connect(A);
+            script.open();
+            script.refused(None)
+        }),
+    ];
+    for (what, config, end) in cases {
+        let mut script = idle_with(config, by_websocket());
+        nothing(script.ask(A, "for ever", None));
+        nothing(script.ask(A, "bounded", Some(60_000)));
+        nothing(script.emit(A, "plain", ()));
+        assert!(!script.manager.is_over(A));
+        let out = end(&mut script);
+        let acked: Vec<_> = out.iter().filter(|line| line.starts_with("acked")).collect();
+        assert_eq!(acked, ["acked 0 0 socket has been disconnected"], "{what}: {out:?}");
+        assert!(script.manager.is_over(A) && !script.manager.is_active(A), "{what}");
+        assert_eq!(script.try_ask(A, "late", None), Err(EmitError::Disconnected), "{what}");
+        nothing(script.ask(A, "late", Some(60_000)));
+
+        script.connect(A);
+        assert!(script.manager.is_active(A) && !script.manager.is_over(A), "{what}");
+        script.establish();
+        script.authenticate(A);
+        let out = script.text(r#"40{"sid":"S"}"#);
+        let sent = out.iter().filter_map(|line| line.split_once(": ")?.1.strip_prefix("42"));
+        assert_eq!(sent.collect::<Vec<_>>(), [r#"1["bounded"]"#, r#"["plain"]"#, r#"3["late"]"#], "{what}");
+    }
+}
+
+#[test]
+fn a_socket_that_the_server_disconnected_asks_nothing_without_a_deadline() {
+    let mut script = both();
+    script.ask(A, "sent", None);
+    let out = ["acked 0 0 socket has been disconnected", "disconnected 0: io server disconnect"];
+    assert_eq!(script.text("41"), out);
+    assert_eq!(script.try_ask(A, "late", None), Err(EmitError::Disconnected));
+    script.ask(B, "other", None);
+    // A connection that is lost and made again is no end.
+    script.hung_up(false);
+    assert!(script.manager.is_over(A) && script.manager.is_active(B));
+    nothing(script.ask(B, "kept", None));
+}
+
+#[test]
+fn without_reconnection_a_lost_connection_is_the_end() {
+    let mut script = joined_with(config().reconnection(false), by_websocket());
+    assert!(script.manager.is_active(A));
+    assert_eq!(script.hung_up(false), ["closed: transport close", "disconnected 0: transport close"]);
+    assert!(!script.manager.is_active(A) && script.manager.is_over(A) && script.manager.is_wanted(A));
+    // The connection that another socket asks for is its own, too.
+    assert_eq!(script.socket("/foo"), B);
+    script.connect(B);
+    assert!(script.manager.is_active(A));
+    assert_eq!(script.establish(), ["opened 0 websocket", "authenticate 0", "authenticate 1"]);
 }
 
 #[test]

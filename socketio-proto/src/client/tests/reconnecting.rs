@@ -20,7 +20,7 @@ fn attempts_follow_each_other_after_pauses_until_they_are_given_up() {
     }
     script.manager.fail_attempt(script.now);
     assert_eq!(script.out(), ["attempt 5 failed: the attempt was called off", "given up after 5"]);
-    assert!(script.manager.is_idle() && script.manager.is_active(A));
+    assert!(script.manager.is_idle() && !script.manager.is_active(A) && script.manager.is_wanted(A));
     assert_eq!(script.deadline(), None);
 
     // By hand it begins anew.
@@ -94,13 +94,13 @@ fn without_reconnection_nothing_is_tried_again() {
     script.connect(A);
     script.manager.fail_attempt(script.now);
     assert_eq!(script.out(), ["attempt 0 failed: the attempt was called off"]);
-    assert!(script.manager.is_idle() && script.manager.is_active(A));
+    assert!(script.manager.is_idle() && !script.manager.is_active(A) && script.manager.is_wanted(A));
     assert_eq!(script.connect(A), ["attempt 0"]);
     script.establish();
     assert_eq!(script.authenticate(A), ["1: 40"]);
     script.text(r#"40{"sid":"S"}"#);
     assert_eq!(script.hung_up(false), ["closed: transport close", "disconnected 0: transport close"]);
-    assert!(script.manager.is_idle() && script.manager.is_active(A));
+    assert!(script.manager.is_idle() && !script.manager.is_active(A) && script.manager.is_wanted(A));
     assert_eq!(script.connect(A), ["attempt 0"]);
 }
 
