@@ -67,6 +67,6 @@ pub use engineio_proto::{CloseReason, Config, ConfigBuilder, ConfigError, Data, 
 #[cfg(feature = "rustls")]
 pub use rustls;
 pub use socketio_proto::client::{AttemptError, DisconnectReason as ClientDisconnectReason};
-pub use socketio_proto::server::DisconnectReason;
+pub use socketio_proto::server::{DisconnectReason, NamespaceError};
 pub use socketio_proto::{Args, ArgsError, DecodeError, EncodeError, FromArgs, Json, Limits, Value};
 pub use {engineio_proto, http, socketio_proto};

@@ -95,6 +95,10 @@ impl Namespace {
     /// `None` for an `Option`. What the handler returns answers the ack, if the client asked for one; an error goes to
     /// [`on_error`](Self::on_error).
     ///
+    /// Names that the protocol reserves (`connect`, `connect_error`, `disconnect`, `disconnecting`, `newListener`, `removeListener`)
+    /// never come as events, so a handler for one is not called: see [`on_connect`](Self::on_connect) and
+    /// [`on_disconnect`](Self::on_disconnect).
+    ///
     /// ```no_run
     /// # fn example(root: socketio_runtime::Namespace) {
     /// root.on("sum", async |_, (a, b): (i64, i64)| a + b);

@@ -19,7 +19,7 @@ use engineio_proto::{Config, ConfigBuilder, ConfigError, Data, Instant, Sid, Tex
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use socketio_proto::server::{self, Connection, namespace_name};
+use socketio_proto::server::{self, Connection, NamespaceError, namespace_name};
 
 use crate::ack::IntoAck;
 use crate::client::AuthError;
@@ -376,11 +376,34 @@ impl State {
 
 impl Server {
     /// The namespace of that name, made if need be; a missing leading `/` is added. `/` is always there.
+    ///
+    /// # Panics
+    /// No client could join it: the name contains a comma or U+001E, which can't be sent within one, or is longer than
+    /// [`max_namespace_bytes`](socketio_proto::server::Config::max_namespace_bytes). For names that are not known when the program is
+    /// written there is [`try_namespace`](Self::try_namespace).
+    #[track_caller]
     pub fn namespace(&self, name: impl Into<Text>) -> Namespace {
-        let name = namespace_name(name.into());
+        #[expect(
+            clippy::panic,
+            reason = "documented; handlers of a namespace that nobody can join would never be called"
+        )]
+        self.try_namespace(name).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Like [`namespace`](Self::namespace), for names that come from elsewhere.
+    ///
+    /// # Errors
+    /// No client could join it.
+    pub fn try_namespace(&self, name: impl Into<Text>) -> Result<Namespace, NamespaceError> {
+        let name = namespace_name(name.into())?;
+        let (length, most) = (name.len(), self.shared.connection.max_namespace_bytes);
+        // There are servers whose clients may name nothing but "/".
+        if length > most.max(1) {
+            return Err(NamespaceError::TooLong { length, most });
+        }
         let mut namespaces = self.shared.namespaces.write().unwrap_or_else(PoisonError::into_inner);
         let inner = namespaces.entry(name.clone()).or_insert_with(|| Arc::new(NamespaceInner::new(name)));
-        Namespace::new(inner.clone())
+        Ok(Namespace::new(inner.clone()))
     }
 
     /// Everybody in one or more rooms of `/`.

@@ -34,7 +34,7 @@ use serde::Serialize;
 
 use crate::{
     AckError, BuildError, ClientBuilder, ClientDisconnectReason, ConnectError, EmitError, FromArgs, HandlerError,
-    IntoAck, Pressure, Sid, State, Text,
+    IntoAck, NamespaceError, Pressure, Sid, State, Text,
 };
 
 /// An event that the server emitted.
@@ -93,8 +93,21 @@ impl Client {
     }
 
     /// The socket of a namespace, the same one each time.
+    ///
+    /// # Panics
+    /// The name contains a comma or U+001E, which can't be sent within one. For names that are not known when the program is written
+    /// there is [`try_socket`](Self::try_socket).
+    #[track_caller]
     pub fn socket(&self, namespace: impl Into<Text>) -> ClientSocket {
         ClientSocket(self.0.socket(namespace))
+    }
+
+    /// Like [`socket`](Self::socket), for names that come from elsewhere.
+    ///
+    /// # Errors
+    /// The name can't be sent.
+    pub fn try_socket(&self, namespace: impl Into<Text>) -> Result<ClientSocket, NamespaceError> {
+        self.0.try_socket(namespace).map(ClientSocket)
     }
 
     /// The connection's state from now on.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use engineio_proto::{Sid, Text, TransportKind};
 use futures_channel::oneshot;
-use socketio_proto::server::namespace_name;
+use socketio_proto::server::{NamespaceError, namespace_name};
 
 use super::shared::{Alive, Stage};
 use super::socket::ClientSocket;
@@ -42,9 +42,26 @@ impl Client {
 
     /// The socket of a namespace, the same one each time; a missing leading `/` is added. It is not connected before
     /// [`connect`](ClientSocket::connect).
+    ///
+    /// # Panics
+    /// The name contains a comma or U+001E, which can't be sent within one. For names that are not known when the program is written
+    /// there is [`try_socket`](Self::try_socket).
+    #[track_caller]
     pub fn socket(&self, namespace: impl Into<Text>) -> ClientSocket {
-        let member = self.alive.member(namespace_name(namespace.into()));
-        ClientSocket::new(member, self.alive.clone(), None)
+        #[expect(
+            clippy::panic,
+            reason = "documented; the socket would join another namespace than the one that was named"
+        )]
+        self.try_socket(namespace).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Like [`socket`](Self::socket), for names that come from elsewhere.
+    ///
+    /// # Errors
+    /// The name can't be sent.
+    pub fn try_socket(&self, namespace: impl Into<Text>) -> Result<ClientSocket, NamespaceError> {
+        let member = self.alive.member(namespace_name(namespace.into())?);
+        Ok(ClientSocket::new(member, self.alive.clone(), None))
     }
 
     /// The connection's state from now on. Each caller hears of every change.

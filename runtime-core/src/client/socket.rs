@@ -305,6 +305,10 @@ impl ClientSocket {
     /// `None` for an `Option`. What the handler returns answers the ack, if the server asked for one; an error goes to
     /// [`on_error`](Self::on_error). Setting a handler again replaces the former one.
     ///
+    /// Names that the protocol reserves (`connect`, `connect_error`, `disconnect`, ..) never come as events, so a handler for one is not
+    /// called: see [`on_connect`](Self::on_connect), [`on_connect_error`](Self::on_connect_error) and
+    /// [`on_disconnect`](Self::on_disconnect).
+    ///
     /// ```no_run
     /// # use socketio_runtime::ClientSocket;
     /// # use std::sync::{Arc, Mutex};

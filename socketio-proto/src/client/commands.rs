@@ -12,6 +12,7 @@ use crate::{Json, SocketKey, encode};
 /// Commands: sockets come and go.
 impl Manager {
     /// The socket of a namespace: the one there is, or a new one, which is idle. `""` means `/`.
+    /// The name is sent as it is: check it by [`namespace_name`](crate::server::namespace_name).
     pub fn socket(&mut self, namespace: &str, config: SocketConfig) -> SocketKey {
         let namespace = if namespace.is_empty() { "/" } else { namespace };
         if let Some(member) = self.members.iter().find(|member| member.namespace == namespace) {

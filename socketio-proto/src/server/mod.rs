@@ -19,7 +19,7 @@ mod tests;
 pub use config::Config;
 pub use connection::Connection;
 pub use event::Event;
-pub use hub::{Hub, namespace_name};
+pub use hub::{Hub, NamespaceError, namespace_name};
 pub use reason::DisconnectReason;
 pub use rooms::Rooms;
 pub use target::Target;

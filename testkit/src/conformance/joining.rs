@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use socketio_runtime::{
-    AckError, ClientSocket, ConnectError, ConnectRequest, DialError, Refusal, Runtime, Socket, TransportKind,
+    AckError, ClientSocket, ConnectError, ConnectRequest, DialError, NamespaceError, Refusal, Runtime, Socket,
+    TransportKind,
 };
 
 use super::log::Log;
@@ -15,6 +17,33 @@ type Token = BTreeMap<String, String>;
 
 fn token(token: &str) -> Token {
     [("token".to_owned(), token.to_owned())].into()
+}
+
+/// A name that can't be sent, or that the server would refuse, is an error at the call. Any other one is joined.
+pub async fn needs_a_name_that_can_be_sent<R: Runtime + Clone>(stage: &Stage<R>) {
+    let server = stage.server().connection(|connection| connection.max_namespace_bytes(10)).build();
+    let server = server.expect("it is allowed");
+    let client = stage.client(stage.serve(&server).await).build().expect("it is a URL");
+    for (name, character) in [("/a,b", ','), ("a,", ','), ("/a\u{1e}b", '\u{1e}')] {
+        let error = NamespaceError::Character { name: name.into(), character };
+        assert_eq!(server.try_namespace(name).err(), Some(error.clone()));
+        assert_eq!(client.try_socket(name).err(), Some(error.clone()));
+        for panicked in [
+            catch_unwind(AssertUnwindSafe(|| drop(server.namespace(name)))),
+            catch_unwind(AssertUnwindSafe(|| drop(client.socket(name)))),
+        ] {
+            let panicked = panicked.expect_err("it is documented");
+            assert_eq!(panicked.downcast_ref::<String>(), Some(&error.to_string()));
+        }
+    }
+    let error = NamespaceError::TooLong { length: 11, most: 10 };
+    assert_eq!(server.try_namespace("0123456789").err(), Some(error));
+    for name in ["", "a b", "/ä?x#y", "/1-2[\"]", "012345678"] {
+        let log = Log::of_all(&server.try_namespace(name).expect("it can be sent"));
+        let socket = client.try_socket(name).expect("it can be sent");
+        stage.soon("the socket", socket.connect()).await.expect("the namespace is there");
+        log.hears(stage, "connect").await;
+    }
 }
 
 /// A middleware's words and data arrive; the same socket gets in with better credentials, which the server keeps.

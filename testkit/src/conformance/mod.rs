@@ -78,6 +78,7 @@ macro_rules! conformance {
                 that_are_volatile_skip_who_cannot_take_them
             }
             joining {
+                needs_a_name_that_can_be_sent
                 is_refused_with_data_and_then_granted
                 waits_for_a_slow_middleware_and_holds_up_nobody_else
                 fails_with_a_typed_error_where_nobody_listens

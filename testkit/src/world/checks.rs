@@ -98,7 +98,8 @@ impl World {
     /// Everything is back where it was.
     pub(super) fn check_ended(&mut self) {
         let open = self.conns.iter().filter(|conn| !conn.closed).count();
-        let rooms: usize = SPACES.iter().map(|space| self.hub.create(*space).len()).sum();
+        let rooms: usize =
+            SPACES.iter().map(|space| self.hub.create(*space).expect("a name without a comma").len()).sum();
         let acks: usize = self.conns.iter().map(|conn| conn.asks.len()).sum();
         let buffered = |conn: &Conn| if conn.lost { 0 } else { conn.machine.engine().buffered() };
         let buffered: usize = self.conns.iter().map(buffered).sum();

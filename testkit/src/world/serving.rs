@@ -18,7 +18,7 @@ impl World {
 
     pub(super) fn broadcast(&mut self, bytes: u64) {
         for space in SPACES {
-            for join in self.hub.create(space).select(&Target::all()) {
+            for join in self.hub.create(space).expect("a name without a comma").select(&Target::all()) {
                 self.push(join, false, bytes);
             }
         }
@@ -138,7 +138,7 @@ impl World {
         } else if let Ok(sid) = machine.accept(key, entropy) {
             let (join, client) = (self.joins.len(), self.conns[conn].client);
             self.by_socket.insert(sid.to_string(), join);
-            self.hub.create(SPACES[space]).insert(sid.clone(), join);
+            self.hub.create(SPACES[space]).expect("a name without a comma").insert(sid.clone(), join);
             self.conns[conn].sockets.insert(key, join);
             self.clients[client].here.push(join);
             let (up, down) = (VecDeque::new(), VecDeque::new());
@@ -219,7 +219,7 @@ impl World {
         let Some(at) = self.conns[conn].sockets.remove(&socket) else { return };
         let join = &self.joins[at];
         self.clients[join.client].here.retain(|here| *here != at);
-        if self.hub.create(SPACES[join.space]).remove(&join.sid) != Some(at) {
+        if self.hub.create(SPACES[join.space]).expect("a name without a comma").remove(&join.sid) != Some(at) {
             self.fail(format!("connection {conn}: {reason} of a socket that is not there"));
         }
     }

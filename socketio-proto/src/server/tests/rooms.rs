@@ -105,9 +105,9 @@ fn operators_leave_the_target_they_were_used_on_alone() {
 #[test]
 fn a_hub_keeps_namespaces_apart() {
     let mut hub = Hub::new();
-    hub.create("/").insert(Sid::new("a"), 1);
-    hub.create("admin").insert(Sid::new("a"), 2);
-    assert_eq!(hub.create("/admin").select(&Target::all().to("a")), [2]);
+    hub.create("/").unwrap().insert(Sid::new("a"), 1);
+    hub.create("admin").unwrap().insert(Sid::new("a"), 2);
+    assert_eq!(hub.create("/admin").unwrap().select(&Target::all().to("a")), [2]);
     assert_eq!(
         hub.namespaces().map(|(name, rooms)| (&**name, rooms.len())).collect::<Vec<_>>(),
         [("/", 1), ("/admin", 1)]
