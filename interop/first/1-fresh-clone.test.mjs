@@ -11,7 +11,7 @@ import { launch, needsBrowser, person } from '../browser/chromium.mjs'
 
 const clone = process.env.CLONE
 if (!clone) throw new Error('CLONE has to name a fresh clone of the repository: ./test run makes one')
-const client = join(clone, 'runtime-tokio/examples/chat/client')
+const client = join(clone, 'examples/chat/client')
 const bundle = 'node_modules/socket.io-client/dist/socket.io.min.js'
 
 /// Everything is built in the first run.
@@ -71,7 +71,7 @@ describe('./run, in a fresh clone', () => {
   after(() => browser?.close())
 
   test('chat: builds, brings the official client out of npm\'s cache, serves, and two people talk', async (t) => {
-    for (const folder of ['target', 'interop/node_modules', 'runtime-tokio/examples/chat/client/node_modules']) {
+    for (const folder of ['target', 'interop/node_modules', 'examples/chat/client/node_modules']) {
       assert.ok(!existsSync(join(clone, folder)), `${folder} is not there yet`)
     }
     const began = performance.now()
@@ -134,7 +134,7 @@ describe('./run, in a fresh clone', () => {
   test('the page, its npm package and these tests name one version of the client', () => {
     const text = (path) => readFileSync(join(clone, path), 'utf8')
     const wanted = (path) => JSON.parse(text(path)).dependencies['socket.io-client']
-    const cdn = /cdn\.socket\.io\/([^/]+)\//.exec(text('runtime-tokio/examples/chat/page/chat.js'))[1]
-    assert.deepEqual([wanted('runtime-tokio/examples/chat/client/package.json'), cdn], Array(2).fill(wanted('interop/package.json')))
+    const cdn = /cdn\.socket\.io\/([^/]+)\//.exec(text('examples/chat/page/chat.js'))[1]
+    assert.deepEqual([wanted('examples/chat/client/package.json'), cdn], Array(2).fill(wanted('interop/package.json')))
   })
 })

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { Server } from 'socket.io'
 import { listen } from './options.mjs'
 
-const page = (name) => readFileSync(new URL(`../../runtime-tokio/examples/chat/page/${name}`, import.meta.url))
+const page = (name) => readFileSync(new URL(`../../examples/chat/page/${name}`, import.meta.url))
 const files = {
   '/': ['text/html', 'index.html'], '/chat.css': ['text/css', 'chat.css'], '/chat.js': ['text/javascript', 'chat.js'],
 }

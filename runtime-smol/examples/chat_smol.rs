@@ -5,11 +5,11 @@
 //! server on hyper answers, and how it stops; the chat itself is the same as on tokio.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program")]
 
-#[path = "../../runtime-tokio/examples/chat/chat.rs"]
+#[path = "../../examples/chat/chat.rs"]
 mod chat;
-#[path = "../../runtime-tokio/examples/chat/rooms.rs"]
+#[path = "../../examples/chat/rooms.rs"]
 mod rooms;
-#[path = "../../runtime-tokio/examples/chat/site.rs"]
+#[path = "../../examples/chat/site.rs"]
 mod site;
 mod support;
 

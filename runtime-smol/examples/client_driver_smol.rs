@@ -2,7 +2,7 @@
 
 use socketio_smol as socketio;
 
-#[path = "../../runtime-tokio/examples/driver/mod.rs"]
+#[path = "../../examples/client_driver/mod.rs"]
 mod driver;
 mod support;
 

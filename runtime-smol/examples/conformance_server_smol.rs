@@ -1,6 +1,6 @@
 //! The server that protocol suites talk to: bare Engine.IO on one port, Socket.IO on another.
 
-#[path = "../../runtime-tokio/examples/apps/conformance_server.rs"]
+#[path = "../../examples/conformance_server.rs"]
 mod app;
 mod support;
 

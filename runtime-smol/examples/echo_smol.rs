@@ -1,6 +1,6 @@
 //! The smallest server: it sends everything back.
 
-#[path = "../../runtime-tokio/examples/apps/echo.rs"]
+#[path = "../../examples/echo.rs"]
 mod app;
 mod support;
 

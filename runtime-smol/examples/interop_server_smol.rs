@@ -1,6 +1,6 @@
 //! The server of the interop suite; interop/README.md describes its events.
 
-#[path = "../../runtime-tokio/examples/apps/interop_server.rs"]
+#[path = "../../examples/interop_server.rs"]
 mod app;
 mod support;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use socketio_smol as socketio;
 
-#[path = "../../runtime-tokio/examples/driver/perf.rs"]
+#[path = "../../examples/perf_client.rs"]
 mod perf;
 mod support;
 

@@ -1,6 +1,6 @@
 //! The server that load generators measure.
 
-#[path = "../../runtime-tokio/examples/apps/perf_server.rs"]
+#[path = "../../examples/perf_server.rs"]
 mod app;
 mod support;
 

@@ -2,6 +2,7 @@
 
 use socketio_tokio as socketio;
 
+#[path = "../../examples/client_driver/mod.rs"]
 mod driver;
 mod support;
 

@@ -2,7 +2,7 @@
 
 use socketio_tokio as socketio;
 
-#[path = "driver/perf.rs"]
+#[path = "../../examples/perf_client.rs"]
 mod perf;
 mod support;
 

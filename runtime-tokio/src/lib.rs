@@ -64,14 +64,3 @@ pub type ServerBuilder = socketio_runtime::ServerBuilder<Tokio>;
 /// # Ok::<(), socketio_tokio::BuildError>(())
 /// ```
 pub type ClientBuilder = socketio_runtime::ClientBuilder<Tokio>;
-
-/// The README's examples, compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
-
-/// The examples for those who come from another client, compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/migrating-from-javascript.md")]
-#[doc = include_str!("../../docs/migrating-from-rust_socketio.md")]
-struct Migrating;

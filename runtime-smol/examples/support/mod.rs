@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "not every program uses everything")]
 
-#[path = "../../../runtime-tokio/examples/apps/cli.rs"]
+#[path = "../../../examples/cli.rs"]
 mod cli;
 
 use std::future::{Future, pending};

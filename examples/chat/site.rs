@@ -54,7 +54,7 @@ pub(crate) fn server() -> Result<Server, Box<dyn Error>> {
 const CLIENT_MISSING: &str = "\
 The official client for browsers is not installed, so the page loads it from https://cdn.socket.io, which takes a
 connection to the Internet. To have it served from here, install Node.js and start the chat by `./run chat`, or run
-`npm ci` in runtime-tokio/examples/chat/client or in interop.";
+`npm ci` in examples/chat/client or in interop.";
 
 /// The browser bundles of the official client where npm puts them: for `./run`, or for the tests. The page goes to the CDN
 /// if there are none.
@@ -62,7 +62,7 @@ fn client_folder() -> Option<PathBuf> {
     let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     [workspace, "."]
         .into_iter()
-        .flat_map(|root| ["runtime-tokio/examples/chat/client", "interop"].map(|npm| PathBuf::from(root).join(npm)))
+        .flat_map(|root| ["examples/chat/client", "interop"].map(|npm| PathBuf::from(root).join(npm)))
         .map(|npm| npm.join("node_modules/socket.io-client/dist"))
         .find(|folder| folder.is_dir())
 }

@@ -6,10 +6,12 @@
 //! are in `site.rs`. All three are those of `chat_smol`, too.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program")]
 
+#[path = "../../examples/chat/chat.rs"]
 mod chat;
+#[path = "../../examples/chat/rooms.rs"]
 mod rooms;
+#[path = "../../examples/chat/site.rs"]
 mod site;
-#[path = "../support/mod.rs"]
 mod support;
 
 use std::error::Error;
