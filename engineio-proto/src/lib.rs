@@ -35,7 +35,8 @@
 //! | [`handle_flushed`](server::Session::handle_flushed) | the batch transmitted to it has been written |
 //! | [`handle_websocket_closed`](server::Session::handle_websocket_closed) | it ended |
 //! | [`handle_idle`](server::Session::handle_idle) | all messages that were taken are handled |
-//! | [`handle_timeout`](server::Session::handle_timeout) | the time of `poll_timeout` has come |
+//! | [`handle_timeout`](server::Session::handle_timeout) | the time of `poll_timeout` has come, and what came before has been handed in |
+//! | [`handle_tick`](server::Session::handle_tick) | the time has come, and there may be something to hand in |
 //!
 //! The commands are [`send`](server::Session::send), [`send_batch`](server::Session::send_batch), [`close`](server::Session::close),
 //! [`discard`](server::Session::discard), [`expect_message`](server::Session::expect_message),
@@ -120,7 +121,7 @@
 //! | [`handle_response`](client::Session::handle_response), [`handle_request_failed`](client::Session::handle_request_failed) | a request has its whole response, or never will |
 //! | [`handle_websocket`](client::Session::handle_websocket), [`handle_websocket_failed`](client::Session::handle_websocket_failed) | a WebSocket is open, or never will be |
 //! | [`handle_message`](client::Session::handle_message), [`handle_flushed`](client::Session::handle_flushed), [`handle_websocket_closed`](client::Session::handle_websocket_closed) | as on the server |
-//! | [`handle_timeout`](client::Session::handle_timeout) | the time of `poll_timeout` has come |
+//! | [`handle_timeout`](client::Session::handle_timeout) | the time of `poll_timeout` has come, and what came before has been handed in |
 //!
 //! Commands and outputs are those of the server, with a [`Transmit`](client::Transmit) and an [`Event`](client::Event) of its own. Drain
 //! [`poll_transmit`](client::Session::poll_transmit) and [`poll_event`](client::Session::poll_event) in turn until neither has anything:

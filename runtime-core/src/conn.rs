@@ -60,7 +60,7 @@ pub(crate) struct Inner {
     pub(crate) acks: BTreeMap<(SocketKey, u64), oneshot::Sender<Result<Args, AckError>>>,
     /// Requests that wait until the session reads again.
     pub(crate) paused: Option<Vec<Waker>>,
-    /// The deadline that the session task sleeps for.
+    /// The deadline that the session task sleeps for, or that it is about to judge.
     pub(crate) armed: Option<Instant>,
     last_id: u64,
 }

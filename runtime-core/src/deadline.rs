@@ -7,20 +7,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::rt::{Read, ReadBufCursor, Sleep, Write};
+use hyper::rt::{Read, ReadBufCursor, Write};
 
+use crate::alarm::Patient;
 use crate::runtime::{BoxStream, Runtime};
 
 /// A deadline of one I/O operation. It costs nothing while it is not armed.
 #[derive(Default)]
 pub(crate) struct Deadline {
-    sleep: Option<Pin<Box<dyn Sleep>>>,
+    sleep: Option<Patient>,
 }
 
 impl Deadline {
-    /// Arms the deadline unless it is armed. `Ready` once it has passed.
+    /// Arms the deadline unless it is armed. `Ready` once it has passed. Asked after the operation has been tried.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, runtime: &dyn Runtime, timeout: Duration) -> Poll<()> {
-        self.sleep.get_or_insert_with(|| runtime.sleep(timeout)).as_mut().poll(cx)
+        self.sleep.get_or_insert_with(|| Patient::new(runtime, runtime.now() + timeout)).poll(cx, runtime)
     }
 
     /// Bounds an operation that has just been polled: it fails once it has been pending for that time. One that ended disarms.

@@ -5,6 +5,7 @@
 //! `socketio-proto`; here is what drives them: HTTP by hyper, WebSocket by tungstenite, and one task per session or client.
 
 mod ack;
+mod alarm;
 mod body;
 mod client;
 mod client_files;

@@ -57,6 +57,7 @@ impl Machine {
         handle_flushed(id: WebSocketId, now: Instant);
         handle_websocket_closed(id: WebSocketId, error: bool, now: Instant);
         handle_idle(now: Instant);
+        handle_tick(now: Instant);
         handle_timeout(now: Instant);
         pause_reading(now: Instant);
         resume_reading(now: Instant);

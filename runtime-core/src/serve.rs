@@ -3,21 +3,21 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
-use hyper::rt::{Sleep, Timer};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
+use crate::alarm::PatientTimer;
 use crate::handshake::Peer;
 use crate::http_options::HttpOptions;
 use crate::http_stream::{Exchange, HttpStream};
-use crate::runtime::{Accept, Runtime, Stream};
+use crate::runtime::{Accept, Stream};
 use crate::server::Server;
 use crate::service::respond;
 
@@ -89,7 +89,7 @@ impl Server {
             });
             let HttpOptions { max_header_size, headers_timeout, .. } = shared.http;
             let connection = http1::Builder::new()
-                .timer(RuntimeTimer(shared.runtime.clone()))
+                .timer(PatientTimer(shared.runtime.clone()))
                 .max_header_size(max_header_size)
                 .max_buf_size(READ_AHEAD.max(max_header_size))
                 .header_read_timeout(headers_timeout)
@@ -147,27 +147,5 @@ impl Listener {
 impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Listener").field("addr", &self.addr).finish_non_exhaustive()
-    }
-}
-
-/// The runtime's timer for hyper.
-#[derive(Clone)]
-pub(crate) struct RuntimeTimer(pub(crate) Arc<dyn Runtime>);
-
-impl Timer for RuntimeTimer {
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
-        self.0.sleep(duration)
-    }
-
-    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        self.0.sleep_until(deadline)
-    }
-
-    fn now(&self) -> Instant {
-        self.0.now()
-    }
-
-    fn reset(&self, sleep: &mut Pin<Box<dyn Sleep>>, deadline: Instant) {
-        self.0.reset(sleep, deadline);
     }
 }

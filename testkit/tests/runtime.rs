@@ -157,6 +157,51 @@ fn a_client_comes_back_when_the_network_broke() {
     }
 }
 
+/// Every deadline of both sides is a second. What has arrived while the process stood still is read before any of them is judged.
+#[test]
+fn a_standstill_longer_than_every_deadline_ends_nothing() {
+    for transports in [
+        &[TransportKind::Polling][..],
+        &[TransportKind::WebSocket],
+        &[TransportKind::Polling, TransportKind::WebSocket],
+    ] {
+        for seed in 0..60 {
+            let moment = Duration::from_millis(seed * 23);
+            SimRuntime::explore(seed..seed + 1, |sim| sim.run(stand_still(&sim, moment, transports)));
+        }
+    }
+}
+
+async fn stand_still(sim: &SimRuntime, moment: Duration, transports: &[TransportKind]) {
+    let second = Duration::from_secs(1);
+    let server = ServerBuilder::on(sim.clone()).ping_interval(second).ping_timeout(second).connect_timeout(second);
+    let server = server.headers_timeout(second).request_timeout(second).write_timeout(second);
+    let server = server.engine(|engine| engine.upgrade_timeout(second)).build().unwrap();
+    let root = server.namespace("/");
+    root.on("twice", async |socket: Socket, (a,): (i64,)| {
+        let second = Duration::from_secs(1);
+        socket.timeout(second).emit_with_ack::<_, (i64,)>("sum", (a, a)).await.map(|(sum,)| sum)
+    });
+    sim.spawn(Box::pin(server.bind("127.0.0.1:80").await.unwrap().serve()));
+    let client = ClientBuilder::on(sim.clone(), "http://localhost:80").transports(transports.iter().copied());
+    let client = client.timeout(second).reconnection(false).build().unwrap();
+    let socket = client.socket("/");
+    let log = log(&socket);
+    let (stopped, start) = (sim.clone(), sim.now());
+    sim.spawn(Box::pin(async move {
+        stopped.sleep(moment).await;
+        stopped.stand_still(Duration::from_millis(1500));
+    }));
+    socket.connect().await.unwrap();
+    while sim.now() - start < Duration::from_secs(4) {
+        let (sum,): (i64,) = socket.timeout(second).emit_with_ack("twice", (4,)).await.unwrap();
+        assert_eq!(sum, 8);
+    }
+    assert_eq!(*log.lock().unwrap(), ["connect"]);
+    client.close().await;
+    server.close().await;
+}
+
 #[test]
 fn a_client_waits_for_a_server_that_is_not_there_yet() {
     SimRuntime::explore(0..50, |sim| {

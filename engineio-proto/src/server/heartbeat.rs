@@ -18,15 +18,15 @@ pub(super) struct Heartbeat {
 
 #[derive(Debug)]
 enum Beat {
-    Resting { ping_at: Instant },
-    Awaiting { pong_by: Instant, extended: bool },
-}
-
-/// What is to be done when a deadline has passed.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    Ping,
-    Death,
+    Resting {
+        ping_at: Instant,
+    },
+    Awaiting {
+        pong_by: Instant,
+        extended: bool,
+        /// Something was read after `pong_by`.
+        late: bool,
+    },
 }
 
 impl Heartbeat {
@@ -35,15 +35,23 @@ impl Heartbeat {
     }
 
     /// A pong came, or the transport changed: the interval begins anew.
+    ///
+    /// A pong that is read after its time had arrived before, while the process stood still. The client has been waiting for the next
+    /// ping meanwhile, and for no longer than interval and timeout, so it is due at once.
     pub(super) fn restart(&mut self, now: Instant, interval: Duration) {
-        self.beat = Beat::Resting { ping_at: after(now, interval) };
+        let late = matches!(self.beat, Beat::Awaiting { late: true, .. });
+        let ping_at = if late { now } else { after(now, interval) };
+        self.beat = Beat::Resting { ping_at };
     }
 
     /// A packet came. It shows once per ping that the client lives, so that a pong may queue behind large messages.
     #[inline]
     pub(super) fn extend(&mut self, now: Instant, timeout: Duration) {
-        if let Beat::Awaiting { pong_by, extended: extended @ false } = &mut self.beat {
-            (*pong_by, *extended) = (after(now, timeout), true);
+        if let Beat::Awaiting { pong_by, extended, late } = &mut self.beat {
+            *late |= *pong_by <= now;
+            if !*extended {
+                (*pong_by, *extended) = (after(now, timeout), true);
+            }
         }
     }
 
@@ -71,15 +79,19 @@ impl Heartbeat {
         }
     }
 
-    /// Acts on a deadline that has passed, if one has.
-    pub(super) fn expire(&mut self, now: Instant, timeout: Duration) -> Option<Due> {
-        self.deadline().filter(|deadline| *deadline <= now)?;
-        Some(match self.beat {
-            Beat::Resting { .. } => {
-                self.beat = Beat::Awaiting { pong_by: after(now, timeout), extended: false };
-                Due::Ping
+    /// Whether a ping is due. It counts as sent.
+    pub(super) fn ask(&mut self, now: Instant, timeout: Duration) -> bool {
+        match self.beat {
+            Beat::Resting { ping_at } if ping_at <= now => {
+                self.beat = Beat::Awaiting { pong_by: after(now, timeout), extended: false, late: false };
+                true
             }
-            Beat::Awaiting { .. } => Due::Death,
-        })
+            _ => false,
+        }
+    }
+
+    /// Whether the pong is overdue.
+    pub(super) fn is_dead(&self, now: Instant) -> bool {
+        matches!(self.beat, Beat::Awaiting { pong_by, .. } if pong_by <= now && !self.paused)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Event, SendError, Transmit,
-    heartbeat::{Due, Heartbeat},
+    heartbeat::Heartbeat,
     polling::{Get, Polling, answer_handshake},
     probe::Probe,
 };
@@ -274,18 +274,30 @@ impl Session {
                 self.end_probe();
             }
         }
-        match self.heartbeat.expire(now, self.config.ping_timeout()) {
-            Some(Due::Ping) if self.closing.is_none() => {
-                let ping = Packet::Ping(Text::new());
-                match self.state {
-                    // In front: what is queued may take many bodies, and the time for the pong runs from now on.
-                    State::Polling | State::Probing(_) => self.outbox.push_front(ping),
-                    State::WebSocket(_) | State::Closed(_) => self.outbox.push(ping),
-                }
+        if self.heartbeat.is_dead(now) {
+            return self.finish(CloseReason::PingTimeout);
+        }
+        self.handle_tick(now);
+    }
+
+    /// Time has passed. What is due and needs no judgement is done: a ping leaves, a poll that is held is let go. Whether the client is
+    /// late is not asked.
+    ///
+    /// [`Session::handle_timeout`] does the same, and judges. A driver calls this when its timer fires, and that one when it has
+    /// read everything that had arrived before, if [`Session::poll_timeout`] is still in the past then.
+    pub fn handle_tick(&mut self, now: Instant) {
+        let now = self.clock(now);
+        if self.is_closed() {
+            return;
+        }
+        // A client that was told to go need not be asked, but neither does it live for ever.
+        if self.heartbeat.ask(now, self.config.ping_timeout()) && self.closing.is_none() {
+            let ping = Packet::Ping(Text::new());
+            match self.state {
+                // In front: what is queued may take many bodies, and the time for the pong runs from now on.
+                State::Polling | State::Probing(_) => self.outbox.push_front(ping),
+                State::WebSocket(_) | State::Closed(_) => self.outbox.push(ping),
             }
-            Some(Due::Death) => self.finish(CloseReason::PingTimeout),
-            // A client that was told to go need not be asked, but neither does it live for ever.
-            Some(Due::Ping) | None => {}
         }
         self.release_get();
     }

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use engineio_proto::Instant;
-use hyper::rt::Sleep;
 
+use crate::alarm::Alarm;
 use crate::conn::{Conn, Inner, Output};
 use crate::ws::{Incoming, Pump};
 use runner::{Runners, Step};
@@ -30,8 +30,7 @@ const INBOX_BYTES: usize = 256 * 1024;
 pub(crate) struct SessionTask {
     conn: Arc<Conn>,
     pumps: Vec<Pump>,
-    sleep: Option<Pin<Box<dyn Sleep>>>,
-    armed: Option<Instant>,
+    alarm: Alarm,
     /// What the machine last wanted to be woken for.
     deadline: Option<Instant>,
     /// The session has ended; its WebSockets say goodbye and its handlers come to their end.
@@ -55,19 +54,21 @@ struct Fed {
     again: bool,
     /// There was nothing for handlers, so that what the machine has to send is taken already.
     collected: bool,
+    /// Deadlines that have passed are judged in this turn.
+    judged: bool,
 }
 
 impl SessionTask {
     pub(crate) fn new(conn: Arc<Conn>) -> Self {
         let runners = Runners::new(conn.clone());
-        Self { conn, pumps: Vec::new(), sleep: None, armed: None, deadline: None, ended: false, runners, paused: false }
+        Self { conn, pumps: Vec::new(), alarm: Alarm::default(), deadline: None, ended: false, runners, paused: false }
     }
 
     fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Turn {
         self.conn.turns.begin();
         let mut again = self.read(cx, scratch);
         let now = self.conn.now();
-        let fed = self.feed(scratch, now);
+        let fed = self.feed(scratch, now, again);
         again |= fed.again;
         if !fed.collected {
             again |= self.runners.run(cx) == Step::Moved;
@@ -77,7 +78,7 @@ impl SessionTask {
             again |= self.runners.is_called();
             self.collect(scratch, now);
         }
-        again |= self.write(cx, scratch);
+        again |= self.write(cx, scratch, fed.judged);
         if self.is_done() {
             return Turn::Done;
         }
@@ -101,12 +102,11 @@ impl SessionTask {
 
     /// Gives the machine what was read and the time; takes its events. If there is nothing for handlers to do, takes what it has
     /// to send, too.
-    fn feed(&mut self, scratch: &mut Scratch, now: Instant) -> Fed {
-        let fired = self.armed.is_some_and(|armed| armed <= now);
+    fn feed(&mut self, scratch: &mut Scratch, now: Instant, unread: bool) -> Fed {
         let mut closed = false;
         let mut inner = self.conn.lock();
         let mut again = adopt(&mut self.pumps, &mut inner, &self.conn);
-        again |= !scratch.inputs.is_empty() || fired;
+        again |= !scratch.inputs.is_empty();
         for (id, incoming) in scratch.inputs.drain(..) {
             match incoming {
                 Incoming::Message(data) => inner.machine.handle_message(id, data, now),
@@ -117,11 +117,8 @@ impl SessionTask {
             pump.flushed = false;
             inner.machine.handle_flushed(pump.id, now);
         }
-        if fired {
-            self.armed = None;
-            inner.armed = None;
-            inner.machine.handle_timeout(now);
-        }
+        let judged = self.alarm.rings(now) && ring(&mut self.alarm, &self.pumps, &mut inner, now, unread);
+        again |= judged;
         // What is left of a long body waits in the machine until there is room.
         while scratch.events.len() < INBOX_EVENTS {
             let Some(event) = inner.machine.poll_event() else { break };
@@ -143,10 +140,10 @@ impl SessionTask {
             self.ended = true;
             self.conn.shared.session_ended(&self.conn.sid);
         }
-        if fired {
+        if judged {
             self.pumps.iter_mut().filter(|pump| pump.is_overdue(now)).for_each(Pump::abandon);
         }
-        Fed { again, collected }
+        Fed { again, collected, judged }
     }
 
     /// Takes what the machine has to send.
@@ -188,7 +185,7 @@ impl SessionTask {
     }
 
     /// Writes what was taken. `true` if a batch has left, so that the next may follow, or if there is an end to report.
-    fn write(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
+    fn write(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, judged: bool) -> bool {
         let writing = scratch.writing.take();
         let (mut flushed, mut failed, mut ended) = (false, false, false);
         for (index, pump) in self.pumps.iter_mut().enumerate() {
@@ -202,7 +199,9 @@ impl SessionTask {
                 pump.flushed = true;
                 flushed = true;
             }
-            pump.fail_if_stalled(|| self.conn.now());
+            if judged {
+                pump.fail_if_stalled(|| self.conn.now());
+            }
             pump.reap();
             failed |= pump.has_failed();
             ended |= pump.is_done();
@@ -233,22 +232,26 @@ impl SessionTask {
         let timeout = conn.shared.http.write_timeout;
         let stalled = self.pumps.iter_mut().filter_map(|pump| pump.stalled_until(|| conn.now(), || timeout)).min();
         let next = [self.deadline, goodbye, stalled].into_iter().flatten().min();
-        let Some(deadline) = next.filter(|deadline| self.armed.is_none_or(|armed| *deadline < armed)) else {
-            return false;
-        };
-        self.conn.lock().armed = Some(deadline);
-        self.armed = Some(deadline);
-        let runtime = &self.conn.shared.runtime;
-        let sleep = match &mut self.sleep {
-            Some(sleep) => {
-                runtime.reset(sleep, deadline);
-                sleep
-            }
-            None => self.sleep.insert(runtime.sleep_until(deadline)),
-        };
-        // This sets the waker; whether the deadline has come, the next turn sees by its own clock.
-        sleep.as_mut().poll(cx).is_ready()
+        let Some(deadline) = self.alarm.next(next) else { return false };
+        if !self.alarm.in_grace() {
+            self.conn.lock().armed = Some(deadline);
+        }
+        self.alarm.arm(cx, &*self.conn.shared.runtime, deadline)
     }
+}
+
+/// Lets the machine do what is due. `true` if deadlines are judged, too.
+fn ring(alarm: &mut Alarm, pumps: &[Pump], inner: &mut Inner, now: Instant, unread: bool) -> bool {
+    inner.machine.handle_tick(now);
+    let overdue = inner.machine.poll_timeout().is_some_and(|deadline| deadline <= now);
+    let judged = alarm.judges(now, overdue || pumps.iter().any(|pump| pump.is_late(now)), unread);
+    if judged {
+        inner.machine.handle_timeout(now);
+    }
+    if !alarm.is_armed() {
+        inner.armed = None;
+    }
+    judged
 }
 
 /// Takes over the WebSockets accepted meanwhile. `true` if there are any: they are read in the next turn.

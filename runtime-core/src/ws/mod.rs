@@ -156,6 +156,11 @@ impl Pump {
         self.goodbye.is_some_and(|deadline| deadline <= now)
     }
 
+    /// Whether anything of this WebSocket is overdue: what [`is_overdue`](Self::is_overdue) says, or a write.
+    pub(crate) fn is_late(&self, now: Instant) -> bool {
+        self.is_overdue(now) || matches!(self.stall, Stall::Until(deadline) if deadline <= now)
+    }
+
     /// Until when the peer may take to say goodbye, or to read on to a barrier, from the first time this is asked while that is
     /// waited for.
     pub(crate) fn goodbye(&mut self, now: impl FnOnce() -> Instant) -> Option<Instant> {

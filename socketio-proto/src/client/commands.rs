@@ -29,7 +29,7 @@ impl Manager {
     /// Connects a socket: it joins its namespace, now or as soon as there is a connection. Nothing happens if it is connected or
     /// about to be; a pause before the next attempt goes on.
     pub fn connect(&mut self, socket: SocketKey, now: Instant) {
-        self.elapse(now);
+        self.clock(now);
         let Some(index) = self.index(socket) else { return };
         let Some(member) = self.members.get_mut(index) else { return };
         match member.phase {
@@ -51,7 +51,8 @@ impl Manager {
     ///
     /// If it was connected, [`Event::Disconnected`](super::Event::Disconnected) follows.
     pub fn disconnect(&mut self, socket: SocketKey, now: Instant) {
-        self.elapse(now);
+        self.clock(now);
+        self.trust(true);
         let Some((index, member)) = self.members.iter_mut().enumerate().find(|(_, member)| member.key == socket) else {
             return;
         };
@@ -81,7 +82,8 @@ impl Manager {
     /// Closes the engine session below once what was sent has left, as if the connection were lost then: sockets that are connected are
     /// disconnected with [`DisconnectReason::ForcedClose`], and the reconnection begins. An attempt that is under way fails.
     pub fn close_engine(&mut self, now: Instant) {
-        let now = self.elapse(now);
+        let now = self.clock(now);
+        self.trust(true);
         if let Some(engine) = self.link.engine_mut() {
             engine.session.close(now);
         }
@@ -91,7 +93,7 @@ impl Manager {
     /// An answer to [`Event::Authenticate`](super::Event::Authenticate): joins the namespace with this object, or with nothing. Nothing
     /// happens if the socket does not wait for it. An object that is larger than the engine session's `outbox_limit` is none.
     pub fn authenticate(&mut self, socket: SocketKey, auth: Option<&Json>, now: Instant) {
-        self.elapse(now);
+        self.clock(now);
         let mut members = self.members.iter_mut().enumerate();
         let asking = members.find(|(_, member)| member.key == socket && member.phase == Phase::Asking);
         if let Some((index, member)) = asking {
@@ -106,7 +108,7 @@ impl Manager {
 
     /// The other answer: the socket can't join. It is idle then, and [`Event::Refused`](super::Event::Refused) says so.
     pub fn refuse_authentication(&mut self, socket: SocketKey, now: Instant) {
-        self.elapse(now);
+        self.clock(now);
         let asking = self.members.iter().position(|member| member.key == socket && member.phase == Phase::Asking);
         if let Some(index) = asking {
             self.refused(index, Refusal::NoCredentials);

@@ -86,6 +86,8 @@ pub struct Manager {
     pub(super) epochs: u64,
     pub(super) prior_websocket: bool,
     pub(super) decoder: Decoder,
+    /// The engine session was overdue when something was emitted, and has not been judged since: what is emitted waits.
+    pub(super) doubtful: bool,
     /// In the order in which they were made.
     pub(super) members: Vec<Member>,
     pub(super) acks: AckTable,
@@ -132,6 +134,7 @@ impl Manager {
             epochs: 0,
             prior_websocket: false,
             decoder,
+            doubtful: false,
             members: Vec::new(),
             acks: AckTable::new(),
             controls: VecDeque::new(),
@@ -271,6 +274,7 @@ impl Manager {
             self.link_is_due();
         }
         self.process();
+        self.trust(false);
     }
 
     /// The driver stops reading from the server. What the server owes the client's reading stands still: the ping, the
@@ -304,6 +308,7 @@ impl Manager {
             give(&mut engine.session, now);
         }
         self.process();
+        self.trust(false);
     }
 
     /// Time does not go backwards.

@@ -1,5 +1,6 @@
 //! What the application sends, and what waits until it can be sent.
 
+use engineio_proto::client::Session;
 use engineio_proto::{Data, Instant, Pressure, SendError};
 
 use super::link::Link;
@@ -42,7 +43,7 @@ impl Manager {
         self.elapse(now);
         let free = self.member(socket).is_some_and(|member| member.is_connected() && member.buffer.is_empty());
         let writable = self.engine().is_some_and(|engine| engine.writable());
-        free && writable && self.send(&packet.into()).is_ok()
+        free && writable && !self.doubtful && self.send(&packet.into()).is_ok()
     }
 
     /// An ack id that the socket has not used yet. They count from 0, and on from one connection to the next; one that was chosen
@@ -136,7 +137,7 @@ impl Manager {
         packet: impl Into<Encoded>,
         now: Instant,
     ) -> Result<Pressure, EmitError> {
-        self.elapse(now);
+        self.clock(now);
         if !self.is_connected(socket) {
             return Err(EmitError::Disconnected);
         }
@@ -151,22 +152,29 @@ impl Manager {
 }
 
 impl Manager {
-    /// Sees whether the connection is still there at this time. A process that was stopped may emit before its timers fire; what it
-    /// emits would be lost.
+    /// Sees whether the connection may be gone at this time, although nobody has judged it: a process that stood still may emit before
+    /// its timers fire, and before it reads what has arrived. What it emits waits then, so that it is not lost with the connection.
     pub(super) fn elapse(&mut self, now: Instant) -> Instant {
         let now = self.clock(now);
-        let engine =
-            self.link.engine_mut().filter(|engine| engine.session.poll_timeout().is_some_and(|due| due <= now));
-        if let Some(engine) = engine {
-            engine.session.handle_timeout(now);
-            self.process();
-        }
+        self.doubtful |= self.is_overdue();
         now
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.engine().and_then(Session::poll_timeout).is_some_and(|due| due <= self.now)
+    }
+
+    /// Sends what waited while the connection was in doubt, if it is no longer, or if it is to be sent in any case.
+    pub(super) fn trust(&mut self, in_any_case: bool) {
+        if self.doubtful && (in_any_case || !self.is_overdue()) {
+            self.doubtful = false;
+            self.send_on();
+        }
     }
 
     fn put(&mut self, socket: SocketKey, packet: Encoded, id: Option<u64>) -> Result<Emitted, EmitError> {
         let member = self.member(socket).ok_or(EmitError::Disconnected)?;
-        if member.is_connected() && member.buffer.is_empty() {
+        if member.is_connected() && member.buffer.is_empty() && !self.doubtful {
             match self.send(&packet) {
                 Ok(pressure) => return Ok(Emitted::Sent(pressure)),
                 Err(SendError::Full) => return Err(self.full()),
@@ -256,6 +264,9 @@ impl Manager {
 
     /// Sends what waits for a connected socket, as far as there is room.
     pub(super) fn send_waiting(&mut self, index: usize) {
+        if self.doubtful {
+            return;
+        }
         while let Some(member) = self.members.get(index).filter(|member| member.is_connected()) {
             let Some(packet) = member.buffer.front().cloned() else { return self.send_next_try(index) };
             let lost = self.never_fits(&packet);

@@ -225,6 +225,14 @@ impl Connection {
         }
     }
 
+    /// Time has passed: a ping leaves, a poll that is held is let go. Whether the client is late is not asked. See
+    /// [`Session::handle_tick`].
+    pub fn handle_tick(&mut self, now: Instant) {
+        let now = self.clock(now);
+        self.engine.handle_tick(now);
+        self.process();
+    }
+
     /// The driver stops reading from this client. What the client owes the server's reading stands still: the pong, and the
     /// attachments of a packet that has begun. See [`Session::pause_reading`].
     pub fn pause_reading(&mut self, now: Instant) {

@@ -219,6 +219,14 @@ impl SimRuntime {
         state.stalled = state.stalled.max(state.now + duration);
     }
 
+    /// The process stands still for so long, as one that is stopped or whose machine is paused: nothing runs. Then the timers that have
+    /// expired meanwhile fire, and what has arrived can be read a millisecond later.
+    pub fn stand_still(&self, duration: Duration) {
+        let mut state = self.lock();
+        state.now += duration;
+        state.stalled = state.stalled.max(state.now + Duration::from_millis(1));
+    }
+
     /// Breaks all connections there are; what is under way is lost.
     pub fn reset(&self) {
         self.lock().halves.values_mut().for_each(Half::reset);

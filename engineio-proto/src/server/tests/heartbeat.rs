@@ -128,6 +128,33 @@ fn a_pause_in_the_middle_of_a_wait_gives_the_whole_time_back() {
     assert_eq!(script.at(800), ["ws1 close", "closed ping timeout"]);
 }
 
+/// The timer of a process that stood still fires before it has read what had arrived.
+#[test]
+fn a_tick_pings_and_judges_nobody() {
+    let mut script = websocket_with(fast());
+    assert_eq!(script.tick(5000), ["ws1 2"]);
+    assert_eq!(script.deadline(), Some(5200));
+    script.flushed(WS);
+    nothing(script.tick(9000));
+    assert_eq!(script.deadline(), Some(5200));
+    assert_eq!(script.text(WS, "4a"), ["message a"]);
+    assert_eq!(script.deadline(), Some(9200));
+    nothing(script.at(9000));
+}
+
+#[test]
+fn a_pong_that_is_read_after_its_time_is_followed_by_a_ping_at_once() {
+    let mut script = websocket_with(fast());
+    assert_eq!(script.at(300), ["ws1 2"]);
+    script.flushed(WS);
+    nothing(script.tick(700));
+    nothing(script.text(WS, "3"));
+    assert_eq!(script.deadline(), Some(700));
+    assert_eq!(script.tick(700), ["ws1 2"]);
+    assert_eq!(script.deadline(), Some(900));
+    assert_eq!(script.at(900), ["ws1 close", "closed ping timeout"]);
+}
+
 #[test]
 fn an_early_timeout_is_harmless() {
     let mut script = websocket_with(fast());

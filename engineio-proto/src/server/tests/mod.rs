@@ -199,6 +199,13 @@ impl Script {
         self.out()
     }
 
+    /// Sets the clock and lets the session do what is due, without a verdict on its client.
+    fn tick(&mut self, ms: u64) -> Vec<String> {
+        self.sleep_until(ms);
+        self.session.handle_tick(self.now);
+        self.out()
+    }
+
     /// The deadline in milliseconds after the beginning.
     fn deadline(&self) -> Option<u128> {
         self.session.poll_timeout().map(|deadline| (deadline - self.start).as_millis())

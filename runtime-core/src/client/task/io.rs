@@ -1,7 +1,6 @@
 //! The streams of a client and its one sleep.
 
 use std::error::Error;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -9,10 +8,10 @@ use std::time::Duration;
 use engineio_proto::Instant;
 use engineio_proto::client::Transmit;
 use futures_channel::oneshot;
-use hyper::rt::Sleep;
 use socketio_proto::client::Manager;
 
 use super::net::{Net, Outcome};
+use crate::alarm::Alarm;
 use crate::client::shared::{Inner, Shared};
 use crate::dial::Dialer;
 use crate::task::scratch::Scratch;
@@ -33,8 +32,9 @@ pub(super) struct Io {
     net: Net,
     outcomes: Vec<Outcome>,
     pumps: Vec<Pump>,
-    sleep: Option<Pin<Box<dyn Sleep>>>,
-    armed: Option<Instant>,
+    alarm: Alarm,
+    /// Deadlines that have passed are judged in this turn.
+    judged: bool,
     /// What the machine last wanted to be woken for.
     deadline: Option<Instant>,
     /// There is no connection, nor one under way.
@@ -80,10 +80,16 @@ impl Io {
     }
 
     /// Gives the machine what came and the time. `true` if there was anything.
-    pub(super) fn feed(&mut self, machine: &mut Manager, shared: &Shared, scratch: &mut Scratch, now: Instant) -> bool {
+    pub(super) fn feed(
+        &mut self,
+        machine: &mut Manager,
+        shared: &Shared,
+        scratch: &mut Scratch,
+        now: Instant,
+        unread: bool,
+    ) -> bool {
         let max_message = shared.options.max_message();
-        let fired = self.armed.is_some_and(|armed| armed <= now);
-        let news = fired || !self.outcomes.is_empty() || !scratch.inputs.is_empty();
+        let mut news = !self.outcomes.is_empty() || !scratch.inputs.is_empty();
         for outcome in self.outcomes.drain(..) {
             match outcome {
                 Outcome::Response(id, response) => machine.handle_response(id, response, now),
@@ -107,8 +113,9 @@ impl Io {
             pump.flushed = false;
             machine.handle_flushed(pump.id, now);
         }
-        if fired {
-            self.armed = None;
+        self.judged = self.alarm.rings(now) && self.alarm.judges(now, self.is_overdue(machine, now), unread);
+        if self.judged {
+            news = true;
             machine.handle_timeout(now);
             self.pumps.iter_mut().filter(|pump| pump.is_overdue(now)).for_each(Pump::give_up);
             if self.goodbye.is_some_and(|goodbye| goodbye <= now) {
@@ -124,6 +131,13 @@ impl Io {
             });
         }
         news
+    }
+
+    /// Whether any deadline has passed.
+    fn is_overdue(&self, machine: &Manager, now: Instant) -> bool {
+        let deadlines = [machine.poll_timeout(), self.goodbye, self.farewell()];
+        deadlines.into_iter().flatten().any(|deadline| deadline <= now)
+            || self.pumps.iter().any(|pump| pump.is_late(now))
     }
 
     /// Takes what the machine has to send. `true` if something was begun that has to be polled.
@@ -200,7 +214,9 @@ impl Io {
                 pump.flushed = true;
                 flushed = true;
             }
-            pump.fail_if_stalled(|| shared.now());
+            if self.judged {
+                pump.fail_if_stalled(|| shared.now());
+            }
             pump.reap();
             failed |= pump.has_failed();
             ended |= pump.is_done();
@@ -274,18 +290,9 @@ impl Io {
         let patience = || shared.options.dial.write_timeout.get();
         let stalled = self.pumps.iter_mut().filter_map(|pump| pump.stalled_until(|| shared.now(), patience)).min();
         let next = [self.deadline, goodbye, stalled, self.goodbye, self.farewell()].into_iter().flatten().min();
-        let Some(deadline) = next.filter(|deadline| self.armed.is_none_or(|armed| *deadline < armed)) else {
-            return false;
-        };
-        self.armed = Some(deadline);
-        let sleep = match &mut self.sleep {
-            Some(sleep) => {
-                shared.runtime.reset(sleep, deadline);
-                sleep
-            }
-            None => self.sleep.insert(shared.runtime.sleep_until(deadline)),
-        };
-        // This sets the waker; whether the deadline has come, the next turn sees by its own clock.
-        sleep.as_mut().poll(cx).is_ready()
+        match self.alarm.next(next) {
+            Some(deadline) => self.alarm.arm(cx, &*shared.runtime, deadline),
+            None => false,
+        }
     }
 }

@@ -93,7 +93,7 @@ impl ClientTask {
         self.look_around();
         let mut again = self.io.read(cx, self.paused, scratch);
         self.questions.poll(cx, &mut self.answers);
-        let fed = self.feed(scratch);
+        let fed = self.feed(scratch, again);
         again |= fed.again;
         if !fed.collected {
             again |= self.run(cx) == Step::Moved;
@@ -134,11 +134,11 @@ impl ClientTask {
 
     /// Gives the machine what came and the time; takes its events. If there is nothing for handlers to do, takes what it has to
     /// send, too.
-    fn feed(&mut self, scratch: &mut Scratch) -> Fed {
+    fn feed(&mut self, scratch: &mut Scratch, unread: bool) -> Fed {
         let now = self.shared.now();
         let mut again = !self.answers.is_empty();
         let mut inner = self.shared.lock();
-        again |= self.io.feed(&mut inner.machine, &self.shared, scratch, now);
+        again |= self.io.feed(&mut inner.machine, &self.shared, scratch, now, unread);
         for answer in self.answers.drain(..) {
             match answer {
                 ask::Answer::Target(Ok(target)) => {

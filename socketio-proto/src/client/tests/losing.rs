@@ -207,45 +207,57 @@ fn joining_while_the_connection_closes() {
     assert_eq!(script.out(), out);
 }
 
-#[test]
-fn an_emit_finds_out_that_the_connection_is_gone() {
-    let mut script = joined();
-    // The process was stopped: no timer has fired.
-    script.sleep_until(45_000);
-    assert_eq!(script.try_emit(A, "hi", ()), Ok(Emitted::Buffered(Pressure::Low)));
-    let out = ["1: close", "closed: ping timeout", "disconnected 0: ping timeout", "attempt 1 in 1000 ms"];
-    assert_eq!(script.out(), out);
-    script.again();
-    script.authenticate(A);
-    assert_eq!(script.text(r#"40{"sid":"S2"}"#), [r#"2: 42["hi"]"#, "connected 0 S2"]);
-
+/// The process was stopped: no timer has fired, and what had arrived is not read.
+fn in_doubt() -> Script {
     let mut script = joined();
     script.sleep_until(45_000);
-    assert_eq!(script.try_ask(A, "hi", None), Ok(Emitted::Buffered(Pressure::Low)));
-    let mut script = joined();
-    script.sleep_until(45_000);
-    let out = script.reliable(A, "hi", ());
-    assert!(!out.iter().any(|line| line.contains("hi") || line.starts_with("delivered")), "{out:?}");
-    let mut script = joined();
-    script.sleep_until(45_000);
-    assert!(!script.volatile(A, "hi"));
-    let ack = encode::ack("/", 0, &()).unwrap();
-    let mut script = joined();
-    script.sleep_until(45_000);
-    assert_eq!(script.manager.send_ack(A, ack, script.now), Err(EmitError::Disconnected));
+    script
 }
 
 #[test]
-fn no_socket_joins_over_a_connection_that_is_gone() {
-    let mut script = opened();
-    script.sleep_until(45_000);
-    let out = ["1: close", "closed: ping timeout", "not joined 0: ping timeout", "attempt 1 in 1000 ms"];
-    assert_eq!(script.authenticate(A), out);
+fn what_is_emitted_when_the_ping_is_overdue_waits_for_the_next_connection() {
+    let mut script = in_doubt();
+    assert_eq!(script.try_emit(A, "hi", ()), Ok(Emitted::Buffered(Pressure::Low)));
+    assert_eq!(script.try_ask(A, "ask", None), Ok(Emitted::Buffered(Pressure::Low)));
+    nothing(script.reliable(A, "sure", ()));
+    assert!(!script.volatile(A, "hi"));
+    let out = ["1: close", "closed: ping timeout", "disconnected 0: ping timeout", "attempt 1 in 1000 ms"];
+    assert_eq!(script.at(45_000), out);
+    script.again();
+    script.authenticate(A);
+    let out = [r#"2: 42["hi"]"#, r#"2: 420["ask"]"#, r#"2: 421["sure"]"#, "connected 0 S2"];
+    assert_eq!(script.text(r#"40{"sid":"S2"}"#), out);
+}
 
+#[test]
+fn what_is_emitted_when_the_ping_is_overdue_leaves_if_it_had_arrived() {
+    let mut script = in_doubt();
+    assert_eq!(script.try_emit(A, "hi", ()), Ok(Emitted::Buffered(Pressure::Low)));
+    // The message that is read first says nothing of the heartbeat.
+    assert_eq!(script.text(r#"42["news"]"#), ["received 0 news()"]);
+    assert_eq!(script.try_emit(A, "again", ()), Ok(Emitted::Buffered(Pressure::Low)));
+    assert_eq!(script.text("2"), ["1: 3", r#"1: 42["hi"]"#, r#"1: 42["again"]"#]);
+    script.flushed();
+    nothing(script.at(45_000));
+    assert_eq!(script.emit(A, "later", ()), [r#"1: 42["later"]"#]);
+}
+
+#[test]
+fn a_disconnect_when_the_ping_is_overdue_follows_what_was_emitted() {
+    let mut script = in_doubt();
+    assert_eq!(script.try_emit(A, "hi", ()), Ok(Emitted::Buffered(Pressure::Low)));
+    let out = script.disconnect(A);
+    assert_eq!(out[0], r#"1: 42["hi"]"#);
+    assert!(out.contains(&"disconnected 0: io client disconnect".into()), "{out:?}");
+}
+
+#[test]
+fn a_socket_that_joins_when_the_ping_is_overdue_is_told_of_the_verdict() {
     let mut script = opened();
     script.sleep_until(45_000);
-    script.manager.refuse_authentication(A, script.now);
-    assert_eq!(script.out(), out);
+    assert_eq!(script.authenticate(A), ["1: 40"]);
+    let out = ["1: close", "closed: ping timeout", "not joined 0: ping timeout", "attempt 1 in 1000 ms"];
+    assert_eq!(script.at(45_000), out);
 }
 
 #[test]
