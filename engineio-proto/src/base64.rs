@@ -1,4 +1,5 @@
-//! Base64 of the standard alphabet, padded, by the fastest way the processor has: binary in a polling body is large.
+//! Padded base64 of the standard alphabet, with vector instructions where the processor has them: polling sends all binary data as
+//! base64.
 
 use ::base64::Engine;
 use bytes::Bytes;
@@ -15,7 +16,7 @@ fn engine() -> &'static impl Engine {
     &::base64::engine::general_purpose::STANDARD
 }
 
-/// How many characters so many bytes become: four for each group of three begun.
+/// The length of the base64 of that many bytes: four characters for each group of three, the last group padded.
 #[inline]
 pub(crate) fn encoded_len(bytes: usize) -> usize {
     bytes.div_ceil(3).saturating_mul(4)
@@ -25,7 +26,7 @@ pub(crate) fn encode(bytes: &[u8], out: &mut String) {
     engine().encode_string(bytes, out);
 }
 
-/// Decodes strictly, into a buffer of exactly the right size, so that `Bytes` takes it over as it is.
+/// Decodes strictly, into a buffer of exactly the right size, which `Bytes` takes without a copy.
 pub(crate) fn decode(text: &str) -> Option<Bytes> {
     let padding = text.bytes().rev().take(2).take_while(|byte| *byte == b'=').count();
     let size = (text.len() / 4 * 3).checked_sub(padding)?;

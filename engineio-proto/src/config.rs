@@ -1,4 +1,4 @@
-//! What a server can be told, with the reference's names and defaults.
+//! The options of a server, with the reference's names and defaults.
 
 use crate::{
     Data, TransportKind,
@@ -6,13 +6,13 @@ use crate::{
 };
 use std::time::Duration;
 
-/// The longest duration accepted: what fits the reference's timers, about 24 days.
-pub(crate) const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+/// The longest duration accepted, about 24 days: the limit of JavaScript's timers.
+pub(crate) const MAX_DURATION: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// The settings of a server; shared by its sessions in an `Arc`.
+/// The options of a server, shared by its sessions in an `Arc`.
 ///
-/// The reference's options `httpCompression`, `perMessageDeflate`, `wsEngine`, `allowEIO3` and the transport
-/// `webtransport` do not exist here, so that none can be asked for in vain; `allowRequest` and `generateId` are the driver's.
+/// The reference's options `httpCompression`, `perMessageDeflate`, `wsEngine` and `allowEIO3` and the transport `webtransport` are
+/// not supported. `allowRequest` and `generateId` belong to the driver.
 ///
 /// ```
 /// use engineio_proto::Config;
@@ -69,7 +69,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Starts from the defaults.
+    /// A builder with the defaults.
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder { config: Self::default() }
     }
@@ -79,17 +79,17 @@ impl Config {
         &self.path
     }
 
-    /// Whether the path is served with a trailing slash, too.
+    /// Whether the path is also served with a trailing slash and anything after it.
     pub fn add_trailing_slash(&self) -> bool {
         self.add_trailing_slash
     }
 
-    /// How long a driver leaves an upgrade request of a foreign path to others before it ends it. None: for ever.
+    /// How long a driver leaves an upgrade request for another path open before it closes the connection. `None`: without limit.
     pub fn destroy_upgrade(&self) -> Option<Duration> {
         self.destroy_upgrade
     }
 
-    /// The transports allowed.
+    /// The allowed transports.
     pub fn transports(&self) -> &[TransportKind] {
         &self.transports
     }
@@ -99,42 +99,42 @@ impl Config {
         self.allow_upgrades
     }
 
-    /// From a pong to the next ping.
+    /// The time from a pong to the next ping.
     pub fn ping_interval(&self) -> Duration {
         self.ping_interval
     }
 
-    /// From a ping to the end of the session without a pong.
+    /// How long the server waits for a pong before it closes the session.
     pub fn ping_timeout(&self) -> Duration {
         self.ping_timeout
     }
 
-    /// How long an upgrade may take.
+    /// How long an upgrade may take, from the WebSocket's handshake to the upgrade packet.
     pub fn upgrade_timeout(&self) -> Duration {
         self.upgrade_timeout
     }
 
-    /// How long a graceful close waits for the client to take what is buffered.
+    /// How long a graceful close waits for the client to take the buffered messages.
     pub fn close_timeout(&self) -> Duration {
         self.close_timeout
     }
 
-    /// The most bytes of a POST body or a WebSocket message.
+    /// The maximum size of a POST body or a WebSocket message, in bytes.
     pub fn max_payload(&self) -> usize {
         self.max_payload
     }
 
-    /// The most bytes that wait for one client.
+    /// The maximum number of bytes buffered for one client.
     pub fn outbox_limit(&self) -> usize {
         self.outbox_limit.unwrap_or(self.max_payload.saturating_mul(16))
     }
 
-    /// The most packets in the answer to a poll. None: no bound.
+    /// The maximum number of packets in the response to a poll. `None`: no limit.
     pub fn max_poll_packets(&self) -> Option<usize> {
         self.max_poll_packets
     }
 
-    /// Which pages of other origins may use the server.
+    /// The rules for requests from other origins.
     pub fn cors(&self) -> Option<&Cors> {
         self.cors.as_ref()
     }
@@ -144,12 +144,12 @@ impl Config {
         self.cookie.as_ref()
     }
 
-    /// The message sent right behind the handshake.
+    /// The message sent right after the handshake.
     pub fn initial_packet(&self) -> Option<&Data> {
         self.initial_packet.as_ref()
     }
 
-    /// What a session on `transport` may upgrade to.
+    /// The transports that a session on `transport` may upgrade to.
     pub(crate) fn upgrades(&self, transport: TransportKind) -> &'static [&'static str] {
         let upgrade = self.allow_upgrades
             && transport == TransportKind::Polling
@@ -158,7 +158,7 @@ impl Config {
     }
 }
 
-/// Sets up a [`Config`]; from [`Config::builder`].
+/// Builds a [`Config`]; from [`Config::builder`].
 #[derive(Debug, Clone)]
 pub struct ConfigBuilder {
     config: Config,
@@ -171,100 +171,105 @@ impl ConfigBuilder {
         self
     }
 
-    /// Whether the path is served with a trailing slash and whatever follows it, too. Default true.
+    /// Whether the path is also served with a trailing slash and anything after it. Default true.
     pub fn add_trailing_slash(mut self, add: bool) -> Self {
         self.config.add_trailing_slash = add;
         self
     }
 
-    /// The reference's `destroyUpgrade` and `destroyUpgradeTimeout` in one: how long a driver leaves an upgrade request of a
-    /// foreign path to others before it ends it, `None` for ever. Default 1 s.
+    /// How long a driver leaves an upgrade request for another path open, for another handler, before it closes the connection. `None`:
+    /// without limit. Any duration, default 1 s. The reference's `destroyUpgrade` and `destroyUpgradeTimeout`.
     pub fn destroy_upgrade(mut self, timeout: Option<Duration>) -> Self {
         self.config.destroy_upgrade = timeout;
         self
     }
 
-    /// The transports allowed, for handshake and upgrade. At least one. Default both.
+    /// The transports allowed for handshakes and upgrades. At least one, default both.
     pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
         self.config.transports = transports.into_iter().collect();
         self
     }
 
-    /// Whether a session may move from polling to WebSocket; if not, none is offered and any attempt is closed. Default true.
+    /// Whether a session may move from polling to WebSocket. If not, the handshake offers no upgrade, and a WebSocket for an existing
+    /// session is closed. Default true.
     pub fn allow_upgrades(mut self, allow: bool) -> Self {
         self.config.allow_upgrades = allow;
         self
     }
 
-    /// From the handshake or a pong to the next ping. 1 ms to 2^31-1 ms, default 25 s.
+    /// The time from the handshake or a pong to the next ping. 1 ms to 2^31-1 ms, default 25 s.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.config.ping_interval = interval;
         self
     }
 
-    /// From a ping to the end of the session without a pong. 1 ms to 2^31-1 ms, default 20 s.
+    /// How long the server waits for a pong before it closes the session. 1 ms to 2^31-1 ms, default 20 s.
     pub fn ping_timeout(mut self, timeout: Duration) -> Self {
         self.config.ping_timeout = timeout;
         self
     }
 
-    /// How long an upgrade may take. 1 ms to 2^31-1 ms, default 10 s.
+    /// How long an upgrade may take, from the WebSocket's handshake to the upgrade packet. 1 ms to 2^31-1 ms, default 10 s.
     pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
         self.config.upgrade_timeout = timeout;
         self
     }
 
-    /// How long a graceful close waits for the client to take what is buffered. 1 ms to 2^31-1 ms, default 30 s.
+    /// How long a graceful close waits for the client to take the buffered messages. 1 ms to 2^31-1 ms, default 30 s.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.config.close_timeout = timeout;
         self
     }
 
-    /// The most bytes of a POST body or a WebSocket message, the reference's `maxHttpBufferSize`. The client is told.
-    /// At least 1, default 1,000,000.
+    /// The maximum size of a POST body or a WebSocket message, in bytes; the handshake sends it to the client. At least 1, default
+    /// 1,000,000. The reference's `maxHttpBufferSize`.
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.config.max_payload = bytes;
         self
     }
 
-    /// The most bytes that wait for one client, queued and under way; see
+    /// The maximum number of bytes buffered for one client, queued and in flight; see
     /// [`Session::buffered`](crate::server::Session::buffered). At least 1, default 16 times `max_payload`.
     pub fn outbox_limit(mut self, bytes: usize) -> Self {
         self.config.outbox_limit = Some(bytes);
         self
     }
 
-    /// The most packets in the answer to a poll; what is queued beyond that leaves with the next poll. At least 1, default `None`: no
-    /// bound, as in the reference.
+    /// The maximum number of packets in the response to a poll; the other queued packets wait for the next polls. At least 1, default
+    /// `None`: no limit, as in the reference.
     ///
-    /// Python's `engineio` client gives up a connection when an answer has more than 16 packets: 16 is the value for a server that has
-    /// such clients on polling. Each packet counts: an event, each attachment of an event, a ping. The packets of one event may then
-    /// come in several answers, in order and with nothing between them. The answer to a handshake (the open packet, the initial packet)
-    /// and that which ends a session are not cut; they have two packets at most.
+    /// Python's `engineio` client drops the connection if a response has more than 16 packets, so set 16 for a server with such clients.
+    /// Each packet counts: an event, each attachment of an event, a ping. The packets of one event may then arrive in several responses,
+    /// in order and with nothing between them. The limit does not apply to the response to a handshake (the open packet, the initial
+    /// packet) and to the response that ends a session; they have two packets at most.
     pub fn max_poll_packets(mut self, packets: impl Into<Option<usize>>) -> Self {
         self.config.max_poll_packets = packets.into();
         self
     }
 
-    /// Which pages of other origins may use the server. Default none.
+    /// The rules for requests from other origins. Default none: no CORS headers.
     pub fn cors(mut self, cors: Cors) -> Self {
         self.config.cors = Some(cors);
         self
     }
 
-    /// A cookie with the session's name, set by a polling handshake. Default none.
+    /// A cookie that holds the session id, set by a polling handshake. Default none.
     pub fn cookie(mut self, cookie: Cookie) -> Self {
         self.config.cookie = Some(cookie);
         self
     }
 
-    /// A message sent right behind the handshake, in the same polling body. Default none.
+    /// A message sent right after the handshake; by polling, in the same body. Default none.
     pub fn initial_packet(mut self, data: impl Into<Data>) -> Self {
         self.config.initial_packet = Some(data.into());
         self
     }
 
-    /// Checks the settings.
+    /// Checks the options.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the first invalid option.
     pub fn build(self) -> Result<Config, ConfigError> {
         let mut config = self.config;
         if let Some(path) = config.path.strip_suffix('/') {
@@ -282,7 +287,7 @@ impl ConfigBuilder {
             ("upgrade_timeout", config.upgrade_timeout),
             ("close_timeout", config.close_timeout),
         ] {
-            if duration < Duration::from_millis(1) || duration > LONGEST {
+            if duration < Duration::from_millis(1) || duration > MAX_DURATION {
                 return Err(ConfigError::Duration { name, duration });
             }
         }
@@ -302,13 +307,13 @@ impl ConfigBuilder {
     }
 }
 
-/// A setting that cannot be; from [`ConfigBuilder::build`] and [`client::ConfigBuilder::build`](crate::client::ConfigBuilder::build).
+/// An invalid option; from [`ConfigBuilder::build`] and [`client::ConfigBuilder::build`](crate::client::ConfigBuilder::build).
 ///
-/// May grow with the settings.
+/// May grow with the options.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The path does not begin with a slash.
+    /// The path does not begin with a slash; a client's is also refused if it is not a valid path of a URI.
     #[error("the path {0:?} must begin with '/'")]
     Path(String),
     /// No transport is allowed.
@@ -317,27 +322,27 @@ pub enum ConfigError {
     /// A duration is out of bounds.
     #[error("{name} is {duration:?}; it must be from 1 ms to 2147483647 ms")]
     Duration {
-        /// The setting.
+        /// The name of the option.
         name: &'static str,
         /// Its value.
         duration: Duration,
     },
-    /// A bound, of bytes or packets, is zero.
+    /// A limit of bytes or packets is zero.
     #[error("{name} is 0; it must be at least 1")]
     Zero {
-        /// The setting.
+        /// The name of the option.
         name: &'static str,
     },
-    /// A WebSocket's subprotocol is not a token.
+    /// A WebSocket subprotocol is not a token (RFC 9110, section 5.6.2).
     #[error("the subprotocol {0:?} must be a token: letters, digits and some signs, no blanks")]
     Protocol(String),
-    /// A client's path and query are too long.
+    /// A client's path and query are longer than 8000 bytes.
     #[error("path and query have {length} bytes; at most 8000 are allowed")]
     TooLong {
         /// Their length in bytes.
         length: usize,
     },
-    /// A part of the cookie holds a character that would end it.
+    /// A part of the cookie contains a character that is not allowed there.
     #[error("the cookie's {part} {value:?} holds a character that is not allowed there")]
     Cookie {
         /// The part: name, path or domain.
@@ -352,7 +357,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_the_references() {
+    fn the_defaults_match_the_reference() {
         let config = Config::builder().build().unwrap();
         assert_eq!(config.path(), "/engine.io");
         assert!(config.add_trailing_slash() && config.allow_upgrades());
@@ -368,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_cannot_be_is_refused() {
+    fn an_invalid_option_is_refused() {
         let error = |builder: ConfigBuilder| builder.build().unwrap_err();
         assert_eq!(error(Config::builder().path("x")), ConfigError::Path("x".into()));
         assert_eq!(error(Config::builder().transports([])), ConfigError::Transports);
@@ -385,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn upgrades_are_offered_where_they_are_possible() {
+    fn upgrades_are_offered_only_if_possible() {
         use TransportKind::{Polling, WebSocket};
         let config = |builder: ConfigBuilder| builder.build().unwrap();
         assert_eq!(Config::default().upgrades(Polling), ["websocket"]);

@@ -1,11 +1,10 @@
-//! What a `message` packet carries: text or binary.
+//! The data of a `message` packet: text or binary.
 
 use bytes::Bytes;
 
-/// Text over shared bytes, its UTF-8 checked once.
+/// Text over shared bytes, whose UTF-8 is checked once: an alias of [`bytestring::ByteString`]. It derefs to `str`.
 ///
-/// A slice of a receive buffer travels from the WebSocket layer to the application without a copy;
-/// [`bytestring::ByteString`] under the house's own name. It derefs to `str`.
+/// A slice of a receive buffer passes from the WebSocket layer to the application without a copy.
 ///
 /// ```
 /// use engineio_proto::Text;
@@ -16,9 +15,9 @@ use bytes::Bytes;
 /// ```
 pub type Text = bytestring::ByteString;
 
-/// The content of a `message` packet.
+/// The data of a `message` packet.
 ///
-/// Exhaustive: the protocol knows these two kinds and no third.
+/// Exhaustive: the protocol has only these two kinds.
 ///
 /// ```
 /// use engineio_proto::Data;
@@ -35,7 +34,7 @@ pub enum Data {
 }
 
 impl Data {
-    /// The length in bytes: of the UTF-8 of a text, of the octets of a binary.
+    /// The length in bytes; that of text is the length of its UTF-8.
     #[inline]
     pub fn len(&self) -> usize {
         match self {
@@ -44,7 +43,7 @@ impl Data {
         }
     }
 
-    /// Whether the length is zero. An empty message is a message all the same.
+    /// Whether the length is zero. An empty message is valid.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -1,34 +1,37 @@
-//! What can be wrong with a packet, and with a command.
+//! The errors of decoding and of sending.
 
-/// A rule of the packet grammar that a peer broke. In a session it ends in
-/// [`CloseReason::ParseError`](crate::CloseReason::ParseError) at the server, in [`client::Fault::Decode`](crate::client::Fault::Decode)
-/// at the client.
+/// A malformed packet or payload.
 ///
-/// May grow: later protocol revisions have rules of their own.
+/// A server session that receives one closes with [`CloseReason::ParseError`](crate::CloseReason::ParseError), a client session with
+/// [`client::Fault::Decode`](crate::client::Fault::Decode).
+///
+/// May grow: other protocol revisions have other rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// No packet at all: an empty text frame, an empty body, or nothing between two separators.
+    /// The packet is empty: an empty text frame, an empty body, or nothing between two separators.
     #[error("the packet is empty; it must begin with its type, a digit from 0 to 6 (or `b` in front of base64)")]
     Empty,
-    /// The first character is not a packet type. Holds the first byte of its UTF-8.
+    /// The first character is not a packet type. The value is the first byte of its UTF-8.
     #[error("{0:#04x} is no packet type; a packet begins with a digit from 0 to 6 (or `b` in front of base64)")]
     UnknownType(u8),
-    /// What follows `b` is not base64 of the standard alphabet with its padding.
+    /// The text after `b` is not padded base64 of the standard alphabet.
     #[error("binary data in a text must be base64 of the standard alphabet with padding")]
     Base64,
-    /// A payload is not UTF-8.
+    /// The payload is not UTF-8.
     #[error("the payload is not valid UTF-8")]
     Utf8,
 }
 
-/// Why a session's `send` took nothing. Exhaustive: there is nothing else that can be wrong.
+/// Why a session's `send` failed. Nothing is queued then.
+///
+/// Exhaustive: there are no other failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum SendError {
-    /// The message does not fit into the outbox. The session's `Ready` event tells when there is room again.
+    /// The message does not fit into the outbox now. The session's `Ready` event reports when there is room again.
     #[error("the outbox is full: the peer does not take what is sent fast enough")]
     Full,
-    /// The message is larger than the outbox: there will never be room for it.
+    /// The message is larger than the whole outbox (`outbox_limit`), so it will never fit.
     #[error("the message is larger than the outbox")]
     TooLarge,
     /// The session is closed or closing.

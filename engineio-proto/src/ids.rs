@@ -1,9 +1,9 @@
-//! How a driver names what it owns, to a session of either side.
+//! Ids of HTTP requests and WebSockets.
 
-/// An HTTP request, named by the driver; unique at least within its session.
+/// The id of an HTTP request, unique at least within its session. On the server the driver chooses it, on the client the session does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub u64);
 
-/// A WebSocket, named by the driver; unique at least within its session.
+/// The id of a WebSocket, unique at least within its session. On the server the driver chooses it, on the client the session does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WebSocketId(pub u64);

@@ -1,11 +1,11 @@
-//! JSON that JavaScript wrote.
+//! JSON written by JavaScript.
 
 use std::borrow::Cow;
 
-/// Replaces each escape for half a surrogate pair in a JSON text by `\ufffd`, as JavaScript's `toWellFormed` does in a string.
+/// Replaces each escape of a lone surrogate in a JSON text by `\ufffd`, as JavaScript's `toWellFormed` does in a string.
 ///
-/// A string of JavaScript may hold half a pair (an emoji that was cut in two), and `JSON.stringify` writes it as an escape. UTF-8
-/// has no form for it, so serde_json does not read such a string as text. The result has as many bytes as `json`.
+/// A JavaScript string may contain a lone surrogate (half of an emoji), and `JSON.stringify` writes it as an escape. UTF-8 cannot
+/// represent it, so serde_json refuses such a string. The result has the same length in bytes as `json`.
 ///
 /// ```
 /// use engineio_proto::to_well_formed;
@@ -25,7 +25,7 @@ pub fn to_well_formed(json: &str) -> Cow<'_, str> {
                 at += 6;
                 copied = at;
             }
-            // What is escaped may be a backslash.
+            // Skip the escaped character: it may be a backslash.
             _ => at += 2,
         }
     }
@@ -35,7 +35,7 @@ pub fn to_well_formed(json: &str) -> Cow<'_, str> {
     }
 }
 
-/// The code unit of UTF-16 that an escape `\uXXXX` at this place stands for.
+/// The UTF-16 code unit of the escape `\uXXXX` at this position.
 fn escaped_unit(json: &str, at: usize) -> Option<u16> {
     u16::from_str_radix(json.get(at..at + 6)?.strip_prefix(r"\u")?, 16).ok()
 }
@@ -46,7 +46,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn each_half_of_a_pair_is_replaced_and_pairs_are_not() {
+    fn lone_surrogates_are_replaced_and_pairs_are_not() {
         for (json, expected) in [
             (r#""\ud83d""#, r#""\ufffd""#),
             (r#""\uDE00\uD83D""#, r#""\ufffd\ufffd""#),
@@ -63,9 +63,9 @@ mod tests {
     }
 
     proptest! {
-        /// The standard library reads UTF-16 with the same replacement.
+        /// The standard library decodes UTF-16 with the same replacement.
         #[test]
-        fn a_repaired_string_is_what_utf_16_reads_lossily(units in proptest::collection::vec(
+        fn a_repaired_string_equals_a_lossy_decode_of_its_utf_16(units in proptest::collection::vec(
             prop_oneof![0xD7FE..0xE002_u16, any::<u16>()], 0..12
         )) {
             let escapes: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
@@ -75,7 +75,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_fail(text in "(\\\\|u|d83d|dE00|é|\"|[a-z]){0,20}") {
+        fn any_text_keeps_its_length(text in "(\\\\|u|d83d|dE00|é|\"|[a-z]){0,20}") {
             prop_assert_eq!(to_well_formed(&text).len(), text.len());
         }
     }

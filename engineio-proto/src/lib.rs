@@ -207,7 +207,7 @@
 //! | data behind types that carry none (`1x`) | kept, read by nobody | dropped | `vectors.rs`, by number |
 //! | the path `/engine.iofoo` | taken without the trailing slash | not ours | `path::without_add_trailing_slash_only_the_path_itself_matches` |
 //! | the path `/engine.io` | not ours with the trailing slash | taken | `path::the_path_matches_with_and_without_the_trailing_slash` |
-//! | an origin that a predicate refuses | no CORS answer at all | as any origin not in a list | `cors::an_origin_that_is_not_allowed_gets_no_leave_but_the_same_status` |
+//! | an origin that a predicate refuses | no CORS answer at all | as any origin not in a list | `cors::an_origin_that_is_not_allowed_gets_no_allow_origin_but_the_same_status` |
 //! | what waits for one client | unbounded | bounded, `send` says so | `pressure::the_outbox_is_bounded_and_tells_when_there_is_room` |
 //!
 //! The client's, against engine.io-client 6.6:

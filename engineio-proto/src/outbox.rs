@@ -1,44 +1,44 @@
-//! What waits for the peer, bounded in bytes, and the one credit that lets it leave.
+//! The packets to send to the peer, bounded in bytes, and the credit of one batch in flight.
 
 use crate::{Data, Packet, Pressure, SendError, queue};
 use std::collections::VecDeque;
 
-/// Packets in order, from `send` until the driver has reported them flushed.
+/// Packets in order, from `send` until the driver reports them flushed.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     queue: VecDeque<Packet>,
-    /// The cost of what is in the queue.
+    /// The cost of all queued packets, `later` included.
     queued: usize,
-    /// The cost of what left and is not flushed.
-    under_way: usize,
+    /// The cost of the packets that were handed out and are not flushed.
+    in_flight: usize,
     credit: Credit,
-    /// Somebody was told to wait.
-    awaited: bool,
-    /// What leaves once all of the queue has, part by part.
+    /// A `send` returned `High` or `Full`, so the end of the pressure is reported.
+    ready_owed: bool,
+    /// The parts that follow once the queue is empty, one after the other.
     later: Vec<Part>,
-    /// Nothing may be added to the queue, nor to what has left of it.
-    full: bool,
+    /// The current part is complete: a new message begins another part, even if the queue is empty.
+    sealed: bool,
 }
 
-/// Packets that share no batch with others.
+/// Packets that do not share a batch with others.
 #[derive(Debug, Default)]
 struct Part {
     queue: VecDeque<Packet>,
-    /// Nothing may be added.
-    full: bool,
+    /// The part is complete: a new message begins another part.
+    sealed: bool,
 }
 
-/// Whether a WebSocket takes a batch. (Polling has its own credit: a GET that waits.)
+/// Whether a batch may be handed out for a WebSocket. (Polling does not need it: a pending GET or the end of a POST is its credit.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Credit {
     Free,
-    /// A batch is being handed out.
-    Lending,
+    /// A batch is being handed out, packet by packet.
+    Batching,
     /// A batch has been handed out and is not flushed.
     Spent,
 }
 
-/// What a packet takes of the limit: its data and its place in the queue, so that empty messages are bounded, too.
+/// How much of the limit a packet takes: its data and its slot in the queue, so that empty messages are bounded, too.
 fn cost(packet: &Packet) -> usize {
     packet.body().len() + size_of::<Packet>()
 }
@@ -48,32 +48,32 @@ impl Outbox {
         Self {
             queue: VecDeque::new(),
             queued: 0,
-            under_way: 0,
+            in_flight: 0,
             credit: Credit::Free,
-            awaited: false,
+            ready_owed: false,
             later: Vec::new(),
-            full: false,
+            sealed: false,
         }
     }
 
-    /// Queues a packet of the protocol's own, for which there is always room.
+    /// Queues a packet of the protocol, such as a ping, regardless of the limit.
     pub(crate) fn push(&mut self, packet: Packet) {
         self.queued += cost(&packet);
         self.queue.push_back(packet);
     }
 
-    /// Queues all or nothing.
+    /// Queues all messages of the batch, or none.
     #[inline]
     pub(crate) fn send(&mut self, batch: impl IntoIterator<Item = Data>, limit: usize) -> Result<Pressure, SendError> {
-        let begins = self.later.last().map_or(self.full, |part| part.full);
-        self.send_in(batch, limit, begins)
+        let begins_part = self.later.last().map_or(self.sealed, |part| part.sealed);
+        self.send_in(batch, limit, begins_part)
     }
 
-    /// Queues a message that shares its batch with no other.
+    /// Queues a message in a part of its own.
     pub(crate) fn send_alone(&mut self, data: Data, limit: usize) -> Result<Pressure, SendError> {
         let pressure = self.send_in([data], limit, true)?;
         if let Some(part) = self.later.last_mut() {
-            part.full = true;
+            part.sealed = true;
         }
         Ok(pressure)
     }
@@ -95,33 +95,33 @@ impl Outbox {
             let packet = Packet::Message(data);
             self.queued += cost(&packet);
             queue.push_back(packet);
-            if self.queued + self.under_way > limit {
+            if self.queued + self.in_flight > limit {
                 let size = batch.fold(self.queued - queued, |size, data| size + cost(&Packet::Message(data)));
                 queue.truncate(length);
                 if begins_part {
                     self.later.pop();
                 }
                 self.queued = queued;
-                self.awaited |= size <= limit;
+                self.ready_owed |= size <= limit;
                 return Err(if size <= limit { SendError::Full } else { SendError::TooLarge });
             }
         }
         let pressure = self.pressure(limit);
-        self.awaited |= pressure == Pressure::High;
+        self.ready_owed |= pressure == Pressure::High;
         Ok(pressure)
     }
 
-    /// Goes on to the next part, if all before it has left: nothing is under way.
+    /// Begins the next part, if the current one is empty. Call it only while no batch is in flight.
     pub(crate) fn begin_part(&mut self) -> bool {
         let begins = self.queue.is_empty() && !self.later.is_empty();
         if begins {
-            Part { queue: self.queue, full: self.full } = self.later.remove(0);
+            Part { queue: self.queue, sealed: self.sealed } = self.later.remove(0);
         }
         begins
     }
 
-    /// The next packet for the WebSocket, if it takes one.
-    pub(crate) fn lend(&mut self) -> Option<Packet> {
+    /// The next packet of a batch for the WebSocket. `None` ends the batch; no other begins before [`Outbox::free`].
+    pub(crate) fn pop(&mut self) -> Option<Packet> {
         if self.credit == Credit::Spent {
             return None;
         }
@@ -130,12 +130,12 @@ impl Outbox {
             Some(packet) => {
                 let cost = cost(packet);
                 self.queued -= cost;
-                self.under_way += cost;
-                self.credit = Credit::Lending;
+                self.in_flight += cost;
+                self.credit = Credit::Batching;
             }
             None => {
                 self.trim();
-                if self.credit == Credit::Lending {
+                if self.credit == Credit::Batching {
                     self.credit = Credit::Spent;
                 }
             }
@@ -143,52 +143,51 @@ impl Outbox {
         packet
     }
 
-    /// Everything, for the GET that waits. (Servers send nothing alone.)
+    /// Takes the whole queue, for the pending GET. (A server has no other parts.)
     pub(crate) fn take(&mut self, write: impl FnOnce(&VecDeque<Packet>) -> bytes::Bytes) -> bytes::Bytes {
         let body = write(&self.queue);
         self.queue.clear();
         self.trim();
-        self.under_way += std::mem::take(&mut self.queued);
+        self.in_flight += std::mem::take(&mut self.queued);
         body
     }
 
-    /// The first packets, for a POST when none is under way, or for the GET that waits; `write` says how many and what they are written
-    /// as.
+    /// Takes the first packets, for the next POST or for the pending GET; `write` returns how many, and their encoded form.
     pub(crate) fn take_some(&mut self, write: impl FnOnce(&VecDeque<Packet>) -> (usize, bytes::Bytes)) -> bytes::Bytes {
         self.begin_part();
         let (count, body) = write(&self.queue);
         let taken: usize = self.queue.drain(..count.min(self.queue.len())).map(|packet| cost(&packet)).sum();
         self.queued -= taken;
-        self.under_way += taken;
+        self.in_flight += taken;
         self.trim();
         body
     }
 
-    /// Queues a packet of the protocol's own in front of all.
+    /// Queues a packet of the protocol before all others, regardless of the limit.
     pub(crate) fn push_front(&mut self, packet: Packet) {
         self.queued += cost(&packet);
         self.queue.push_front(packet);
     }
 
-    /// A batch that did not come from the queue left for the WebSocket.
+    /// A batch that did not come from the queue, such as a probe packet, was handed out for the WebSocket.
     pub(crate) fn spend(&mut self) {
         self.credit = Credit::Spent;
     }
 
-    /// The WebSocket takes the next batch.
+    /// The batch for the WebSocket was flushed, so the next one may follow.
     pub(crate) fn free(&mut self) {
         self.credit = Credit::Free;
     }
 
-    /// What was under way has arrived. Answers whether somebody waits for that and need not any longer.
+    /// The packets in flight were delivered. Returns whether a `Ready` event is due.
     pub(crate) fn arrived(&mut self, limit: usize) -> bool {
-        self.under_way = 0;
-        let relieved = self.awaited && self.pressure(limit) == Pressure::Low;
-        self.awaited &= !relieved;
-        relieved
+        self.in_flight = 0;
+        let ready = self.ready_owed && self.pressure(limit) == Pressure::Low;
+        self.ready_owed &= !ready;
+        ready
     }
 
-    /// Drops all, memory included.
+    /// Drops all packets and frees the memory.
     pub(crate) fn clear(&mut self) {
         *self = Self::new();
     }
@@ -197,13 +196,13 @@ impl Outbox {
         self.queue.is_empty() && self.later.is_empty()
     }
 
-    /// Whether the WebSocket would take a batch.
+    /// Whether no batch for the WebSocket is in flight.
     pub(crate) fn is_free(&self) -> bool {
         self.credit == Credit::Free
     }
 
     pub(crate) fn buffered(&self) -> usize {
-        self.queued + self.under_way
+        self.queued + self.in_flight
     }
 
     pub(crate) fn pressure(&self, limit: usize) -> Pressure {
@@ -216,6 +215,6 @@ impl Outbox {
     }
 
     fn trim(&mut self) {
-        queue::give_back(&mut self.queue, queue::KEPT / 2);
+        queue::shrink_if_empty(&mut self.queue, queue::MAX_IDLE_CAPACITY / 2);
     }
 }

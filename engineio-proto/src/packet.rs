@@ -1,12 +1,12 @@
-//! One packet: its type and its data.
+//! Packets: a type and its data.
 
 use crate::{Data, DecodeError, Text, base64};
 use bytes::Bytes;
 
 /// One Engine.IO packet.
 ///
-/// Exhaustive: the seven types of protocol revision 4, each with the data it can carry. What a peer
-/// appends to a type that carries nothing (`1x`) is dropped, as nobody reads it.
+/// Exhaustive: the seven types of protocol revision 4, each with the data it can carry. Data after a type that carries none (`1x`) is
+/// dropped when the packet is decoded.
 ///
 /// ```
 /// use engineio_proto::{Data, Packet};
@@ -18,58 +18,61 @@ use bytes::Bytes;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Packet {
-    /// `0`: the handshake, JSON, from the server.
+    /// `0`: the server's handshake, as JSON.
     Open(Text),
     /// `1`: the sender closes the session.
     Close,
-    /// `2`: heartbeat of the server (no text), or the client's `probe` on a new transport.
+    /// `2`: the server's heartbeat (no text), or the client's `probe` on a new transport.
     Ping(Text),
     /// `3`: the answer to a ping, with the same text.
     Pong(Text),
-    /// `4`, or a binary frame, or `b` and base64: data of the application.
+    /// `4` and text, a binary frame, or `b` and base64: a message of the application.
     Message(Data),
     /// `5`: the client moves to this transport.
     Upgrade,
-    /// `6`: nothing; lets a waiting poll go.
+    /// `6`: no operation; answers a pending poll without data.
     Noop,
 }
 
-/// A packet cut for a WebSocket: its text or binary frame is the prefix, if any, and the body behind it.
+/// A packet as a WebSocket message: the prefix, if any, followed by the body.
 ///
-/// The body shares the packet's bytes, unless it had to become base64.
+/// The body shares the packet's bytes, unless it is base64.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// A binary frame; else a text frame, whose prefix and body together are UTF-8.
+    /// Whether it is a binary frame. If not, it is a text frame, and prefix and body together are UTF-8.
     pub binary: bool,
-    /// The byte in front of the body: the packet's type, or `b` in front of base64. None in a binary frame.
+    /// The byte before the body: the packet's type, or `b` before base64. `None` in a binary frame.
     pub prefix: Option<u8>,
-    /// The data, which may be empty.
+    /// The data; may be empty.
     pub body: Bytes,
 }
 
 impl Packet {
-    /// Reads a WebSocket text frame, or what stands between two separators of a payload.
+    /// Decodes a WebSocket text frame, or one packet of a payload.
     ///
-    /// `b` and base64 is accepted on both, as the reference does. The data shares the bytes of `wire`; only
-    /// base64 is a copy.
+    /// `b` and base64 is accepted in both, as in the reference. The data shares the bytes of `wire`; only base64 is copied.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the packet is empty, has an unknown type, or invalid base64.
     #[inline]
     pub fn decode_text(wire: Text) -> Result<Self, DecodeError> {
-        Self::decode_in(&wire, &wire).ok_or_else(|| fault(&wire))
+        Self::decode_in(&wire, &wire).ok_or_else(|| decode_error(&wire))
     }
 
-    /// Takes a WebSocket binary frame, which is a message whatever it holds.
+    /// Decodes a WebSocket binary frame, which is always a message.
     #[inline]
     pub fn decode_binary(wire: Bytes) -> Self {
         Self::Message(Data::Binary(wire))
     }
 
-    /// Reads `packet`, a part of `buffer`, whose bytes the result shares. None if it is malformed; [`fault`] says how.
+    /// Decodes `packet`, a part of `buffer`, whose bytes the result shares. `None` if it is malformed; [`decode_error`] returns the error.
     ///
-    /// No `Result`: the compiler lays it out so that moving it costs as much as reading the packet.
+    /// Not a `Result`: because of its layout, moving it costs as much as decoding the packet.
     #[inline]
     pub(crate) fn decode_in(buffer: &Text, packet: &str) -> Option<Self> {
         let first = packet.as_bytes().first()?;
-        // A first character beyond ASCII is no type, so what is left always begins at a boundary.
+        // `None` after a non-ASCII first character, which is not a type anyway.
         let rest = packet.get(1..)?;
         Some(match first {
             b'4' => Self::Message(Data::Text(buffer.slice_ref(rest))),
@@ -84,7 +87,7 @@ impl Packet {
         })
     }
 
-    /// The type byte in front of the data in a text frame; None for a binary message, which is a frame of its own kind.
+    /// The type byte before the data in a text frame; `None` for a binary message, whose frame has no prefix.
     #[inline]
     pub fn prefix(&self) -> Option<u8> {
         match self {
@@ -99,7 +102,7 @@ impl Packet {
         }
     }
 
-    /// The data behind the type; empty for a type that carries none.
+    /// The data after the type; empty for a type that carries none.
     #[inline]
     pub fn body(&self) -> &[u8] {
         match self {
@@ -110,7 +113,7 @@ impl Packet {
         }
     }
 
-    /// Cuts the packet for a WebSocket, without a copy.
+    /// Converts the packet to a WebSocket frame, without a copy.
     #[inline]
     pub fn into_frame(self) -> Frame {
         let prefix = self.prefix();
@@ -123,8 +126,8 @@ impl Packet {
         Frame { binary: prefix.is_none(), prefix, body }
     }
 
-    /// Cuts the packet for a WebSocket whose client takes text frames only (`b64=1`): binary becomes `b` and base64, which is a
-    /// copy; anything else is as by [`Packet::into_frame`].
+    /// Converts the packet to a text frame, for a client that does not take binary frames (`b64=1`): a binary message becomes `b` and
+    /// base64, which is a copy; any other packet is converted as by [`Packet::into_frame`].
     ///
     /// ```
     /// use engineio_proto::{Data, Packet};
@@ -143,7 +146,7 @@ impl Packet {
         }
     }
 
-    /// How many bytes the packet takes in a payload.
+    /// The length of the packet in a payload, in bytes.
     #[inline]
     pub(crate) fn payload_len(&self) -> usize {
         match self {
@@ -152,7 +155,7 @@ impl Packet {
         }
     }
 
-    /// Appends the packet as it stands in a payload.
+    /// Appends the packet in the form of a payload.
     #[inline]
     pub(crate) fn encode_into(&self, out: &mut String) {
         match self {
@@ -171,9 +174,9 @@ impl Packet {
     }
 }
 
-/// What is wrong with a packet that [`Packet::decode_in`] has none for.
+/// The error of a packet for which [`Packet::decode_in`] returned `None`.
 #[cold]
-pub(crate) fn fault(packet: &str) -> DecodeError {
+pub(crate) fn decode_error(packet: &str) -> DecodeError {
     match packet.as_bytes().first() {
         None => DecodeError::Empty,
         Some(b'b') => DecodeError::Base64,

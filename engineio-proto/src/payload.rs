@@ -1,4 +1,4 @@
-//! Payloads: several packets in one polling body, joined by U+001E.
+//! Payloads: the packets of one polling body, separated by U+001E.
 //!
 //! ```
 //! use engineio_proto::{Data, Packet, payload};
@@ -9,17 +9,16 @@
 //! assert!(payload::decode("6\u{1e}bAQIDBA==".into()).eq(packets.map(Ok)));
 //! ```
 
-use crate::{DecodeError, Packet, Text, packet::fault};
+use crate::{DecodeError, Packet, Text, packet::decode_error};
 use bytes::Bytes;
 use std::borrow::Borrow;
 
-/// What stands between two packets.
+/// The separator between two packets.
 const SEPARATOR: char = '\u{1e}';
 
-/// Reads a payload packet by packet; see [`Packets`].
+/// Decodes a payload packet by packet; see [`Packets`].
 ///
-/// For a body that is still bytes, check its UTF-8 with [`Text::try_from`] first: that is
-/// [`DecodeError::Utf8`].
+/// Check the UTF-8 of a body of bytes with [`Text::try_from`] first; a session reports a failure as [`DecodeError::Utf8`].
 pub fn decode(body: Text) -> Packets {
     let rest = Some(0);
     Packets { body, rest }
@@ -27,17 +26,17 @@ pub fn decode(body: Text) -> Packets {
 
 /// The packets of a payload, from [`decode`].
 ///
-/// Their data shares the bytes of the body. The first malformed packet is the last item: what stands behind it
-/// is not looked at. An empty body is one malformed packet.
+/// Their data shares the bytes of the body. The first malformed packet is the last item; the packets after it are not decoded. An
+/// empty body is one malformed packet.
 #[derive(Debug, Clone)]
 pub struct Packets {
     body: Text,
-    /// Where the next packet begins. None when there is none.
+    /// The offset of the next packet. `None` at the end.
     rest: Option<usize>,
 }
 
 impl Packets {
-    /// Whether there are no more.
+    /// Whether there are no more packets.
     pub(crate) fn is_done(&self) -> bool {
         self.rest.is_none()
     }
@@ -50,13 +49,13 @@ impl Iterator for Packets {
     fn next(&mut self) -> Option<Self::Item> {
         let begin = self.rest.take()?;
         let rest = self.body.get(begin..)?;
-        // Several times as fast as `str::split` here, and serde_json brings the crate anyway.
+        // Several times as fast as `str::split` here, and serde_json depends on memchr anyway.
         let length = memchr::memchr(SEPARATOR as u8, rest.as_bytes());
         self.rest = length.map(|length| begin + length + 1);
         let packet = rest.get(..length.unwrap_or(rest.len()))?;
         let Some(decoded) = Packet::decode_in(&self.body, packet) else {
             self.rest = None;
-            return Some(Err(fault(packet)));
+            return Some(Err(decode_error(packet)));
         };
         Some(Ok(decoded))
     }
@@ -64,14 +63,14 @@ impl Iterator for Packets {
 
 impl std::iter::FusedIterator for Packets {}
 
-/// Joins packets to a payload, in one allocation. The iterator is walked twice: once to measure, once to write.
+/// Encodes packets as a payload, in one allocation. The iterator is cloned: one pass measures, one writes.
 pub fn encode<I>(packets: I) -> Bytes
 where
     I: IntoIterator<Item: Borrow<Packet>, IntoIter: Clone>,
 {
     let packets = packets.into_iter();
     let size: usize = packets.clone().map(|packet| packet.borrow().payload_len() + 1).sum();
-    // The separator that the first packet has not: `String` to `Bytes` is free only without spare room.
+    // There is one separator less than packets. Exact, since `String` to `Bytes` is free only without spare capacity.
     let mut out = String::with_capacity(size.saturating_sub(1));
     for (index, packet) in packets.enumerate() {
         if index > 0 {
@@ -82,7 +81,7 @@ where
     out.into()
 }
 
-/// Reads a body as it came from the network.
+/// Decodes a body whose UTF-8 has not been checked.
 pub(crate) fn decode_bytes(body: Bytes) -> Result<Packets, DecodeError> {
     Text::try_from(body).map(decode).map_err(|_| DecodeError::Utf8)
 }

@@ -1,11 +1,12 @@
 //! How full an outbox is.
 
-/// How full an outbox is, the answer to [`Session::send`](crate::server::Session::send). Exhaustive: either one may go on or one
-/// had better wait.
+/// How full an outbox is; from [`Session::send`](crate::server::Session::send) and [`Session::pressure`](crate::server::Session::pressure).
+///
+/// Advisory: a message is refused only if it does not fit into the outbox. Exhaustive: a sender either goes on or waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pressure {
-    /// At most half of the limit waits.
+    /// At most half of `outbox_limit` is buffered.
     Low,
-    /// More does. [`Event::Ready`](crate::server::Event::Ready) tells when it no longer does.
+    /// More than half is buffered. [`Event::Ready`](crate::server::Event::Ready) reports when the pressure is low again.
     High,
 }

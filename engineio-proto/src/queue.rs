@@ -1,16 +1,16 @@
-//! Queues give their memory back.
+//! Bounds of the queues of a session.
 
 use std::collections::VecDeque;
 
-/// A queue is given back beyond this many places, kept below: a steady flow does not allocate.
-pub(crate) const KEPT: usize = 32;
+/// The largest capacity that an empty queue keeps, so that a steady flow of messages does not allocate.
+pub(crate) const MAX_IDLE_CAPACITY: usize = 32;
 
-/// So many events are read ahead from a body, which can hold half a million: the rest waits as the bytes that it is.
-pub(crate) const AHEAD: usize = 32;
+/// How many events are decoded ahead of the driver. A body can have half a million packets; the rest of it stays encoded.
+pub(crate) const READ_AHEAD: usize = 32;
 
-/// Returns the memory of a queue that was large and is empty, but for so many places.
-pub(crate) fn give_back<T>(queue: &mut VecDeque<T>, places: usize) {
-    if queue.is_empty() && queue.capacity() > KEPT {
-        queue.shrink_to(places);
+/// Shrinks a queue to `capacity`, if it is empty and its capacity is above [`MAX_IDLE_CAPACITY`].
+pub(crate) fn shrink_if_empty<T>(queue: &mut VecDeque<T>, capacity: usize) {
+    if queue.is_empty() && queue.capacity() > MAX_IDLE_CAPACITY {
+        queue.shrink_to(capacity);
     }
 }

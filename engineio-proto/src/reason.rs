@@ -1,28 +1,28 @@
-//! Why a session ended.
+//! The reason of a session's end.
 
 use std::fmt;
 
 /// Why a session ended.
 ///
-/// May grow: other transports bring reasons of their own.
+/// May grow: other transports have other reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// The client did not answer a ping in time; at the client: the server's ping did not come in time.
+    /// Server: the client's pong did not arrive in time. Client: the server's ping did not arrive in time.
     PingTimeout,
-    /// The transport broke, or the peer broke a rule of the transport: overlapping polls, a body of the wrong type,
-    /// a heartbeat in the wrong direction, a message too large; at the client also something that is no packet.
+    /// The transport failed, or the peer broke a rule of the transport: overlapping polls, a body of the wrong type,
+    /// a heartbeat in the wrong direction, a message that is too large. On the client also a malformed packet.
     TransportError,
-    /// The peer closed: a close packet, or the end of the WebSocket.
+    /// The peer closed the session, with a close packet or by closing the WebSocket.
     TransportClose,
-    /// The client sent something that is no packet. Only at the server.
+    /// The client sent a malformed packet. Only on the server.
     ParseError,
-    /// The application closed.
+    /// The application closed the session.
     ForcedClose,
 }
 
 impl CloseReason {
-    /// The reference's text: `"ping timeout"` and so on.
+    /// The reference's text, such as `"ping timeout"`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PingTimeout => "ping timeout",

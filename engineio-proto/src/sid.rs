@@ -1,4 +1,4 @@
-//! The name of a session.
+//! The id of a session.
 
 use ::base64::{Engine as _, engine::general_purpose::URL_SAFE as BASE64};
 use serde::{Serialize, Serializer};
@@ -6,9 +6,9 @@ use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
 use crate::Text;
 
-/// The name of a session on the wire, cheap to clone.
+/// The id of a session, cheap to clone.
 ///
-/// It is a secret: who knows it may speak for the client. Draw its entropy from a cryptographic source.
+/// It is a secret: anyone who knows it can act as the client. Take its entropy from a cryptographic source.
 ///
 /// ```
 /// use engineio_proto::Sid;
@@ -21,18 +21,18 @@ use crate::Text;
 pub struct Sid(Arc<str>);
 
 impl Sid {
-    /// 20 characters of the URL-safe base64 alphabet, as the reference's ids look: 120 bits.
+    /// Encodes 120 bits of entropy as 20 characters of the URL-safe base64 alphabet, the format of the reference.
     pub fn from_entropy(entropy: [u8; 15]) -> Self {
         Self(BASE64.encode(entropy).into())
     }
 
-    /// A name of one's own making. It has to be unguessable and unique among the sessions of a server;
-    /// any text will do, as it is escaped where it has to be.
+    /// A custom id. It must be unguessable and unique among the sessions of a server. Any text is allowed; it is escaped where
+    /// necessary.
     pub fn new(name: &str) -> Self {
         Self(name.into())
     }
 
-    /// The name as text.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

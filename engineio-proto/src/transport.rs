@@ -1,10 +1,10 @@
-//! The transports.
+//! The kinds of transports.
 
 use std::fmt;
 
-/// How packets travel.
+/// The kind of a transport.
 ///
-/// May grow: WebTransport is a third.
+/// May grow, by WebTransport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum TransportKind {
@@ -23,7 +23,7 @@ impl TransportKind {
         }
     }
 
-    /// The transport of that name, which is matched exactly.
+    /// The transport of that name; case matters.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         [Self::Polling, Self::WebSocket].into_iter().find(|kind| kind.as_str() == name)
     }

@@ -1,7 +1,7 @@
 //! What a client can be told, with the reference's names and defaults.
 
 use super::request::escape;
-use crate::{ConfigError, TransportKind, config::LONGEST};
+use crate::{ConfigError, TransportKind, config::MAX_DURATION};
 use http::{HeaderMap, uri::PathAndQuery};
 use std::time::Duration;
 
@@ -340,7 +340,7 @@ impl ConfigBuilder {
         }
         let durations = [("request_timeout", config.request_timeout), ("close_timeout", Some(config.close_timeout))];
         for (name, duration) in durations {
-            if let Some(duration) = duration.filter(|time| *time < Duration::from_millis(1) || *time > LONGEST) {
+            if let Some(duration) = duration.filter(|time| *time < Duration::from_millis(1) || *time > MAX_DURATION) {
                 return Err(ConfigError::Duration { name, duration });
             }
         }

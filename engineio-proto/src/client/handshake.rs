@@ -1,7 +1,7 @@
 //! What the server's first packet says.
 
 use super::Fault;
-use crate::{Sid, TransportKind, config::LONGEST, to_well_formed};
+use crate::{Sid, TransportKind, config::MAX_DURATION, to_well_formed};
 use std::{borrow::Cow, time::Duration};
 
 /// The longest first packet that is looked at, in bytes. The reference's has about 120.
@@ -65,5 +65,5 @@ impl Handshake {
 }
 
 fn millis(number: f64) -> Option<Duration> {
-    (number >= 1.0).then(|| Duration::from_millis(number as u64).min(LONGEST))
+    (number >= 1.0).then(|| Duration::from_millis(number as u64).min(MAX_DURATION))
 }

@@ -5,7 +5,7 @@ use crate::{
     Instant, Packet, RequestId,
     clock::after,
     payload::{self, Packets},
-    queue::AHEAD,
+    queue::READ_AHEAD,
 };
 use bytes::Bytes;
 use http::Response;
@@ -130,7 +130,7 @@ impl Session {
     /// Reads on in the body of a GET until there are enough events.
     #[inline]
     pub(super) fn read_on(&mut self) {
-        while self.may_read_on() && self.events.len() < AHEAD {
+        while self.may_read_on() && self.events.len() < READ_AHEAD {
             let packet = self.polling.body.as_mut().and_then(Iterator::next);
             self.polling.body.take_if(|body| body.is_done());
             match packet {

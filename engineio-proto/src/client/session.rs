@@ -8,7 +8,7 @@ use crate::{
     CloseReason, Data, Instant, Packet, Pressure, RequestId, Sid, TransportKind, WebSocketId,
     clock::after,
     outbox::Outbox,
-    queue::{KEPT, give_back},
+    queue::{MAX_IDLE_CAPACITY, shrink_if_empty},
 };
 use bytes::Bytes;
 use http::{Response, response::Parts};
@@ -352,7 +352,7 @@ impl Session {
                     if self.outbox.is_free() && self.outbox.begin_part() {
                         return Some(Transmit::Barrier { id });
                     }
-                    if let Some(packet) = self.outbox.lend() {
+                    if let Some(packet) = self.outbox.pop() {
                         return Some(self.frame(id, packet));
                     }
                 }
@@ -362,7 +362,7 @@ impl Session {
             self.finish_close();
         }
         let transmit = self.transmits.pop_front();
-        give_back(&mut self.transmits, KEPT / 4);
+        shrink_if_empty(&mut self.transmits, MAX_IDLE_CAPACITY / 4);
         transmit
     }
 
@@ -375,7 +375,7 @@ impl Session {
             self.read_on();
         }
         let event = self.events.pop_front();
-        give_back(&mut self.events, KEPT / 4);
+        shrink_if_empty(&mut self.events, MAX_IDLE_CAPACITY / 4);
         event
     }
 

@@ -1,10 +1,10 @@
-//! The cookie of the handshake.
+//! The cookie set by a polling handshake.
 
 use crate::{ConfigError, Sid};
 use http::HeaderValue;
 use std::{fmt::Write as _, time::Duration};
 
-/// A cookie that holds the session's name, for load balancers; set by the answer to a polling handshake.
+/// A cookie that holds the session id, for load balancers; set by the response to a polling handshake.
 ///
 /// ```
 /// use engineio_proto::{Config, http::Cookie};
@@ -24,14 +24,14 @@ pub struct Cookie {
     same_site: Option<SameSite>,
 }
 
-/// Which cross-site requests carry the cookie. Exhaustive: the values of the cookie standard.
+/// The cross-site requests that carry the cookie. Exhaustive: the values of the cookie standard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SameSite {
-    /// None does.
+    /// No cross-site request.
     Strict,
-    /// Only top-level navigation does.
+    /// Only top-level navigation.
     Lax,
-    /// All do; browsers ask for [`Cookie::secure`] then.
+    /// All; browsers then require [`Cookie::secure`].
     None,
 }
 
@@ -50,49 +50,49 @@ impl Default for Cookie {
 }
 
 impl Cookie {
-    /// The name. Default `io`.
+    /// The name, a token. Default `io`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// The path, or no such attribute. Default `/`.
+    /// The attribute `Path`, `None` to omit it. Default `/`.
     pub fn path(mut self, path: Option<&str>) -> Self {
         self.path = path.map(str::to_owned);
         self
     }
 
-    /// The domain, or no such attribute. Default none.
+    /// The attribute `Domain`, `None` to omit it. Default `None`.
     pub fn domain(mut self, domain: Option<&str>) -> Self {
         self.domain = domain.map(str::to_owned);
         self
     }
 
-    /// How long it lives, in whole seconds; none means until the browser ends. Default none.
+    /// The lifetime, cut to whole seconds; `None` for as long as the browser runs. Default `None`.
     pub fn max_age(mut self, age: Option<Duration>) -> Self {
         self.max_age = age;
         self
     }
 
-    /// Whether scripts cannot read it. Default true, unless there is no path.
+    /// Whether the cookie is hidden from scripts. Default true, or false if there is no path.
     pub fn http_only(mut self, http_only: bool) -> Self {
         self.http_only = Some(http_only);
         self
     }
 
-    /// Whether it travels over TLS only. Default false.
+    /// Whether the cookie is sent over TLS only. Default false.
     pub fn secure(mut self, secure: bool) -> Self {
         self.secure = secure;
         self
     }
 
-    /// Which cross-site requests carry it, or no such attribute. Default [`SameSite::Lax`].
+    /// The attribute `SameSite`, `None` to omit it. Default [`SameSite::Lax`].
     pub fn same_site(mut self, same_site: Option<SameSite>) -> Self {
         self.same_site = same_site;
         self
     }
 
-    /// Refuses what would end an attribute or the header.
+    /// Refuses characters that would end an attribute or the header.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let attribute = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b';';
@@ -109,14 +109,14 @@ impl Cookie {
     }
 }
 
-/// The value of `set-cookie`, its attributes in the reference's order.
+/// The value of `set-cookie`, with the attributes in the reference's order.
 pub(crate) fn set_cookie(cookie: &Cookie, sid: &Sid) -> Option<HeaderValue> {
     let mut text = format!("{}=", cookie.name);
     for piece in form_urlencoded::byte_serialize(sid.as_bytes()) {
         text.push_str(if piece == "+" { "%20" } else { piece });
     }
     if let Some(age) = cookie.max_age {
-        // Writing to a String cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(text, "; Max-Age={}", age.as_secs());
     }
     for (name, value) in [("Domain", &cookie.domain), ("Path", &cookie.path)] {
@@ -136,7 +136,7 @@ pub(crate) fn set_cookie(cookie: &Cookie, sid: &Sid) -> Option<HeaderValue> {
         Some(SameSite::None) => "; SameSite=None",
         None => "",
     });
-    // Checked when the configuration was built.
+    // Cannot fail: the parts were checked when the configuration was built.
     HeaderValue::try_from(text).ok()
 }
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_attributes_are_the_references() {
+    fn the_attributes_match_the_reference() {
         let cookie = Cookie::default();
         assert_eq!(text(&cookie, "S"), "io=S; Path=/; HttpOnly; SameSite=Lax");
         assert_eq!(text(&cookie.clone().name("woot"), "S"), "woot=S; Path=/; HttpOnly; SameSite=Lax");
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_session_is_escaped() {
+    fn a_sid_is_escaped() {
         assert_eq!(text(&Cookie::default().path(None).same_site(None), "a; b\n="), "io=a%3B%20b%0A%3D");
     }
 

@@ -1,33 +1,33 @@
-//! Cross-origin requests, as the npm middleware `cors` answers them.
+//! CORS: headers and preflight responses, as by the npm middleware `cors`.
 
 use super::{Response, reject::empty};
 use crate::Config;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use std::{fmt, sync::Arc, time::Duration};
 
-/// Which origins may read the answers.
+/// The origins whose pages may read the responses.
 ///
-/// Exhaustive: the forms that the reference's option takes. They never block a WebSocket: that is the task of the driver's
-/// check of requests.
+/// They do not restrict WebSockets, which browsers open without CORS: check the origin of those in the driver. Exhaustive: the forms of
+/// the reference's option.
 #[derive(Clone)]
 pub enum CorsOrigin {
     /// Every origin, as `*`. Browsers refuse it together with credentials.
     Any,
-    /// This origin, whoever asks.
+    /// This origin, whatever the origin of the request.
     Fixed(HeaderValue),
-    /// Every origin, by repeating it.
+    /// Every origin: the response repeats the origin of the request.
     Reflect,
-    /// These origins, by repeating the one that asks.
+    /// The origins in the list: the response repeats the origin of the request.
     List(Vec<HeaderValue>),
-    /// The origins that the function says yes to, by repeating the one that asks; see [`CorsOrigin::predicate`].
+    /// The origins for which the function returns true: the response repeats the origin of the request. See [`CorsOrigin::predicate`].
     Predicate(OriginPredicate),
 }
 
-/// Decides on an origin.
+/// A function that returns whether an origin is allowed.
 pub type OriginPredicate = Arc<dyn Fn(&HeaderValue) -> bool + Send + Sync>;
 
 impl CorsOrigin {
-    /// The origins that `allows` says yes to.
+    /// The origins for which `allows` returns true.
     ///
     /// ```
     /// use engineio_proto::http::CorsOrigin;
@@ -51,7 +51,7 @@ impl fmt::Debug for CorsOrigin {
     }
 }
 
-/// The rules for requests from pages of other origins.
+/// The rules for requests from other origins.
 ///
 /// ```
 /// use engineio_proto::{Config, http::{Cors, CorsOrigin}};
@@ -74,7 +74,7 @@ pub struct Cors {
 }
 
 impl Cors {
-    /// Rules with the middleware's defaults.
+    /// Rules for these origins, with the middleware's defaults.
     pub fn new(origin: CorsOrigin) -> Self {
         Self {
             origin,
@@ -88,19 +88,19 @@ impl Cors {
         }
     }
 
-    /// Whether cookies and the like are allowed. Default false.
+    /// Whether requests with credentials, such as cookies, are allowed. Default false.
     pub fn credentials(mut self, credentials: bool) -> Self {
         self.credentials = credentials;
         self
     }
 
-    /// The methods a preflight allows. Default `GET,HEAD,PUT,PATCH,POST,DELETE`.
+    /// The methods that a preflight allows. Default `GET,HEAD,PUT,PATCH,POST,DELETE`.
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.methods = methods.into_iter().collect();
         self
     }
 
-    /// The request headers a preflight allows. Default those it asks for.
+    /// The request headers that a preflight allows. Default: those that it asks for.
     pub fn allowed_headers(mut self, headers: impl IntoIterator<Item = HeaderName>) -> Self {
         self.allowed_headers = Some(headers.into_iter().collect());
         self
@@ -112,19 +112,19 @@ impl Cors {
         self
     }
 
-    /// How long a preflight may be remembered, in whole seconds. Default unsaid.
+    /// How long a browser may cache a preflight, cut to whole seconds. Default: no such header.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
     }
 
-    /// The status of the answer to a preflight, the middleware's `optionsSuccessStatus`. Default 204.
+    /// The status of the response to a preflight. Default 204. The middleware's `optionsSuccessStatus`.
     pub fn preflight_status(mut self, status: StatusCode) -> Self {
         self.preflight_status = status;
         self
     }
 
-    /// Whether a preflight goes on to [`verify`](super::verify), which refuses it, instead of being answered. Default false.
+    /// Whether a preflight is passed to [`verify`](super::verify), which refuses it, instead of being answered. Default false.
     pub fn preflight_continue(mut self, go_on: bool) -> Self {
         self.preflight_continue = go_on;
         self
@@ -142,15 +142,15 @@ impl Cors {
     }
 }
 
-/// The headers that CORS adds to the answer of one request, whatever the answer is; from [`cors()`].
+/// The CORS headers of the response to one request, whatever the response is; from [`cors()`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CorsHeaders {
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// The status, where the answer is complete.
+    /// The status of the response, if it is complete.
     preflight: Option<StatusCode>,
 }
 
-/// Works out the CORS headers of a request as it comes in. None are set where the configuration says nothing of CORS.
+/// The CORS headers of the response to a request. Empty if CORS is not configured.
 pub fn cors(config: &Config, parts: &Parts) -> CorsHeaders {
     let mut out = CorsHeaders::default();
     let Some(cors) = config.cors() else {
@@ -188,7 +188,7 @@ pub fn cors(config: &Config, parts: &Parts) -> CorsHeaders {
 }
 
 impl CorsHeaders {
-    /// Adds the headers to those of an answer. `Vary` is extended, the others are replaced.
+    /// Adds the headers to those of a response. `Vary` is extended, the others are replaced.
     pub fn apply(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.headers {
             let joined = (*name == header::VARY)
@@ -199,11 +199,11 @@ impl CorsHeaders {
         }
     }
 
-    /// The complete answer to a preflight. None if the request is not one, or goes on to [`verify`](super::verify).
+    /// The complete response to a preflight. `None` if the request is not a preflight, or is passed to [`verify`](super::verify).
     pub fn preflight(&self) -> Option<Response> {
         let mut response = empty(self.preflight?);
         self.apply(response.headers_mut());
-        // Safari waits for a body of a 204 that does not say it has none.
+        // Safari waits for a body after a 204 without `Content-Length`.
         response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         Some(response)
     }
@@ -215,7 +215,7 @@ impl CorsHeaders {
     fn push_list<T: AsRef<str>>(&mut self, name: HeaderName, items: &[T]) {
         let list: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
         if !list.is_empty() {
-            // Methods and names of headers hold nothing that a value must not.
+            // Cannot fail: methods and header names are valid in a header value.
             self.headers.extend(HeaderValue::try_from(list.join(",")).ok().map(|value| (name, value)));
         }
     }

@@ -2,7 +2,7 @@ use super::*;
 
 const ORIGIN: &str = "http://example.com";
 
-/// The CORS headers of a request, a line each, sorted by name.
+/// The CORS headers of a request, one line each, sorted by name.
 fn headers(config: &Config, method: Method, origin: Option<&'static str>) -> Vec<String> {
     let mut map = HeaderMap::new();
     cors(config, &parts(method, origin)).apply(&mut map);
@@ -46,7 +46,7 @@ fn the_origin_is_reflected_with_credentials() {
 }
 
 #[test]
-fn a_fixed_origin_and_any_origin_are_told_to_everyone() {
+fn a_fixed_origin_and_any_origin_are_sent_to_every_origin() {
     let fixed = config(Cors::new(CorsOrigin::Fixed(HeaderValue::from_static(ORIGIN))));
     let expected = ["access-control-allow-origin: http://example.com", "vary: Origin"];
     assert_eq!(headers(&fixed, Method::GET, Some("http://other.com")), expected);
@@ -55,7 +55,7 @@ fn a_fixed_origin_and_any_origin_are_told_to_everyone() {
 }
 
 #[test]
-fn an_origin_that_is_not_allowed_gets_no_leave_but_the_same_status() {
+fn an_origin_that_is_not_allowed_gets_no_allow_origin_but_the_same_status() {
     let list = CorsOrigin::List(vec![HeaderValue::from_static("http://a.com"), HeaderValue::from_static(ORIGIN)]);
     let predicate = CorsOrigin::predicate(|origin| origin == ORIGIN);
     for origin in [list, predicate] {
@@ -97,7 +97,7 @@ fn the_headers_asked_for_are_allowed_by_default() {
 }
 
 #[test]
-fn every_option_is_forwarded() {
+fn every_option_has_its_header() {
     let full = Cors::new(CorsOrigin::Any)
         .methods([Method::GET, Method::PUT])
         .exposed_headers([HeaderName::from_static("x-c"), HeaderName::from_static("x-d")])

@@ -1,4 +1,4 @@
-//! HTTP as plain data: which requests are meant for the server, what each is answered, and with which headers.
+//! HTTP as plain data: matching the path, verifying requests, rejections, CORS, the cookie, and the WebSocket's opening handshake.
 
 mod cookie;
 mod cors;
@@ -19,8 +19,8 @@ pub use websocket::{accept_websocket, is_websocket_granted, request_websocket};
 pub(crate) use cookie::set_cookie;
 pub(crate) use reject::empty;
 
-/// A response whose body is complete.
+/// A response with its complete body.
 ///
-/// `Content-Length` is set where the reference sets it; elsewhere the HTTP layer adds it or frames the body as it likes. It
-/// may also take away what HTTP does not allow, as hyper does with that of a preflight's 204.
+/// `Content-Length` is set where the reference sets it; otherwise the HTTP layer adds it or frames the body in another way. The HTTP
+/// layer may also remove headers that HTTP does not allow, as hyper removes `Content-Length` from a 204.
 pub type Response = http::Response<bytes::Bytes>;

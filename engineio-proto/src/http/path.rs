@@ -1,11 +1,11 @@
-//! Whose request is it?
+//! Matching a request's path.
 
 use crate::Config;
 
-/// Whether a request of that path (without its query) is meant for the server.
+/// Whether a request of that path (without the query) is for the server.
 ///
-/// By default the path matches with and without a trailing slash and with anything below it, as the
-/// reference compares prefixes; with `add_trailing_slash(false)` only the path itself does. `/engine.iofoo` never does.
+/// By default the configured path matches with and without a trailing slash, and so does any path below it. With
+/// `add_trailing_slash(false)` only the path itself matches. `/engine.iofoo` never matches.
 ///
 /// ```
 /// use engineio_proto::{Config, http::matches_path};

@@ -1,9 +1,9 @@
-//! The query string.
+//! Parsing the query string.
 
 use http::request::Parts;
 use std::borrow::Cow;
 
-/// A parsed query string. If a name occurs more than once, its last value counts, as in the reference.
+/// A parsed query string. If a name occurs more than once, the last value counts, as in the reference.
 ///
 /// ```
 /// use engineio_proto::http::Query;
@@ -23,7 +23,7 @@ pub struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    /// Parses what stands behind the question mark. Nothing is refused: invalid UTF-8 becomes U+FFFD.
+    /// Parses the text after the question mark. Cannot fail: invalid UTF-8 becomes U+FFFD.
     pub fn parse(raw: &'a str) -> Self {
         let mut query = Query { raw, eio: None, transport: None, sid: None, b64: None };
         for (name, value) in query.pairs() {
@@ -44,7 +44,7 @@ impl<'a> Query<'a> {
         Query::parse(parts.uri.query().unwrap_or_default())
     }
 
-    /// `EIO`, the revision of the protocol as text.
+    /// `EIO`, the protocol revision, as text.
     pub fn eio(&self) -> Option<&str> {
         self.eio.as_deref()
     }
@@ -54,18 +54,18 @@ impl<'a> Query<'a> {
         self.transport.as_deref()
     }
 
-    /// `sid`, the session meant; `None` in a handshake. An empty value counts as none.
+    /// `sid`, the session id; `None` in a handshake. An empty value counts as missing.
     pub fn sid(&self) -> Option<&str> {
         self.sid.as_deref().filter(|sid| !sid.is_empty())
     }
 
-    /// `b64` with any value, even `0`: the client takes no binary frames. On a WebSocket it is sent base64 instead, as it is by
-    /// polling in any case.
+    /// Whether `b64` has a value, even `0`: the client does not take binary frames, so a WebSocket sends base64 instead. (Polling always
+    /// does.)
     pub fn base64(&self) -> bool {
         self.b64.as_ref().is_some_and(|value| !value.is_empty())
     }
 
-    /// The value of any other name, such as `j` of old clients.
+    /// The last value of a name, decoded. For parameters of the application.
     pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
         self.pairs().filter(|pair| pair.0 == name).last().map(|pair| pair.1)
     }
@@ -75,7 +75,7 @@ impl<'a> Query<'a> {
         form_urlencoded::parse(self.raw.as_bytes())
     }
 
-    /// The revision of the protocol as the reference reads it: exactly `4` is 4, anything else or nothing is 3.
+    /// The protocol revision as the reference determines it: 4 for exactly `4`, otherwise 3.
     pub(crate) fn protocol(&self) -> u8 {
         if self.eio() == Some("4") { 4 } else { 3 }
     }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_sid_is_none() {
+    fn an_empty_sid_counts_as_missing() {
         for raw in ["sid=", "sid", "sid&x", "x&sid=&y"] {
             assert_eq!(Query::parse(raw).sid(), None, "{raw}");
         }

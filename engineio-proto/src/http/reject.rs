@@ -1,11 +1,11 @@
-//! The rejections, codes 0 to 5.
+//! Rejections of requests, codes 0 to 5.
 
 use super::Response;
 use crate::TransportKind;
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 
-/// Why a request was refused. Its fields are the context of the reference's `connection_error` event.
+/// Why a request was refused. The fields are the context of the reference's `connection_error` event.
 ///
 /// May grow, as [`BadRequest`] does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,13 +14,13 @@ pub enum Reject {
     /// Code 0: the transport is unknown or not allowed.
     #[error("Transport unknown")]
     UnknownTransport {
-        /// The name given, if any.
+        /// The transport of the request, if any.
         transport: Option<String>,
     },
-    /// Code 1: there is no session of that name.
+    /// Code 1: there is no session of that id.
     #[error("Session ID unknown")]
     UnknownSid {
-        /// The name given.
+        /// The session id of the request.
         sid: String,
     },
     /// Code 2: a handshake has to be a GET.
@@ -29,7 +29,7 @@ pub enum Reject {
         /// The method of the request.
         method: Method,
     },
-    /// Code 3, for the reason inside.
+    /// Code 3: the request is malformed, for the reason inside.
     #[error("Bad request")]
     BadRequest(BadRequest),
     /// Code 4: the application refused the handshake.
@@ -38,28 +38,28 @@ pub enum Reject {
         /// The application's text, sent instead of `Forbidden`.
         message: Option<String>,
     },
-    /// Code 5: the client speaks another revision of the protocol.
+    /// Code 5: the client uses another protocol revision.
     #[error("Unsupported protocol version")]
     UnsupportedProtocolVersion {
-        /// The revision of the request; a missing or odd one counts as 3.
+        /// The revision of the request; anything but `4`, or none, counts as 3.
         protocol: u8,
     },
 }
 
-/// What is bad about a bad request; the reference's `context.name`.
+/// The reason of a [`Reject::BadRequest`]; the reference's `context.name`.
 ///
 /// May grow. The reference's `INVALID_ORIGIN` cannot occur: a [`HeaderValue`] holds no illegal character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadRequest {
-    /// `TRANSPORT_MISMATCH`: the session is on another transport, or an upgrade asks for a transport that is no WebSocket.
+    /// `TRANSPORT_MISMATCH`: the session is on another transport, or an upgrade request asks for a transport other than WebSocket.
     TransportMismatch {
         /// The transport of the request.
         transport: TransportKind,
-        /// The transport of the session; of a handshake, that which the request arrived by.
+        /// The transport of the session; of an upgrade request, WebSocket.
         previous: TransportKind,
     },
-    /// `PROTOCOL_MISMATCH`: the session speaks another revision.
+    /// `PROTOCOL_MISMATCH`: the session uses another revision.
     ProtocolMismatch {
         /// The revision of the request.
         protocol: u8,
@@ -70,12 +70,12 @@ pub enum BadRequest {
     TransportHandshake,
     /// `MIDDLEWARE_FAILURE`: a middleware of the driver refused.
     Middleware,
-    /// `ID_GENERATION_ERROR`: the driver could not name the session.
+    /// `ID_GENERATION_ERROR`: the driver could not generate a session id.
     IdGeneration,
 }
 
 impl BadRequest {
-    /// The reference's name of it.
+    /// The reference's name of the reason, such as `"TRANSPORT_MISMATCH"`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::TransportMismatch { .. } => "TRANSPORT_MISMATCH",
@@ -88,7 +88,7 @@ impl BadRequest {
 }
 
 impl Reject {
-    /// The number on the wire, 0 to 5.
+    /// The code on the wire, 0 to 5.
     pub const fn code(&self) -> u8 {
         match self {
             Self::UnknownTransport { .. } => 0,
@@ -100,7 +100,7 @@ impl Reject {
         }
     }
 
-    /// The text of the code, which is `Forbidden` also where the application gave its own.
+    /// The text of the code. It is `Forbidden` even if the application gave a text of its own.
     pub const fn message(&self) -> &'static str {
         match self {
             Self::UnknownTransport { .. } => "Transport unknown",
@@ -112,7 +112,8 @@ impl Reject {
         }
     }
 
-    /// The answer: to a plain request JSON, with 403 for code 4; to an `upgrade` the bare text, always with 400.
+    /// The response: JSON to a plain request, with status 403 for code 4 and 400 otherwise; the bare text to an `upgrade` request, always
+    /// with 400.
     ///
     /// ```
     /// use engineio_proto::http::Reject;
@@ -133,7 +134,7 @@ impl Reject {
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             _ => StatusCode::BAD_REQUEST,
         };
-        // A `&str` as a JSON value prints itself escaped.
+        // `Value` writes the text with quotes and escapes.
         let body = format!(r#"{{"code":{},"message":{}}}"#, self.code(), serde_json::Value::from(text));
         let mut response = empty(status);
         *response.body_mut() = body.into();
@@ -142,26 +143,26 @@ impl Reject {
     }
 }
 
-/// The answer to a handshake that the application did not allow (the reference's `allowRequest`), with a text of its
-/// own or `Forbidden`.
+/// The response to a handshake that the application refused (the reference's `allowRequest`), with the application's text or
+/// `Forbidden`.
 pub fn forbidden(message: Option<&str>, upgrade: bool) -> Response {
     Reject::Forbidden { message: message.map(str::to_owned) }.response(upgrade)
 }
 
-/// An answer without a body.
+/// A response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = status;
     response
 }
 
-/// 400 with a bare text, after which the connection ends.
+/// A 400 with a bare text, after which the connection is closed.
 pub(super) fn refuse_upgrade(text: &str) -> Response {
     let mut response = empty(StatusCode::BAD_REQUEST);
     *response.body_mut() = Bytes::copy_from_slice(text.as_bytes());
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    // The text may be the application's, or repeat the client's: no browser may read it as HTML.
+    // The text may repeat input of the client, so a browser must not take it for HTML.
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
     response
@@ -171,7 +172,7 @@ pub(super) fn refuse_upgrade(text: &str) -> Response {
 mod tests {
     use super::*;
 
-    fn every() -> [(Reject, &'static str); 6] {
+    fn all() -> [(Reject, &'static str); 6] {
         [
             (Reject::UnknownTransport { transport: Some("tobi".into()) }, "Transport unknown"),
             (Reject::UnknownSid { sid: "x".into() }, "Session ID unknown"),
@@ -184,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_plain_request_is_answered_with_json() {
-        for (code, (reject, message)) in every().into_iter().enumerate() {
+        for (code, (reject, message)) in all().into_iter().enumerate() {
             let response = reject.response(false);
             assert_eq!(usize::from(reject.code()), code);
             assert_eq!((reject.message(), reject.to_string().as_str()), (message, message));
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     fn an_upgrade_is_refused_with_400_and_the_bare_text() {
-        for (reject, message) in every() {
+        for (reject, message) in all() {
             let response = reject.response(true);
             assert_eq!(response.status(), 400);
             assert_eq!(response.body(), message);
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_a_refused_upgrade_is_no_html() {
+    fn the_text_of_a_refused_upgrade_is_not_html() {
         let response = forbidden(Some("<script>é"), true);
         assert_eq!(response.headers()["content-type"], "text/plain; charset=UTF-8");
         assert_eq!(response.headers()["content-length"], "10");

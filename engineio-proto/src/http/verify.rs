@@ -1,16 +1,16 @@
-//! Which of its steps a request is refused at, in the reference's order.
+//! Verifying a request, in the reference's order.
 
 use super::{BadRequest, Query, Reject, Response, websocket::is_upgrade};
 use crate::{Config, Sid, TransportKind};
 use http::{Method, request::Parts};
 
-/// What the driver's table knows of a session; from [`Session::view`](crate::server::Session::view).
+/// The properties of a session that [`verify`] needs; from [`Session::view`](crate::server::Session::view).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionView {
     /// The transport in use.
     pub transport: TransportKind,
-    /// The revision of the protocol, 4.
+    /// The protocol revision, 4.
     pub protocol: u8,
 }
 
@@ -21,43 +21,44 @@ impl SessionView {
     }
 }
 
-/// A handshake that is in order: the application may still refuse it ([`forbidden`](super::forbidden)).
+/// A valid handshake. The application may still refuse it ([`forbidden`](super::forbidden)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Handshake {
-    /// The transport: [`Session::open_polling`](crate::server::Session::open_polling), or
-    /// [`accept_websocket`](super::accept_websocket) and [`Session::open_websocket`](crate::server::Session::open_websocket).
+    /// The transport. Call [`Session::open_polling`](crate::server::Session::open_polling), or
+    /// [`accept_websocket`](super::accept_websocket) and then [`Session::open_websocket`](crate::server::Session::open_websocket).
     pub transport: TransportKind,
 }
 
-/// What a request is; from [`verify`]. Exhaustive: a driver has to act on each.
+/// What to do with a request; from [`verify`]. Exhaustive: a driver must handle each variant.
 #[derive(Debug)]
 pub enum Verdict {
-    /// It opens a session.
+    /// The request opens a session.
     Handshake(Handshake),
-    /// It belongs to a session.
+    /// The request belongs to a session.
     Session {
-        /// The session's name.
+        /// The session id.
         sid: Sid,
-        /// It asks for a WebSocket: [`accept_websocket`](super::accept_websocket) and
-        /// [`Session::handle_websocket`](crate::server::Session::handle_websocket);
-        /// if not, [`Session::handle_request`](crate::server::Session::handle_request).
+        /// Whether it is an upgrade request. If so, call [`accept_websocket`](super::accept_websocket) and then
+        /// [`Session::handle_websocket`](crate::server::Session::handle_websocket); if not,
+        /// [`Session::handle_request`](crate::server::Session::handle_request).
         upgrade: bool,
     },
-    /// It is refused.
+    /// The request is refused.
     Respond {
-        /// The answer, to which only the CORS headers are to be added.
+        /// The response; add the CORS headers and send it.
         response: Box<Response>,
-        /// Why.
+        /// The reason.
         reject: Reject,
     },
 }
 
-/// Judges a request of the server's path. Pure: `lookup` asks the driver's table of sessions.
+/// Verifies a request for the server's path. `lookup` returns the view of the session with that id, or `None` if there is no such
+/// session.
 ///
-/// The order is the reference's, so that a request with several faults gets the same code: transport, session,
-/// transport and revision of the session, method, upgrade, revision. Where we differ: the revision of a handshake is checked before
-/// the application is asked, and upgrades are always refused before the `101`, never after it.
+/// The order of the checks is the reference's, so that a request with several faults gets the same code: transport, session, transport
+/// and revision of the session, method, upgrade, revision. Unlike the reference, the revision of a handshake is checked before the
+/// application is asked, and an upgrade is always refused before the `101`.
 ///
 /// ```
 /// use engineio_proto::{Config, http::{Verdict, verify}};
@@ -68,11 +69,11 @@ pub enum Verdict {
 /// ```
 pub fn verify(parts: &Parts, config: &Config, lookup: impl FnOnce(&str) -> Option<SessionView>) -> Verdict {
     let upgrade = is_upgrade(parts);
-    judge(parts, config, lookup, upgrade)
+    check(parts, config, lookup, upgrade)
         .unwrap_or_else(|reject| Verdict::Respond { response: Box::new(reject.response(upgrade)), reject })
 }
 
-fn judge(
+fn check(
     parts: &Parts,
     config: &Config,
     lookup: impl FnOnce(&str) -> Option<SessionView>,
@@ -108,7 +109,7 @@ fn judge(
             protocol => return Err(Reject::UnsupportedProtocolVersion { protocol }),
         }
     };
-    // The reference lets this one through to the 101, then closes.
+    // The reference answers this with 101, then closes the WebSocket.
     if upgrade && transport != TransportKind::WebSocket {
         return Err(mismatch(TransportKind::WebSocket));
     }

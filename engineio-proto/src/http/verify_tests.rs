@@ -2,7 +2,7 @@ use super::*;
 use crate::http::empty;
 use TransportKind::{Polling, WebSocket};
 
-/// A request in one line: method, query, and `upgrade` where it is one.
+/// The request of one line: method, query, and `upgrade` for an upgrade request.
 fn parts(line: &str) -> Parts {
     let mut words = line.split(' ');
     let (method, query) = (words.next().unwrap(), words.next().unwrap());
@@ -13,8 +13,8 @@ fn parts(line: &str) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-/// A server that knows the session `poll` by polling and `ws` by WebSocket.
-fn judged(line: &str, config: &Config) -> Verdict {
+/// Verifies a request on a server with the session `poll` on polling and `ws` on WebSocket.
+fn verdict(line: &str, config: &Config) -> Verdict {
     verify(&parts(line), config, |sid| match sid {
         "poll" => Some(SessionView::new(Polling)),
         "ws" => Some(SessionView::new(WebSocket)),
@@ -23,7 +23,7 @@ fn judged(line: &str, config: &Config) -> Verdict {
 }
 
 fn refused(line: &str) -> Reject {
-    match judged(line, &Config::default()) {
+    match verdict(line, &Config::default()) {
         Verdict::Respond { response, reject } => {
             let expected = reject.response(line.ends_with("upgrade"));
             assert_eq!((response.status(), response.body()), (expected.status(), expected.body()));
@@ -45,7 +45,7 @@ fn a_handshake_names_its_transport() {
         ("GET transport=polling&t=abc&EIO=4&token=x", Polling),
         ("GET EIO=4&transport=websocket upgrade", WebSocket),
     ] {
-        let verdict = judged(line, &Config::default());
+        let verdict = verdict(line, &Config::default());
         assert!(matches!(verdict, Verdict::Handshake(found) if found.transport == transport), "{line}");
     }
 }
@@ -57,7 +57,7 @@ fn an_empty_sid_is_a_handshake() {
             (format!("GET EIO=4&transport=polling{sid}"), Polling),
             (format!("GET EIO=4&transport=websocket{sid} upgrade"), WebSocket),
         ] {
-            let verdict = judged(&line, &Config::default());
+            let verdict = verdict(&line, &Config::default());
             assert!(matches!(verdict, Verdict::Handshake(found) if found.transport == transport), "{line}");
         }
         let reject = Reject::BadHandshakeMethod { method: Method::POST };
@@ -71,7 +71,7 @@ fn an_empty_sid_is_a_handshake() {
 #[test]
 fn a_request_for_jsonp_is_a_plain_one() {
     for j in ["&j=0", "&j=", "&j"] {
-        let verdict = judged(&format!("GET EIO=4&transport=polling{j}"), &Config::default());
+        let verdict = verdict(&format!("GET EIO=4&transport=polling{j}"), &Config::default());
         assert!(matches!(verdict, Verdict::Handshake(found) if found.transport == Polling), "{j}");
     }
 }
@@ -83,18 +83,18 @@ fn a_request_of_a_session_finds_it() {
         ("POST EIO=4&transport=polling&sid=poll", "poll", false),
         ("DELETE EIO=4&transport=polling&sid=poll", "poll", false),
         ("GET EIO=4&transport=websocket&sid=poll upgrade", "poll", true),
-        // Refused by the session itself, which goes on.
+        // The session closes this WebSocket, and stays open.
         ("GET EIO=4&transport=websocket&sid=ws upgrade", "ws", true),
-        // Also this, with 500.
+        // The session refuses this.
         ("GET EIO=4&transport=websocket&sid=ws", "ws", false),
     ] {
-        let verdict = judged(line, &Config::default());
+        let verdict = verdict(line, &Config::default());
         assert!(matches!(verdict, Verdict::Session { sid, upgrade } if &*sid == name && upgrade == up), "{line}");
     }
 }
 
 #[test]
-fn the_transport_is_judged_before_everything_else() {
+fn the_transport_is_checked_before_everything_else() {
     for name in ["tobi", "constructor", "__proto__", "webtransport", "Polling", ""] {
         for rest in ["", "&EIO=3", "&EIO=4&sid=none", "&EIO=4 upgrade"] {
             let line = format!("PUT transport={name}{rest}");
@@ -109,7 +109,7 @@ fn the_transport_is_judged_before_everything_else() {
 fn a_transport_that_is_not_allowed_is_unknown() {
     let config = Config::builder().transports([Polling]).build().unwrap();
     for line in ["GET EIO=4&transport=websocket upgrade", "GET EIO=4&transport=websocket&sid=poll upgrade"] {
-        let Verdict::Respond { reject, .. } = judged(line, &config) else { panic!("{line}") };
+        let Verdict::Respond { reject, .. } = verdict(line, &config) else { panic!("{line}") };
         assert_eq!(reject, Reject::UnknownTransport { transport: Some("websocket".into()) });
     }
 }

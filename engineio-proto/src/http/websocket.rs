@@ -10,20 +10,24 @@ use sha1::{Digest, Sha1};
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// Whether the request asks to become a WebSocket.
+/// Whether it is an upgrade request.
 pub(super) fn is_upgrade(parts: &Parts) -> bool {
     has_upgrade(&parts.headers)
 }
 
-/// Answers an upgrade request: `101` with `Sec-WebSocket-Accept`, or the refusal of a bad one.
+/// The response to an upgrade request: `101` with `Sec-WebSocket-Accept`.
 ///
-/// As the reference's WebSocket library does, the first subprotocol asked for is granted. No extension is.
+/// As by the reference's WebSocket library, the first subprotocol of the request is selected. No extension is.
+///
+/// # Errors
+///
+/// The response that refuses an invalid upgrade request: 400 with a bare text.
 #[allow(clippy::result_large_err, reason = "both sides are responses")]
 pub fn accept_websocket(parts: &Parts) -> Result<Response, Response> {
     if parts.method != Method::GET {
         return Err(refuse_upgrade("Invalid HTTP method"));
     }
-    // HTTP/1.0 has no 101 (RFC 9110, section 7.8), and later versions open WebSockets in another way.
+    // HTTP/1.0 has no 101 (RFC 9110, section 7.8), and HTTP/2 and later open WebSockets by extended CONNECT.
     if parts.version != Version::HTTP_11 {
         return Err(refuse_upgrade("HTTP/1.1 is required"));
     }
@@ -47,7 +51,7 @@ pub fn accept_websocket(parts: &Parts) -> Result<Response, Response> {
     let headers = response.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    // Base64 is a valid value, and so is a token of one.
+    // Cannot fail: base64 is a valid header value, and so is a part of a header value.
     headers.extend(HeaderValue::try_from(accept).ok().map(|accept| (header::SEC_WEBSOCKET_ACCEPT, accept)));
     let protocol = tokens(&parts.headers, header::SEC_WEBSOCKET_PROTOCOL).next();
     headers.extend(
@@ -58,31 +62,31 @@ pub fn accept_websocket(parts: &Parts) -> Result<Response, Response> {
     Ok(response)
 }
 
-/// Adds the headers that ask a server for a WebSocket. No extension is offered.
+/// Adds the headers of a WebSocket's opening handshake to a client's request. No extension is offered.
 ///
-/// The nonce has to be random, and another for each request.
+/// The nonce must be random and different for each request.
 pub fn request_websocket(headers: &mut HeaderMap, nonce: [u8; 16]) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
-    // Base64 is a valid value.
+    // Cannot fail: base64 is a valid header value.
     let key = HeaderValue::try_from(BASE64.encode(nonce)).ok();
     headers.extend(key.map(|key| (header::SEC_WEBSOCKET_KEY, key)));
 }
 
-/// Whether a server granted the WebSocket that a request asked for: `101`, the right `Sec-WebSocket-Accept`, no extension, and
-/// no subprotocol that the request doesn't name.
+/// Whether a response accepts the WebSocket of a request: it is a `101` with the matching `Sec-WebSocket-Accept`, no extension, and no
+/// subprotocol that the request does not offer.
 pub fn is_websocket_granted(request: &HeaderMap, response: &::http::response::Parts) -> bool {
     let headers = &response.headers;
     let expected = request.get(header::SEC_WEBSOCKET_KEY).map(|key| accept(key.as_bytes()));
-    let granted = headers.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+    let found = headers.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
     response.status == StatusCode::SWITCHING_PROTOCOLS
         && has_upgrade(headers)
-        && expected.is_some_and(|expected| granted == Some(expected.as_bytes()))
+        && expected.is_some_and(|expected| found == Some(expected.as_bytes()))
         && tokens(headers, header::SEC_WEBSOCKET_EXTENSIONS).next().is_none()
         && tokens(headers, header::SEC_WEBSOCKET_PROTOCOL)
-            .all(|granted| tokens(request, header::SEC_WEBSOCKET_PROTOCOL).any(|asked| asked == granted))
+            .all(|selected| tokens(request, header::SEC_WEBSOCKET_PROTOCOL).any(|offered| offered == selected))
 }
 
 fn accept(key: &[u8]) -> String {
@@ -137,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_subprotocol_is_granted() {
+    fn the_first_subprotocol_is_selected() {
         let response = accept_websocket(&parts(&[("sec-websocket-protocol", "a, b")])).unwrap();
         assert_eq!(response.headers()["sec-websocket-protocol"], "a");
     }
 
     #[test]
-    fn a_bad_opening_is_refused() {
+    fn an_invalid_opening_handshake_is_refused() {
         for (name, value, text) in [
             ("upgrade", "h2c", "Invalid Upgrade header"),
             ("connection", "close", "Invalid Upgrade header"),
@@ -173,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_asks_for_is_granted_and_nothing_else_is_taken_for_it() {
+    fn only_a_response_that_matches_the_request_grants_a_websocket() {
         let mut request =
             http::Request::get("/").header("sec-websocket-protocol", "a, b").body(()).unwrap().into_parts().0;
         request_websocket(&mut request.headers, *b"the sample nonce");

@@ -10,7 +10,7 @@ use crate::{
     clock::after,
     http::{BadRequest, Reject, Response, empty},
     payload::{self, Packets},
-    queue::AHEAD,
+    queue::READ_AHEAD,
 };
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
@@ -178,7 +178,7 @@ impl Session {
     /// Reads on in the body of a POST until there are enough events, and answers the POST at its end.
     #[inline]
     pub(super) fn read_on(&mut self) {
-        while self.may_read_on() && self.events.len() < AHEAD {
+        while self.may_read_on() && self.events.len() < READ_AHEAD {
             let Some(Post { packets: Some(packets), .. }) = &mut self.polling.post else {
                 return;
             };

@@ -11,7 +11,7 @@ use crate::{
     clock::after,
     http::{Query, SessionView, set_cookie},
     outbox::Outbox,
-    queue::{KEPT, give_back},
+    queue::{MAX_IDLE_CAPACITY, shrink_if_empty},
 };
 use bytes::Bytes;
 use http::request::Parts;
@@ -385,7 +385,7 @@ impl Session {
         if self.transmits.is_empty() {
             match self.state {
                 State::WebSocket(socket) => {
-                    if let Some(packet) = self.outbox.lend() {
+                    if let Some(packet) = self.outbox.pop() {
                         return Some(socket.frame(packet));
                     }
                     self.finish_close();
@@ -395,7 +395,7 @@ impl Session {
             }
         }
         let transmit = self.transmits.pop_front();
-        give_back(&mut self.transmits, KEPT / 4);
+        shrink_if_empty(&mut self.transmits, MAX_IDLE_CAPACITY / 4);
         transmit
     }
 
@@ -409,7 +409,7 @@ impl Session {
             self.read_on();
         }
         let event = self.events.pop_front();
-        give_back(&mut self.events, KEPT / 4);
+        shrink_if_empty(&mut self.events, MAX_IDLE_CAPACITY / 4);
         event
     }
 
