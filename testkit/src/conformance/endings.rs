@@ -126,6 +126,37 @@ pub async fn of_a_socket_end_what_waits_for_it<R: Runtime + Clone>(stage: &Stage
     }
 }
 
+/// The same on the server: acks that are owed and those asked for late, `next`, and `ready`.
+pub async fn of_a_servers_socket_end_what_waits_for_it<R: Runtime + Clone>(stage: &Stage<R>) {
+    let server = stage.server().ack_timeout(Duration::MAX).build().expect("it is allowed");
+    let root = server.namespace("/");
+    let relay = stage.relay(stage.serve(&server).await).await;
+    for what in ["disconnected", "disconnected from all", "lost"] {
+        let client = stage.websocket(relay.addr).build().expect("it is a URL");
+        // It is there, and answers nothing.
+        client.socket("/").on_event(async |_| ());
+        stage.soon("the socket", client.socket("/").connect()).await.expect("the server is there");
+        let socket = root.sockets().pop().expect("it has joined");
+        let owed = socket.emit_with_ack::<_, ()>("ask", ());
+        relay.hold();
+        while socket.emit("x", ("x".repeat(100_000),)).is_ok() {}
+        let (ready, next) = (socket.ready(), socket.next());
+        match what {
+            "disconnected" => socket.disconnect(),
+            "disconnected from all" => socket.disconnect_all(),
+            _ => relay.cut(),
+        }
+        assert!(matches!(stage.soon(what, owed).await, Err(AckError::Disconnected)), "{what}");
+        assert!(!stage.soon(what, ready).await && stage.soon(what, next).await.is_none(), "{what}");
+        let late = stage.soon(what, socket.emit_with_ack::<_, ()>("late", ())).await;
+        assert!(matches!(late, Err(AckError::Emit(EmitError::Disconnected))), "{what}: {late:?}");
+        relay.release();
+        relay.cut();
+        drop(client);
+        stage.until("the end of the session", || server.sessions() == 0).await;
+    }
+}
+
 /// Every namespace hears of it.
 pub async fn by_the_server_for_the_whole_connection<R: Runtime + Clone>(stage: &Stage<R>) {
     let (server, addr, there, other_there) = serve(stage).await;

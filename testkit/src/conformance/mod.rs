@@ -88,6 +88,7 @@ macro_rules! conformance {
                 by_the_server_for_one_namespace
                 by_the_server_for_the_whole_connection
                 of_a_socket_end_what_waits_for_it
+                of_a_servers_socket_end_what_waits_for_it
                 by_the_client
                 by_the_clients_close_send_everything_before
                 by_the_servers_close_send_everything_before
