@@ -1,4 +1,4 @@
-//! The acks that the other side owes.
+//! The table of pending acks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use engineio_proto::Instant;
 
 use crate::SocketKey;
 
-/// The acks that the other side of one connection owes, over all its sockets.
+/// The pending acks of all sockets of one connection.
 #[derive(Debug)]
 pub(crate) struct AckTable {
     pending: BTreeMap<(SocketKey, u64), Option<Instant>>,
@@ -33,7 +33,7 @@ impl AckTable {
         }
     }
 
-    /// Whether the ack was owed; it no longer is.
+    /// Removes an ack. Returns whether it was pending.
     pub(crate) fn settle(&mut self, socket: SocketKey, id: u64) -> bool {
         match self.pending.remove(&(socket, id)) {
             Some(deadline) => {
@@ -46,10 +46,11 @@ impl AckTable {
         }
     }
 
-    /// Takes out what is owed to one socket, in order of id, if it is not to be kept.
+    /// Removes and returns the ack ids of one socket, in ascending order, except those for which `keep` returns true.
     pub(crate) fn settle_all(&mut self, socket: SocketKey, keep: impl Fn(u64, Option<Instant>) -> bool) -> Vec<u64> {
-        let owed = self.pending.range((socket, 0)..=(socket, u64::MAX));
-        let ids: Vec<u64> = owed.filter(|((_, id), deadline)| !keep(*id, **deadline)).map(|(&(_, id), _)| id).collect();
+        let pending = self.pending.range((socket, 0)..=(socket, u64::MAX));
+        let ids: Vec<u64> =
+            pending.filter(|((_, id), deadline)| !keep(*id, **deadline)).map(|(&(_, id), _)| id).collect();
         for &id in &ids {
             self.settle(socket, id);
         }
@@ -60,7 +61,7 @@ impl AckTable {
         self.deadlines.first().map(|&(deadline, ..)| deadline)
     }
 
-    /// Takes out the next ack whose deadline has come.
+    /// Removes and returns the next ack whose deadline has passed.
     pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<(SocketKey, u64)> {
         let &(deadline, socket, id) = self.deadlines.first()?;
         if deadline > now {

@@ -11,21 +11,24 @@ use crate::placeholder::{self, Attachments};
 use crate::walk::Cursor;
 use crate::{ArgsError, DecodeError, EncodeError, Limits, Text, Value, encode, handoff, value};
 
-/// The arguments of an event or an ack: checked JSON, and the attachments that belong in it.
+/// The arguments of an event or an ack: checked JSON and its attachments.
 ///
-/// They stay as they came until somebody looks: [`parse`](Self::parse) and [`get`](Self::get) read them as types,
-/// [`values`](Self::values) as dynamic values. A clone is cheap and shares everything.
+/// Arguments stay encoded until they are read: [`parse`](Self::parse) and [`get`](Self::get) decode them into types,
+/// [`values`](Self::values) into dynamic values. A clone is cheap and shares everything.
 ///
-/// A tuple stands for the list of arguments, `()` for none of them, and anything else for one. Mind: a `Vec` or a struct
-/// is one argument; an array `[T; N]` is a tuple to serde and hence the list. A null is one argument, whatever its type is: `None`,
-/// [`Value::Null`], `serde_json::Value::Null`. (serde has one name for a null and for `()`, so the type decides: no arguments are
-/// `()`, a reference to it, and any other type without size that serializes as a unit. `Box<()>` is a null.) Surplus arguments are ignored; a missing one
-/// is `None` for an `Option`, else an error that names it. Half a surrogate pair in a string, which JavaScript can send and UTF-8
-/// cannot hold, is read as U+FFFD; it stays in [`json`](Self::json), and in arguments that are handed on.
+/// A tuple is the argument list, `()` an empty list, and any other value a single argument. A `Vec` or a struct is one
+/// argument; an array `[T; N]` is a tuple in serde's data model and therefore the list. A null is one argument,
+/// whatever its type: `None`, [`Value::Null`], `serde_json::Value::Null`. (serde serializes a null and `()` alike, so
+/// the type decides: `()`, references to it, and other zero-sized types that serialize as a unit are an empty list.
+/// `Box<()>` is a null.)
 ///
-/// A type reads from its argument what it reads from serde_json, with two exceptions: a float is the nearest one to the number as
-/// spelled, and a number beyond the range of an `f64` is infinite, as in JavaScript. How deep an argument may be is
-/// [`Limits::max_depth`].
+/// When arguments are decoded, surplus ones are ignored. A missing one is `None` for an `Option`, else an error with
+/// its index. A lone surrogate in a string, which JavaScript can send but UTF-8 can't represent, is read as U+FFFD;
+/// [`json`](Self::json) and forwarded arguments keep it.
+///
+/// A type is decoded as by serde_json, with two exceptions: a float is the one nearest to the number as written, and a
+/// number beyond the range of an `f64` is infinite, as in JavaScript. [`Limits::max_depth`] bounds the nesting depth of
+/// an argument.
 ///
 /// ```
 /// use socketio_proto::Args;
@@ -38,7 +41,7 @@ use crate::{ArgsError, DecodeError, EncodeError, Limits, Text, Value, encode, ha
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Arguments can be handed on as they are. Their JSON is copied, their attachments are shared:
+/// Arguments can be forwarded without decoding. Their JSON is copied, their attachments are shared:
 ///
 /// ```
 /// use bytes::Bytes;
@@ -51,18 +54,18 @@ use crate::{ArgsError, DecodeError, EncodeError, Limits, Text, Value, encode, ha
 /// ```
 #[derive(Clone, Default)]
 pub struct Args {
-    /// What they came in. Kept whole: moving it is cheaper than slicing it.
-    frame: Text,
-    /// Where in it the list is: JSON values with commas between them.
+    /// The message that contains the list. Kept whole, because moving it is cheaper than slicing it.
+    message: Text,
+    /// Start and end of the list in it: JSON values separated by commas.
     start: usize,
     end: usize,
     attachments: Attachments,
-    /// How many containers may lie in each other.
+    /// Maximum nesting depth when decoding.
     depth: u16,
 }
 
 impl Args {
-    /// Encodes a value: a tuple is the list, `()` is none, anything else is one argument.
+    /// Encodes a value: a tuple is the argument list, `()` an empty list, and any other value a single argument.
     ///
     /// # Errors
     /// The value can't be represented in JSON, or its `Serialize` failed.
@@ -70,18 +73,18 @@ impl Args {
         encode::args(args)
     }
 
-    /// Arguments that were encoded here: the depth to which they can be read is not left to a peer.
+    /// Locally encoded arguments. No peer decides their depth, so the highest limit applies.
     pub(crate) fn new(list: Text, attachments: Attachments) -> Self {
-        Self { start: 0, end: list.len(), frame: list, attachments, depth: Limits::DEEPEST_DEPTH }
+        Self { start: 0, end: list.len(), message: list, attachments, depth: Limits::DEEPEST_DEPTH }
     }
 
-    /// The list is a part of `frame`, from `start` to `end`.
+    /// The list is a part of `message`, from `start` to `end`.
     #[inline(always)]
-    pub(crate) fn within(frame: Text, (start, end): (usize, usize), depth: u16) -> Self {
-        Self { frame, start, end, attachments: Attachments::default(), depth }
+    pub(crate) fn within(message: Text, (start, end): (usize, usize), depth: u16) -> Self {
+        Self { message, start, end, attachments: Attachments::default(), depth }
     }
 
-    /// Where the placeholders of so many attachments are. Fails if one has a wrong number.
+    /// Finds the placeholders of `count` attachments. Fails if one has an invalid number.
     pub(crate) fn places(&self, count: usize) -> Result<Vec<placeholder::Place>, DecodeError> {
         placeholder::scan(self.json(), count)
     }
@@ -90,7 +93,7 @@ impl Args {
         self.attachments = attachments;
     }
 
-    /// The same in memory of its own: without what else they came in.
+    /// A copy in its own allocation, which does not pin the received buffer.
     pub(crate) fn copied(&self) -> Self {
         let args = Self::new(Text::from(self.json()), Attachments::none());
         Self { attachments: self.attachments.copied(), depth: self.depth, ..args }
@@ -104,7 +107,7 @@ impl Args {
         self.depth
     }
 
-    /// How many arguments there are. Counts them by a walk over the text.
+    /// Number of arguments. Scans the whole text to count them.
     pub fn len(&self) -> usize {
         let mut cursor = Cursor::new(self.json());
         let mut len = 0;
@@ -116,28 +119,28 @@ impl Args {
         len
     }
 
-    /// Whether there is none.
+    /// Whether there are no arguments.
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// How many bytes the JSON and all attachments have.
+    /// Size of the JSON and all attachments in bytes.
     pub fn byte_len(&self) -> usize {
         self.json().len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
     }
 
-    /// The arguments as JSON, with commas between them and no brackets around; placeholders stand for attachments.
+    /// The arguments as JSON, separated by commas, without enclosing brackets. Placeholders stand for attachments.
     #[inline]
     pub fn json(&self) -> &str {
-        self.frame.get(self.start..self.end).unwrap_or_default()
+        self.message.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// All attachments in the order of the wire, also those for which there is no placeholder.
+    /// All attachments in wire order, including those without a placeholder.
     pub fn attachments(&self) -> &[Bytes] {
         self.attachments.buffers()
     }
 
-    /// Reads them as a type that owns what it holds. `Args` themselves and [`Value<'static>`](Value) are such types.
+    /// Decodes the arguments into a type that borrows nothing, such as `Args` or [`Value<'static>`](Value).
     ///
     /// # Errors
     /// An argument is missing or of another type; the error names it.
@@ -145,7 +148,7 @@ impl Args {
         A::from_args(self)
     }
 
-    /// Reads them as a type that may borrow: `&str`, if the text has no escapes, and `&[u8]`.
+    /// Decodes the arguments into a type that may borrow: `&str`, if the string has no escapes, and `&[u8]`.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -153,22 +156,22 @@ impl Args {
         A::deserialize(ArgsDeserializer::new(self))
     }
 
-    /// Reads them as dynamic values, which borrow their texts and share the attachments.
+    /// Decodes the arguments into dynamic values, which borrow strings and share attachments.
     ///
     /// # Errors
-    /// An argument has more containers in each other than the [`max_depth`](Limits::max_depth) of the decoder that it came from;
-    /// [`DEEPEST`](Limits::DEEPEST) if it was encoded here.
+    /// An argument is nested deeper than the [`max_depth`](Limits::max_depth) of its decoder, or than
+    /// [`DEEPEST`](Limits::DEEPEST) if it was encoded locally.
     pub fn values(&self) -> Result<Vec<Value<'_>>, ArgsError> {
         self.values_within(self.depth)
     }
 
     fn values_within(&self, depth: u16) -> Result<Vec<Value<'_>>, ArgsError> {
         let (cursor, attachments) = (Cursor::new(self.json()), &self.attachments);
-        value::Reader { cursor, attachments, room: value::Room::default() }.list(depth)
+        value::Reader { cursor, attachments, hints: value::CapacityHints::default() }.list(depth)
     }
 }
 
-/// Two are equal if they have the same JSON text and the same attachments.
+/// Equal if the JSON text and the attachments are equal.
 impl PartialEq for Args {
     fn eq(&self, other: &Self) -> bool {
         self.json() == other.json() && self.attachments() == other.attachments()
@@ -183,7 +186,7 @@ impl fmt::Debug for Args {
     }
 }
 
-/// Goes out unchanged where it is all the arguments; within other values, as an array.
+/// Written unchanged as the whole argument list; within other values, as an array.
 impl Serialize for Args {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         handoff::lend_args(self, || serializer.serialize_newtype_struct(handoff::ARGS, &Elements(self)))
@@ -194,7 +197,7 @@ struct Elements<'a>(&'a Args);
 
 impl Serialize for Elements<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The option bounds what is read; this is passed on.
+        // `max_depth` bounds what the application decodes; this is only forwarded.
         let values = self.0.values_within(Limits::DEEPEST_DEPTH).map_err(serde::ser::Error::custom)?;
         let mut seq = serializer.serialize_seq(Some(values.len()))?;
         for value in &values {
@@ -204,7 +207,7 @@ impl Serialize for Elements<'_> {
     }
 }
 
-/// Takes all the arguments unchanged; within other types, an array.
+/// Reads the whole argument list unchanged; within other types, an array.
 impl<'de> Deserialize<'de> for Args {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(handoff::ARGS, ArgsVisitor)
@@ -229,11 +232,11 @@ impl<'de> Visitor<'de> for ArgsVisitor {
     }
 }
 
-/// What a handler can take as its arguments: every type that serde can make and that borrows nothing.
+/// Types that a handler can take as arguments: those that implement `Deserialize` and borrow nothing.
 ///
-/// Sealed by its blanket implementation; implement or derive `Deserialize` to get it.
+/// Its blanket implementation is the only one; implement or derive `Deserialize` to get it.
 pub trait FromArgs: Sized {
-    /// Reads the arguments.
+    /// Decodes the arguments.
     ///
     /// # Errors
     /// An argument is missing or of another type; the error names it.
@@ -284,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tuple_is_the_list_and_all_else_one_argument() {
+    fn a_tuple_is_the_list_and_any_other_value_one_argument() {
         assert_eq!(json(()), "");
         assert_eq!(json((1, "a", ())), r#"1,"a",null"#);
         assert_eq!(json([1, 2]), "1,2");
@@ -321,7 +324,7 @@ mod tests {
         #[serde(untagged)]
         enum Untagged {
             Null,
-            #[allow(dead_code, reason = "the type has room for more than a unit")]
+            #[allow(dead_code, reason = "makes the type larger than a unit")]
             Number(u8),
         }
         #[derive(Serialize)]
@@ -377,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_bytes() {
+    fn an_attachment_is_decoded_into_every_type_of_bytes() {
         let args = Args::encode(&(Bytes::from_static(b"ab"),)).unwrap();
         assert_eq!(args.get(), Ok(Bytes::from_static(b"ab")));
         assert_eq!(args.get(), Ok(ByteBuf::from(b"ab")));
@@ -386,13 +389,13 @@ mod tests {
         #[derive(Debug, PartialEq, Deserialize)]
         struct Typed(#[serde(with = "serde_bytes")] Vec<u8>);
         assert_eq!(args.get(), Ok(Typed(b"ab".to_vec())));
-        // Without serde_bytes a vector is an array of numbers, to serde.
+        // Without serde_bytes, serde treats a vector as an array of numbers.
         assert!(args.get::<Vec<u8>>().is_err());
         assert_eq!(json(vec![1u8]), "[1]");
     }
 
     #[test]
-    fn half_a_surrogate_pair_is_read_as_a_replacement_character() {
+    fn a_lone_surrogate_is_read_as_a_replacement_character() {
         #[derive(Debug, PartialEq, Deserialize)]
         enum Shape {
             Text(String),
@@ -407,7 +410,7 @@ mod tests {
         let values = args.values().unwrap();
         assert_eq!(values[0].as_str(), Some("a\u{FFFD}"));
         assert_eq!(values[2].get("\u{FFFD}").and_then(Value::as_str), Some("😀\u{FFFD}"));
-        // Where nobody makes text of it, it stays.
+        // It is kept where the string is not decoded.
         assert_eq!(encode::ack("/", 1, &args).unwrap().text(), &*format!("31[{list}]"));
         let json = args.get::<crate::Json>().unwrap();
         assert_eq!(json.as_str(), r#""a\ud83d""#);
@@ -426,9 +429,9 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_looks_like_a_placeholder() {
+    fn an_object_like_a_placeholder_is_refused_next_to_attachments() {
         let look = Value::Object(vec![("_placeholder".into(), true.into()), ("num".into(), 0.into())]);
-        // Alone it is data. Beside bytes, receivers would take it for them.
+        // Without attachments it is data. With attachments, receivers would take it for a placeholder.
         assert_eq!(Args::encode(&look).unwrap().get(), Ok(look.clone()));
         let bytes = Value::from(Bytes::from_static(b"x"));
         assert!(matches!(Args::encode(&(&look, &bytes)), Err(EncodeError::Placeholder)));

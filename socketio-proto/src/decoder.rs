@@ -1,4 +1,4 @@
-//! From engine messages to packets.
+//! Decodes engine messages into packets.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::packet::{self, Body, Packet};
 use crate::placeholder::{Attachments, Place};
 use crate::{Data, DecodeError, Instant, Text};
 
-/// What a peer may make a [`Decoder`] hold.
+/// Bounds on what a peer can make a [`Decoder`] hold.
 ///
 /// ```
 /// use socketio_proto::Limits;
@@ -19,22 +19,25 @@ use crate::{Data, DecodeError, Instant, Text};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How many attachments a packet may announce. Default 10, as the reference's `maxAttachments`.
+    /// Maximum number of attachments of a packet. Default 10, as the reference's `maxAttachments`.
     pub max_attachments: usize,
-    /// How many bytes one attachment may have. Default 1,000,000, as Engine.IO's `maxPayload`; give it the same value.
+    /// Maximum size of one attachment in bytes. Default 1,000,000, as Engine.IO's `maxPayload`; use the same value for
+    /// both.
     pub max_attachment_bytes: usize,
-    /// How many bytes all attachments of a packet may have together. One with several placeholders counts once for each of
-    /// them, as each may become a copy in a typed value. Default 10,000,000. The reference has no bound.
+    /// Maximum size of all attachments of a packet in bytes. An attachment with several placeholders counts once for
+    /// each of them, because each may become a copy in a typed value. Default 10,000,000. The reference has no bound.
     pub max_total_bytes: usize,
-    /// How long all attachments may take to arrive after their packet. Default 60 s. The reference waits for ever.
+    /// Time within which all attachments must arrive after the packet's text. Default 60 s. The reference has no
+    /// timeout.
     pub reassembly_timeout: Duration,
-    /// How many arrays and objects may lie in each other where arguments and payloads are read, as types or as
-    /// [`Value`](crate::Value)s. Default 128, at most [`DEEPEST`](Self::DEEPEST); more counts as that. The reference has no bound.
+    /// Maximum nesting depth of arrays and objects when arguments and payloads are decoded, as types or as
+    /// [`Value`](crate::Value)s. Default 128, at most [`DEEPEST`](Self::DEEPEST); larger values count as that. The
+    /// reference has no bound.
     ///
-    /// What lies deeper fails that reading, not the packet: it can still be passed on, or taken as [`Args`](crate::Args) or
-    /// [`Json`](crate::Json). Reading is recursive. The types of serde take up to 4 KiB of stack for each level without
-    /// optimization, so the deepest reading leaves half of a thread's 2 MiB. In nested untagged and internally tagged enums serde
-    /// also copies the content once for each level.
+    /// Deeper values fail the decoding of the arguments, not the packet: it can still be forwarded, or read as
+    /// [`Args`](crate::Args) or [`Json`](crate::Json). Decoding is recursive. The types of serde take up to 4 KiB of
+    /// stack for each level without optimization, so the deepest value leaves half of a thread's 2 MiB. For nested
+    /// untagged and internally tagged enums, serde also copies the content once for each level.
     pub max_depth: usize,
 }
 
@@ -57,7 +60,7 @@ impl Limits {
     pub(crate) const DEEPEST_DEPTH: u16 = 256;
     pub(crate) const DEFAULT_DEPTH: u16 = 128;
 
-    /// [`max_depth`](Self::max_depth) within its bounds.
+    /// [`max_depth`](Self::max_depth), clamped to its upper bound.
     pub(crate) fn depth(&self) -> u16 {
         u16::try_from(self.max_depth).unwrap_or(u16::MAX).min(Self::DEEPEST_DEPTH)
     }
@@ -98,11 +101,11 @@ impl Limits {
     }
 }
 
-/// Makes packets of the engine messages of one peer.
+/// Reassembles packets from the engine messages of one peer.
 ///
-/// A packet without attachments is one message. Else its text comes first and its attachments follow, nothing in between;
-/// meanwhile the packet is pending, and bounded by [`Limits`]. After an error the decoder is dead: it answers every
-/// message with the same error until it is [reset](Self::reset).
+/// A packet without attachments is one message. Otherwise its text comes first and its attachments follow directly;
+/// until all of them have arrived, the packet is pending and bounded by [`Limits`]. After an error the decoder has
+/// failed: it returns the same error for every message until it is [reset](Self::reset).
 ///
 /// ```
 /// use socketio_proto::{Data, DecodeError, Decoder, Instant, Limits};
@@ -120,7 +123,7 @@ impl Limits {
 pub struct Decoder {
     limits: Limits,
     state: State,
-    /// The driver does not read, so attachments cannot be overdue.
+    /// The driver does not read, so the deadline for attachments is suspended.
     paused: bool,
 }
 
@@ -143,24 +146,24 @@ struct Pending {
     count: usize,
     attachments: Vec<Bytes>,
     bytes: usize,
-    /// None if it lies beyond what the clock can say.
+    /// `None` if it exceeds the range of [`Instant`].
     deadline: Option<Instant>,
 }
 
 impl Decoder {
-    /// A decoder with nothing pending.
+    /// Creates a decoder without a pending packet.
     pub fn new(limits: Limits) -> Self {
         Self { limits, state: State::Ready, paused: false }
     }
 
-    /// Takes the next message of the peer; answers the packet that it completes, if it does.
+    /// Decodes the peer's next message. Returns a packet if the message completes one.
     ///
     /// # Errors
-    /// The rule or the bound that was broken. The decoder is dead then.
+    /// The rule or the bound that was broken. The decoder has failed then, until it is [reset](Self::reset).
     #[inline]
     pub fn decode(&mut self, data: Data, now: Instant) -> Result<Option<Packet>, DecodeError> {
         let error = match (&mut self.state, data) {
-            // Straight out of here: a packet is large, and a second look at it would be another move.
+            // Returned directly: a packet is large, and matching on it again would cost another move.
             (State::Ready, Data::Text(text)) => match self.text(text, now) {
                 Err(error) => error,
                 decoded => return decoded,
@@ -177,12 +180,12 @@ impl Decoder {
         Err(error)
     }
 
-    /// Whether attachments are awaited.
+    /// Whether a packet waits for its attachments.
     pub fn is_pending(&self) -> bool {
         matches!(self.state, State::Pending(_))
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout): when the attachments of the pending packet are due.
+    /// When to call [`handle_timeout`](Self::handle_timeout): the deadline for the attachments of the pending packet.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::Pending(pending) if !self.paused => pending.deadline,
@@ -190,10 +193,10 @@ impl Decoder {
         }
     }
 
-    /// The time of [`poll_timeout`](Self::poll_timeout) has come. An early or spurious call is harmless.
+    /// Handles the deadline of [`poll_timeout`](Self::poll_timeout). An early or spurious call is harmless.
     ///
     /// # Errors
-    /// [`DecodeError::TimedOut`]: attachments are overdue. The pending packet is dropped and the decoder is dead.
+    /// [`DecodeError::TimedOut`]: attachments are overdue. The pending packet is dropped and the decoder has failed.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), DecodeError> {
         if self.poll_timeout().is_some_and(|deadline| deadline <= now) {
             self.state = State::Failed(DecodeError::TimedOut);
@@ -202,12 +205,12 @@ impl Decoder {
         Ok(())
     }
 
-    /// The driver stops reading from the peer: the deadline of the pending packet stands still.
+    /// The driver stops reading from the peer. Suspends the deadline of the pending packet.
     pub fn pause_reading(&mut self) {
         self.paused = true;
     }
 
-    /// The driver reads again: the pending packet gets its whole time anew.
+    /// The driver resumes reading. The pending packet gets the full timeout again.
     pub fn resume_reading(&mut self, now: Instant) {
         if std::mem::take(&mut self.paused) {
             if let State::Pending(pending) = &mut self.state {
@@ -221,7 +224,7 @@ impl Decoder {
         self.paused
     }
 
-    /// Drops what is pending and forgets an error. Reading stays paused if it is.
+    /// Drops the pending packet and clears an error. Paused reading stays paused.
     pub fn reset(&mut self) {
         self.state = State::Ready;
     }
@@ -274,7 +277,7 @@ impl Decoder {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods, reason = "a test has to get a point in time")]
+#[allow(clippy::disallowed_methods, reason = "a test needs a point in time")]
 mod tests {
     use super::*;
 
@@ -287,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn attachments_find_their_places() {
+    fn attachments_replace_their_placeholders() {
         let (mut decoder, now) = decoder(Limits::default());
         assert!(decoder.is_pending());
         assert_eq!(decoder.decode(Data::from(vec![1]), now), Ok(None));
@@ -353,7 +356,7 @@ mod tests {
         assert_eq!(decoder.poll_timeout(), None);
         assert_eq!(decoder.handle_timeout(start + timeout), Ok(()));
         assert_eq!(decoder.decode(Data::from(vec![0]), start + timeout), Err(DecodeError::TimedOut));
-        // A timeout beyond the end of time is none.
+        // A timeout beyond the range of the clock means no timeout.
         assert_eq!(self::decoder(Limits::default().reassembly_timeout(Duration::MAX)).0.poll_timeout(), None);
     }
 

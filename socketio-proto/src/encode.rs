@@ -1,10 +1,11 @@
-//! From packets to engine messages.
+//! Encodes packets as engine messages.
 //!
-//! Bytes within the arguments (`Bytes`, `serde_bytes`, [`Value::Binary`](crate::Value)) become attachments, numbered depth
-//! first; through serde that costs one copy, [`Value::Binary`](crate::Value) and raw [`Args`] share their bytes. Numbers that
-//! JSON lacks become `null`, as in JavaScript.
+//! Bytes within the arguments (`Bytes`, `serde_bytes`, [`Value::Binary`](crate::Value)) become attachments, numbered
+//! depth first. Bytes that pass through serde are copied once; those of [`Value::Binary`](crate::Value) and raw
+//! [`Args`] are shared. NaN and infinities become `null`, as in JavaScript.
 //!
-//! A namespace must begin with `/` and hold no comma; `""` means `/`. Packets of the default namespace don't name it.
+//! A namespace must begin with `/` and must not contain a comma; `""` means `/`. Packets of the default namespace omit
+//! it.
 
 use std::cell::Cell;
 use std::io::Write;
@@ -16,7 +17,7 @@ use crate::packet::{Body, Packet};
 use crate::placeholder::Attachments;
 use crate::{Args, Data, EncodeError, Json, Text, Value, name, ser};
 
-/// A packet as it goes out: its text, and its attachments, which have to follow directly.
+/// An encoded packet: its text message, and the attachments that must directly follow it.
 ///
 /// A clone shares everything, so one encoding serves all receivers of a broadcast.
 ///
@@ -36,12 +37,12 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// The first message.
+    /// The text message, which is sent first.
     pub fn text(&self) -> &Text {
         &self.text
     }
 
-    /// What follows the text.
+    /// The binary messages that follow the text, in order.
     pub fn attachments(&self) -> &[Bytes] {
         self.attachments.buffers()
     }
@@ -51,7 +52,7 @@ impl Encoded {
         !self.attachments().is_empty()
     }
 
-    /// The text, if it is all there is.
+    /// The text, if the packet has no attachments.
     #[inline]
     pub fn single(&self) -> Option<&Text> {
         match self.is_binary() {
@@ -60,7 +61,7 @@ impl Encoded {
         }
     }
 
-    /// The text if it is all there is, else the packet again.
+    /// The text, or the unchanged packet if it has attachments.
     pub(crate) fn into_single(self) -> Result<Text, Self> {
         match self.is_binary() {
             true => Err(self),
@@ -68,10 +69,11 @@ impl Encoded {
         }
     }
 
-    /// The same event of the same namespace with another ack id, in place of one that it may have.
+    /// The same event with the ack id `id`, which replaces an existing one. `namespace` is the one that it was encoded
+    /// for.
     pub(crate) fn with_id(&self, namespace: &str, id: u64) -> Self {
         let text = &*self.text;
-        // Type, count of attachments, namespace; what follows is the id, or the list.
+        // Type, attachment count, namespace; then the id, if any, and the list.
         let count = if self.is_binary() { text.find('-').unwrap_or(0) } else { 0 };
         let name = if matches!(namespace, "" | "/") { 0 } else { namespace.len() + 1 };
         let (head, rest) = text.split_at_checked(count + 1 + name).unwrap_or((text, ""));
@@ -79,18 +81,18 @@ impl Encoded {
         Self { text: Text::from(format!("{head}{id}{list}")), attachments: self.attachments.clone() }
     }
 
-    /// The engine messages, in the order in which they must be sent and with nothing in between.
+    /// The engine messages, in sending order. No other message may be sent in between.
     pub fn messages(&self) -> Messages<'_> {
         Messages { text: Some(&self.text), attachments: self.attachments().iter() }
     }
 
-    /// How many bytes all messages have together.
+    /// Total size of all messages in bytes.
     pub fn byte_len(&self) -> usize {
         self.text.len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
     }
 }
 
-/// A handle to the same bytes.
+/// Clones the handle; the bytes are shared.
 impl From<&Self> for Encoded {
     fn from(packet: &Self) -> Self {
         packet.clone()
@@ -130,7 +132,8 @@ impl Iterator for Messages<'_> {
 
 impl ExactSizeIterator for Messages<'_> {}
 
-/// An event. `id` asks for an ack. A tuple is the list of arguments, `()` none, anything else one: see [`Args`].
+/// Encodes an event. With an `id`, it requests an ack. A tuple is the argument list, `()` an empty list, and any other
+/// value a single argument: see [`Args`].
 ///
 /// ```
 /// use socketio_proto::encode;
@@ -143,7 +146,7 @@ impl ExactSizeIterator for Messages<'_> {}
 /// ```
 ///
 /// # Errors
-/// The name is reserved, or the arguments can't be represented: see [`EncodeError`].
+/// The name is reserved, or the arguments can't be encoded: see [`EncodeError`].
 pub fn event<A: Serialize + ?Sized>(
     namespace: &str,
     id: Option<u64>,
@@ -156,34 +159,36 @@ pub fn event<A: Serialize + ?Sized>(
     with_args(Type::Event, namespace, id, Some(Name::Text(name)), args)
 }
 
-/// The answer to an event that came with `id`. Arguments as for [`event`].
+/// Encodes an ack, the answer to the event with this `id`. Arguments are encoded as in [`event`].
 ///
 /// # Errors
-/// The arguments can't be represented.
+/// The arguments can't be encoded.
 pub fn ack<A: Serialize + ?Sized>(namespace: &str, id: u64, args: &A) -> Result<Encoded, EncodeError> {
     with_args(Type::Ack, namespace, Some(id), None, args)
 }
 
-/// A client joins a namespace, with its auth object; or the server lets it, with an object with its `sid`.
+/// Encodes CONNECT: a client's request to join a namespace, with its auth object, or the server's confirmation, with an
+/// object that contains the `sid`.
 pub fn connect(namespace: &str, payload: Option<&Json>) -> Encoded {
     plain('0', namespace, payload)
 }
 
-/// The sender leaves a namespace.
+/// Encodes DISCONNECT: the sender leaves a namespace.
 pub fn disconnect(namespace: &str) -> Encoded {
     plain('1', namespace, None)
 }
 
-/// The server refuses a namespace: an object with `message` and perhaps `data`.
+/// Encodes CONNECT_ERROR: the server refuses a namespace. The payload is an object with `message` and optionally
+/// `data`.
 pub fn connect_error(namespace: &str, payload: &Json) -> Encoded {
     plain('4', namespace, Some(payload))
 }
 
 impl Packet {
-    /// Encodes a packet that was decoded or put together by hand; arguments go out unchanged.
+    /// Encodes a packet that was decoded or built by hand. Arguments are written unchanged.
     ///
     /// # Errors
-    /// An event's name is reserved.
+    /// The event name is reserved.
     pub fn encode(&self) -> Result<Encoded, EncodeError> {
         let namespace = &*self.namespace;
         Ok(match &self.body {
@@ -211,7 +216,7 @@ enum Name<'a> {
     Number(&'a str),
 }
 
-/// Room for what can't be known before the arguments are written: type, count of attachments, dash.
+/// Space for what is only known after the arguments are written: type, attachment count, dash.
 const HEAD: usize = 1 + 20 + 1;
 
 fn with_args<A: Serialize + ?Sized>(
@@ -244,7 +249,7 @@ fn with_args<A: Serialize + ?Sized>(
     })
 }
 
-/// Writes type and count directly in front of the rest; answers where they begin.
+/// Writes type and count directly before the rest; returns where they start.
 #[inline]
 fn head(out: &mut [u8], kind: Type, count: usize) -> usize {
     let digit = match (kind, count) {
@@ -259,7 +264,7 @@ fn head(out: &mut [u8], kind: Type, count: usize) -> usize {
         0 => free.write_all(&[digit]),
         _ => write!(free, "{}{count}-", char::from(digit)),
     };
-    // HEAD has room for the largest count.
+    // HEAD fits the largest count.
     debug_assert!(written.is_ok());
     let start = free.len();
     if let (Some(room), Some(head)) = (out.get_mut(start..HEAD), head.get(..HEAD - start)) {
@@ -277,7 +282,7 @@ fn plain(digit: char, namespace: &str, payload: Option<&Json>) -> Encoded {
     Encoded { text: text.into(), attachments: Attachments::default() }
 }
 
-/// The arguments of a tuple, a single value or nothing.
+/// Encodes arguments: a tuple, a single value or `()`.
 pub(crate) fn args<T: Serialize + ?Sized>(args: &T) -> Result<Args, EncodeError> {
     Scratch::with(|out| {
         let attachments = ser::list(out, false, args)?;
@@ -286,7 +291,7 @@ pub(crate) fn args<T: Serialize + ?Sized>(args: &T) -> Result<Args, EncodeError>
     })
 }
 
-/// The arguments that a vector of values lists.
+/// Encodes each value as one argument.
 pub(crate) fn list(values: &[Value<'_>]) -> Result<Args, EncodeError> {
     struct List<'a, 'v>(&'a [Value<'v>]);
     impl Serialize for List<'_, '_> {
@@ -301,11 +306,11 @@ pub(crate) fn list(values: &[Value<'_>]) -> Result<Args, EncodeError> {
     args(&List(values))
 }
 
-/// The buffer in which a thread encodes. What leaves it is copied once, into memory of the exact size.
+/// A thread's encoding buffer. The result is copied once, into an allocation of the exact size.
 struct Scratch;
 
 impl Scratch {
-    /// What a thread keeps at most.
+    /// The largest capacity, in bytes, that a thread keeps between encodings.
     const KEPT: usize = 128 * 1024;
 
     #[inline]
@@ -313,7 +318,7 @@ impl Scratch {
         thread_local! {
             static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
         }
-        // A `Serialize` that encodes on its own finds the slot empty and takes a buffer of its own.
+        // A `Serialize` that itself encodes a packet finds the slot empty and allocates another buffer.
         let mut buffer = BUFFER.take();
         let result = encode(&mut buffer);
         if buffer.capacity() <= Self::KEPT {

@@ -1,4 +1,4 @@
-//! What can be wrong with a packet, with its arguments, with what was to be sent.
+//! Errors of decoding packets, decoding arguments, and encoding.
 
 use std::fmt;
 
@@ -6,16 +6,15 @@ use serde::{de, ser};
 
 /// A rule of the packet grammar, or a bound of [`Limits`](crate::Limits), that the peer broke.
 ///
-/// The reference closes the connection for each of them, and so does this crate's server.
-/// May grow: a later rule gets a variant of its own.
+/// The reference closes the connection for each of them, and so does this crate's server. May grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// An empty text.
     #[error("the packet is empty; it must begin with its type, a digit from 0 to 6")]
     Empty,
-    /// The first character is no packet type.
-    #[error("{0:?} is no packet type; a packet begins with a digit from 0 to 6")]
+    /// The first character is not a packet type.
+    #[error("{0:?} is not a packet type; a packet begins with a digit from 0 to 6")]
     UnknownType(char),
     /// Type 5 or 6 without a count of attachments: digits, not beginning with `0`, then `-`.
     #[error("a binary packet must name the number of its attachments, from 1, followed by `-`")]
@@ -23,49 +22,50 @@ pub enum DecodeError {
     /// More attachments than [`Limits::max_attachments`](crate::Limits::max_attachments).
     #[error("{count} attachments are announced; at most {max} are allowed")]
     TooManyAttachments {
-        /// How many the packet announces.
+        /// The announced number.
         count: usize,
-        /// How many are allowed.
+        /// The maximum allowed.
         max: usize,
     },
-    /// The digits of an ack id are a number beyond 64 bits.
+    /// The ack id does not fit into 64 bits.
     #[error("the ack id is greater than {}", u64::MAX)]
     IdOverflow,
     /// An ack id on a packet that is neither an event nor an ack.
-    #[error("an ack id belongs to an event or an ack, to no other packet")]
+    #[error("an ack id is only allowed on an event or an ack")]
     UnexpectedId,
-    /// An ack without the id of what it answers.
-    #[error("an ack must name the id that it answers")]
+    /// An ack without the id of the event that it answers.
+    #[error("an ack must have the id of the event that it answers")]
     MissingId,
     /// An event, ack or connect error without a payload.
     #[error("the payload is missing")]
     MissingPayload,
-    /// A disconnect packet with something behind it.
+    /// A disconnect packet with a payload.
     #[error("a disconnect packet carries no payload")]
     UnexpectedPayload,
     /// The payload of an event or an ack does not begin with `[`.
-    #[error("the payload of an event or an ack must be a JSON array, directly behind the header")]
+    #[error("the payload of an event or an ack must be a JSON array, directly after the header")]
     NotAnArray,
     /// The payload of a connect packet does not begin with `{`.
-    #[error("the payload of a connect packet must be a JSON object, directly behind the header")]
+    #[error("the payload of a connect packet must be a JSON object, directly after the header")]
     NotAnObject,
     /// The payload of a connect error begins neither with `{` nor with `"`.
-    #[error("the payload of a connect error must be a JSON object or string, directly behind the header")]
+    #[error("the payload of a connect error must be a JSON object or string, directly after the header")]
     NotAnErrorPayload,
-    /// The payload is not JSON, or is followed by something.
+    /// The payload is not valid JSON, or is followed by other text.
     #[error("the payload is not valid JSON")]
     Json,
     /// The first element of an event is neither a string nor a number, or missing.
     #[error("the first element of an event must be its name, a string or a number")]
     EventName,
-    /// The event has a name that belongs to the implementation: `connect`, `disconnect` and the like.
+    /// The event name is reserved for the implementation: `connect`, `connect_error`, `disconnect`, `disconnecting`,
+    /// `newListener`, `removeListener`.
     #[error("the event name is reserved")]
     ReservedName,
     /// A placeholder whose `num` is not the number of an attachment of this packet.
     #[error("a placeholder must have the number of one of the packet's attachments as `num`")]
     Placeholder,
-    /// Text where an attachment is awaited.
-    #[error("text arrived while the attachments of a packet are awaited")]
+    /// Text where an attachment is expected.
+    #[error("text arrived while the attachments of a packet were expected")]
     UnexpectedText,
     /// Binary data that no packet announced.
     #[error("binary data arrived that no packet announced")]
@@ -73,15 +73,15 @@ pub enum DecodeError {
     /// An attachment longer than [`Limits::max_attachment_bytes`](crate::Limits::max_attachment_bytes).
     #[error("an attachment has {len} bytes; at most {max} are allowed")]
     AttachmentTooLarge {
-        /// Its bytes.
+        /// Its size in bytes.
         len: usize,
-        /// How many are allowed.
+        /// The maximum allowed, in bytes.
         max: usize,
     },
     /// All attachments together are longer than [`Limits::max_total_bytes`](crate::Limits::max_total_bytes).
     #[error("the attachments of a packet have more than {max} bytes together")]
     AttachmentsTooLarge {
-        /// How many are allowed.
+        /// The maximum allowed, in bytes.
         max: usize,
     },
     /// The attachments did not arrive within [`Limits::reassembly_timeout`](crate::Limits::reassembly_timeout).
@@ -89,9 +89,9 @@ pub enum DecodeError {
     TimedOut,
 }
 
-/// Arguments, or a payload, that are not of the asked type.
+/// Arguments, or a payload, that are not of the requested type.
 ///
-/// Its text names the argument, counted from 0, and what was found in place of what.
+/// Its text names the argument, counted from 0, the value found and the type expected.
 ///
 /// ```
 /// use socketio_proto::Args;
@@ -113,12 +113,12 @@ pub struct ArgsError {
 enum Problem {
     Missing,
     Mismatch(Box<str>),
-    /// One of the others, in the arguments of a named event. Boxed, so that reading does not carry the room for it.
+    /// One of the others, in the arguments of a named event. Boxed to keep the results of decoding small.
     OfEvent(Box<(Box<str>, Self)>),
 }
 
 impl Problem {
-    /// The name of the event, if it is known, and the problem itself.
+    /// The event name, if known, and the problem itself.
     fn parts(&self) -> (Option<&str>, &Self) {
         match self {
             Self::OfEvent(parts) => (Some(&parts.0), parts.1.parts().1),
@@ -128,17 +128,17 @@ impl Problem {
 }
 
 impl ArgsError {
-    /// Which argument, counted from 0. None for a payload that is not a list of arguments.
+    /// The index of the argument, counted from 0. `None` for a payload that is not an argument list.
     pub fn index(&self) -> Option<usize> {
         self.index
     }
 
-    /// Whether the argument was not there at all.
+    /// Whether the argument is missing.
     pub fn is_missing(&self) -> bool {
         *self.problem.parts().1 == Problem::Missing
     }
 
-    /// The same error with the name of the event that the arguments belong to; its text begins with it.
+    /// Adds the name of the event to the error; its text then begins with the name.
     ///
     /// ```
     /// use socketio_proto::Args;
@@ -190,18 +190,18 @@ impl de::Error for ArgsError {
     }
 }
 
-/// Why something cannot be sent.
+/// Why a packet can't be encoded. May grow.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The name belongs to the implementation: `connect`, `disconnect` and the like. A peer would refuse it.
+    /// The event name is reserved for the implementation (`connect`, `disconnect` and others); a peer would refuse it.
     #[error("the event name is reserved")]
     ReservedName,
-    /// Beside attachments there is an object with `"_placeholder": true`, which receivers would take for an attachment,
-    /// or refuse together with the whole connection. The protocol knows no way to escape it.
-    #[error("an object with `_placeholder: true` can't be sent beside binary data")]
+    /// The arguments contain attachments and an object with `"_placeholder": true`. Receivers would take the object for
+    /// an attachment, or close the connection. The protocol can't escape it.
+    #[error("an object with `_placeholder: true` can't be sent together with binary data")]
     Placeholder,
-    /// The value is not representable in JSON (a map whose keys are no strings), or its `Serialize` failed.
+    /// The value can't be represented in JSON (a map has keys that are not strings), or its `Serialize` failed.
     #[error("the arguments can't be encoded: {0}")]
     Json(#[from] serde_json::Error),
 }

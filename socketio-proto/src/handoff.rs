@@ -1,9 +1,9 @@
-//! A way for handles past serde, which only knows slices and numbers.
+//! Passes handles through serde, whose data model only has slices and numbers.
 //!
-//! serde's traits speak of `&[u8]`, so a [`Bytes`] that passes through them arrives as a slice and would have to be copied.
-//! Whoever passes a slice lends the handle it belongs to for the time of the call; whoever receives the slice may take it.
-//! The same goes for a value that has been read, which passes as a unit, and for the spelling of a number, which passes as a float.
-//! The lent handle lies in a slot of the thread, empty outside of such a call; nothing is shared and nothing outlives it.
+//! serde passes bytes as `&[u8]`, so the receiver of a [`Bytes`] gets a slice and would have to copy it. Therefore the
+//! sender lends the handle for the duration of the call, and the receiver of the slice may clone it. In the same way a
+//! decoded value is lent while serde passes a unit, and the text of a number while serde passes a float. The lent
+//! handle is in a thread-local slot, which is empty outside of such a call.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::{Args, Value};
 
-/// The name of the newtype as which [`Args`] announce themselves to the codec's own serializer and deserializer.
+/// The newtype name by which this crate's serializer and deserializer recognize [`Args`].
 pub(crate) const ARGS: &str = "$socketio_proto::Args";
 
 enum Handle {
@@ -23,52 +23,52 @@ enum Handle {
 thread_local! {
     static LENT: RefCell<Option<Handle>> = const { RefCell::new(None) };
     static VALUE: Cell<Option<Value<'static>>> = const { Cell::new(None) };
-    static SPELLING: RefCell<String> = const { RefCell::new(String::new()) };
-    /// Whether there is a spelling: looked at for each float and null that is encoded.
-    static IS_SPELLED: Cell<bool> = const { Cell::new(false) };
+    static NUMBER_TEXT: RefCell<String> = const { RefCell::new(String::new()) };
+    /// Whether a number text is lent. A separate flag, because it is read for each float that is encoded.
+    static HAS_NUMBER_TEXT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls with a handle that passes as its slice.
+/// Lends a handle during `call`, which passes its slice to serde.
 pub(crate) fn lend_bytes<R>(bytes: &Bytes, call: impl FnOnce(&[u8]) -> R) -> R {
     let _restore = lend(Handle::Bytes(bytes.clone()));
     call(bytes)
 }
 
-/// Calls with arguments that pass as the newtype [`ARGS`].
+/// Lends arguments during `call`, which passes the newtype [`ARGS`] to serde.
 pub(crate) fn lend_args<R>(args: &Args, call: impl FnOnce() -> R) -> R {
     let _restore = lend(Handle::Args(args.clone()));
     call()
 }
 
-/// Calls with a value that passes as a unit.
+/// Lends a value during `call`, which passes a unit to serde.
 pub(crate) fn lend_value<R>(value: Value<'static>, call: impl FnOnce() -> R) -> R {
     let _clear = ClearValue;
     VALUE.set(Some(value));
     call()
 }
 
-/// Calls with the spelling of a number that passes as a float.
-pub(crate) fn lend_spelling<R>(spelling: &str, call: impl FnOnce() -> R) -> R {
-    let _clear = ClearSpelling;
-    SPELLING.with_borrow_mut(|lent| lent.push_str(spelling));
-    IS_SPELLED.set(true);
+/// Lends the text of a number during `call`, which passes a float to serde.
+pub(crate) fn lend_number_text<R>(text: &str, call: impl FnOnce() -> R) -> R {
+    let _clear = ClearNumberText;
+    NUMBER_TEXT.with_borrow_mut(|lent| lent.push_str(text));
+    HAS_NUMBER_TEXT.set(true);
     call()
 }
 
-/// Whether the spelling of a number was lent.
+/// Whether the text of a number is lent.
 #[inline]
-pub(crate) fn is_spelled() -> bool {
-    IS_SPELLED.get()
+pub(crate) fn has_number_text() -> bool {
+    HAS_NUMBER_TEXT.get()
 }
 
-/// Writes the spelling that was lent.
+/// Writes the lent text of a number.
 #[cold]
 #[inline(never)]
-pub(crate) fn write_spelling<W: Write + ?Sized>(writer: &mut W) -> io::Result<()> {
-    SPELLING.with_borrow(|lent| writer.write_all(lent.as_bytes()))
+pub(crate) fn write_number_text<W: Write + ?Sized>(writer: &mut W) -> io::Result<()> {
+    NUMBER_TEXT.with_borrow(|lent| writer.write_all(lent.as_bytes()))
 }
 
-/// The handle of the slice if one was lent, else a copy.
+/// The lent handle of the slice, or a copy if none is lent.
 pub(crate) fn take_bytes(slice: &[u8]) -> Bytes {
     LENT.with_borrow(|lent| match lent {
         Some(Handle::Bytes(bytes)) if std::ptr::eq::<[u8]>(&**bytes, slice) => bytes.clone(),
@@ -76,7 +76,7 @@ pub(crate) fn take_bytes(slice: &[u8]) -> Bytes {
     })
 }
 
-/// The arguments, if some were lent.
+/// The lent arguments, if any.
 pub(crate) fn take_args() -> Option<Args> {
     LENT.with_borrow(|lent| match lent {
         Some(Handle::Args(args)) => Some(args.clone()),
@@ -84,7 +84,7 @@ pub(crate) fn take_args() -> Option<Args> {
     })
 }
 
-/// The value, if one was lent.
+/// Takes the lent value, if any.
 pub(crate) fn take_value() -> Option<Value<'static>> {
     VALUE.take()
 }
@@ -93,7 +93,7 @@ fn lend(handle: Handle) -> Restore {
     Restore(LENT.replace(Some(handle)))
 }
 
-/// Puts back what was lent before, also when the call panics.
+/// Restores the previously lent handle, even if the call panics.
 struct Restore(Option<Handle>);
 
 impl Drop for Restore {
@@ -102,7 +102,7 @@ impl Drop for Restore {
     }
 }
 
-/// Takes back a value that nobody took.
+/// Drops the lent value if it was not taken.
 struct ClearValue;
 
 impl Drop for ClearValue {
@@ -111,18 +111,18 @@ impl Drop for ClearValue {
     }
 }
 
-/// Takes back the spelling of a number, also when the call panics.
-struct ClearSpelling;
+/// Clears the lent number text, even if the call panics.
+struct ClearNumberText;
 
-impl ClearSpelling {
-    /// What a thread keeps at most, in bytes.
+impl ClearNumberText {
+    /// The largest capacity, in bytes, that a thread keeps.
     const KEPT: usize = 1024;
 }
 
-impl Drop for ClearSpelling {
+impl Drop for ClearNumberText {
     fn drop(&mut self) {
-        IS_SPELLED.set(false);
-        SPELLING.with_borrow_mut(|lent| {
+        HAS_NUMBER_TEXT.set(false);
+        NUMBER_TEXT.with_borrow_mut(|lent| {
             lent.clear();
             lent.shrink_to(Self::KEPT);
         });

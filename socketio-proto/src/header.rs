@@ -1,7 +1,7 @@
 //! The header of a packet: `type [count "-"] [namespace ","] [id]`, then the payload.
 //!
-//! A packet is whole before it is read, so the grammar is nom's in complete mode. A part that has begun must end well:
-//! digits that overflow are an error, not an absent id.
+//! A packet is parsed only when it is complete, so the grammar uses nom's complete parsers. A part that is present must
+//! be valid: an id whose digits overflow is an error, not an absent id.
 
 use nom::bytes::complete::take_while;
 use nom::character::complete::{anychar, char, digit1};
@@ -12,7 +12,7 @@ use nom::{Err, IResult, Parser};
 
 use crate::DecodeError;
 
-/// What a packet is; whether binary or not is a property of its attachments.
+/// The packet type. Whether a packet is binary follows from its attachments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Connect,
@@ -27,25 +27,25 @@ pub(crate) struct Header<'a> {
     pub(crate) kind: Kind,
     /// At least 1 in a binary packet, else 0.
     pub(crate) attachments: usize,
-    /// None, which means `/`, if none is written.
+    /// `None` if the packet names no namespace, which means `/`.
     pub(crate) namespace: Option<&'a str>,
     pub(crate) id: Option<u64>,
-    /// What is left; perhaps nothing.
+    /// The rest; may be empty.
     pub(crate) payload: &'a str,
 }
 
-/// Reads the header of a whole packet.
+/// Parses the header of a complete packet.
 #[inline(always)]
 pub(crate) fn parse(packet: &str) -> Result<Header<'_>, DecodeError> {
     match header(packet) {
         Ok((_, header)) => Ok(header),
         Err(Err::Error(Rule(error)) | Err::Failure(Rule(error))) => Err(error),
-        // Complete parsers never ask for more.
+        // Complete parsers never return `Incomplete`.
         Err(Err::Incomplete(_)) => Err(DecodeError::Empty),
     }
 }
 
-/// The rule broken. What `opt` swallows never shows.
+/// The broken rule. Errors that `opt` recovers from are discarded.
 #[derive(Debug)]
 struct Rule(DecodeError);
 
@@ -110,7 +110,7 @@ fn id(rest: &str) -> Parsed<'_, u64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::string_slice, reason = "ASCII all around, and a test")]
+#[allow(clippy::string_slice, reason = "slices at ASCII boundaries, in a test")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn every_part_is_found() {
+    fn all_parts_are_parsed() {
         assert_eq!(all("0"), Ok((Kind::Connect, 0, None, None, "")));
         assert_eq!(all("0/woot"), Ok((Kind::Connect, 0, Some("/woot"), None, "")));
         assert_eq!(all("1/woot,"), Ok((Kind::Disconnect, 0, Some("/woot"), None, "")));
@@ -141,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn text_that_begins_within_a_character() {
+    fn multi_byte_characters_are_not_split() {
         assert_eq!(all("é"), Err(DecodeError::UnknownType('é')));
         assert_eq!(all("😀ab"), Err(DecodeError::UnknownType('😀')));
         assert_eq!(all("2é"), Ok((Kind::Event, 0, None, None, "é")));
         assert_eq!(all("5é-"), Err(DecodeError::AttachmentCount));
     }
 
-    /// The same grammar by hand, byte by byte.
+    /// A hand-written parser of the same grammar.
     fn naive(packet: &str) -> Result<All<'_>, DecodeError> {
         let first = packet.chars().next().ok_or(DecodeError::Empty)?;
         let (kind, binary) = match first {
@@ -188,12 +188,12 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
-        fn agrees_with_a_hand_written_cursor(packet in "([0-7é]|5[0-9]{0,3}-?)?(/[a-z,?]{0,3},?)?[0-9]{0,22}[\\[\\],/é -]{0,4}") {
+        fn a_header_is_parsed_like_by_the_hand_written_parser(packet in "([0-7é]|5[0-9]{0,3}-?)?(/[a-z,?]{0,3},?)?[0-9]{0,22}[\\[\\],/é -]{0,4}") {
             prop_assert_eq!(all(&packet), naive(&packet));
         }
 
         #[test]
-        fn agrees_on_any_text(packet in any::<String>()) {
+        fn any_text_is_parsed_like_by_the_hand_written_parser(packet in any::<String>()) {
             prop_assert_eq!(all(&packet), naive(&packet));
         }
     }

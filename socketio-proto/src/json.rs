@@ -1,4 +1,4 @@
-//! JSON that has been checked.
+//! Checked JSON.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -7,17 +7,17 @@ use serde::de::{self, Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor}
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::ser::Spelled;
+use crate::ser::KeepDigits;
 use crate::{ArgsError, DecodeError, EncodeError, Limits, Text, de as typed, walk};
 
-/// Checks the syntax in one pass that keeps nothing.
+/// Checks the syntax in one pass, without building values.
 #[inline]
 pub(crate) fn check(text: &str) -> Result<(), DecodeError> {
     let mut json = serde_json::Deserializer::from_str(text);
     IgnoredAny::deserialize(&mut json).and_then(|_| json.end()).map_err(|_| DecodeError::Json)
 }
 
-/// A JSON text whose syntax is known to be right: the payload of CONNECT and CONNECT_ERROR.
+/// A JSON text with valid syntax, such as the payload of CONNECT and CONNECT_ERROR.
 ///
 /// ```
 /// use socketio_proto::Json;
@@ -34,33 +34,34 @@ pub(crate) fn check(text: &str) -> Result<(), DecodeError> {
 #[derive(Clone)]
 pub struct Json {
     text: Text,
-    /// How many containers may lie in each other.
+    /// Maximum nesting depth when decoding.
     depth: u16,
 }
 
 impl Json {
-    /// Checks a text.
+    /// Checks the syntax of a text.
     ///
     /// # Errors
-    /// [`DecodeError::Json`].
+    /// [`DecodeError::Json`] if it is not valid JSON.
     pub fn check(text: Text) -> Result<Self, DecodeError> {
         check(&text)?;
         let value = text.trim_start_matches([' ', '\n', '\r', '\t']);
         Ok(Self::trusted(text.slice_ref(value), Limits::DEFAULT_DEPTH))
     }
 
-    /// Writes a value as JSON. Bytes become an array of numbers: these packets carry no attachments.
+    /// Encodes a value as JSON. Bytes become an array of numbers, because CONNECT and CONNECT_ERROR carry no
+    /// attachments.
     ///
     /// # Errors
-    /// [`EncodeError::Json`]: a map with keys that are no strings, or the value's `Serialize` failed.
+    /// [`EncodeError::Json`]: a map has keys that are not strings, or the value's `Serialize` failed.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
         let mut text = Vec::new();
-        value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, Spelled))?;
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, KeepDigits))?;
         let text = Text::try_from(text.as_slice()).map_err(|_| EncodeError::internal())?;
         Ok(Self::trusted(text, Limits::DEFAULT_DEPTH))
     }
 
-    /// An object of texts, in the given order.
+    /// An object with string values, in the given order.
     ///
     /// ```
     /// # use socketio_proto::Json;
@@ -80,7 +81,7 @@ impl Json {
         Self::trusted(text.into(), Limits::DEFAULT_DEPTH)
     }
 
-    /// Takes a checked text that begins with the value.
+    /// Wraps a checked text that begins with the value.
     pub(crate) fn trusted(text: Text, depth: u16) -> Self {
         let trimmed = walk::trim_end(&text);
         match trimmed.len() == text.len() {
@@ -89,12 +90,12 @@ impl Json {
         }
     }
 
-    /// The same in memory of its own.
+    /// A copy in its own allocation.
     pub(crate) fn copied(&self) -> Self {
         Self { text: self.as_str().into(), depth: self.depth }
     }
 
-    /// The JSON text, without white space around it.
+    /// The JSON text, without surrounding whitespace.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -104,17 +105,17 @@ impl Json {
         &self.text
     }
 
-    /// Reads it as a type, which may borrow (`&str`).
+    /// Decodes it into a type, which may borrow (`&str`).
     ///
     /// # Errors
-    /// It is of another shape, or has more containers in each other than the [`max_depth`](Limits::max_depth) of the decoder that
-    /// it came from; 128 if it came from none.
+    /// The value has another shape, or is nested deeper than the [`max_depth`](Limits::max_depth) of its decoder (128
+    /// if it was not received).
     pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ArgsError> {
         typed::read(&self.text, self.depth)
     }
 }
 
-/// Two are equal if they have the same text.
+/// Equal if the texts are equal.
 impl PartialEq for Json {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
@@ -135,21 +136,21 @@ impl fmt::Debug for Json {
     }
 }
 
-/// As the JSON that it is, so that it can be an argument, or a part of one, that nobody looks into.
+/// Serialized unchanged, as an argument or a part of one.
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serde_json::from_str::<&RawValue>(&self.text).map_err(serde::ser::Error::custom)?.serialize(serializer)
     }
 }
 
-/// Only from JSON: a value that holds attachments is a [`Value`](crate::Value).
+/// Fails for a value with attachments, which only a [`Value`](crate::Value) can hold.
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(NEWTYPE, Raw)
     }
 }
 
-/// The name of the newtype as which [`Json`] asks the codec's own deserializer for the text of a value.
+/// The newtype name by which [`Json`] requests the text of a value from this crate's deserializer.
 pub(crate) const NEWTYPE: &str = "$socketio_proto::Json";
 
 struct Raw;
@@ -161,7 +162,7 @@ impl<'de> Visitor<'de> for Raw {
         f.write_str("a JSON value")
     }
 
-    /// The text, and how deep it may be read.
+    /// The text and its depth limit.
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Json, A::Error> {
         match (parts.next_element::<&str>()?, parts.next_element()?) {
             (Some(text), Some(depth)) => Ok(Json::trusted(text.into(), depth)),
@@ -175,7 +176,7 @@ impl<'de> Visitor<'de> for Raw {
     }
 }
 
-/// A text as JSON writes it.
+/// A text as a JSON string.
 fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -187,7 +188,7 @@ mod tests {
     use crate::{Args, ArgsError, Json, Value};
 
     #[test]
-    fn json_is_an_argument_beside_others_and_goes_out_as_it_came() -> Result<(), ArgsError> {
+    fn json_is_one_argument_among_others_and_is_encoded_unchanged() -> Result<(), ArgsError> {
         let args = Args::encode(&("room", [1, 2], "last")).unwrap();
         let (room, json, last): (String, Json, String) = args.get()?;
         assert_eq!((&*room, json.as_str(), &*last), ("room", "[1,2]", "last"));
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn json_holds_no_attachment() {
+    fn a_value_with_attachments_is_not_decoded_as_json() {
         let binary = Value::Array(vec![Value::Binary(Bytes::from_static(b"\x01"))]);
         let args = Args::encode(&(1, binary)).unwrap();
         assert_eq!(args.get::<(u8, Json)>().unwrap_err().index(), Some(1));

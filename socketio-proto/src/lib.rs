@@ -1,8 +1,8 @@
 //! Socket.IO v5 as pure state machines: packets, binary attachments, acks, server connection, hub, client manager. No I/O, no clock, no async.
 //!
-//! The codec alone is three things. [`encode`] makes the engine messages of a packet from typed arguments; a [`Decoder`]
-//! puts the messages of a peer together again; [`Args`] are the arguments of an event or an ack, still JSON, and read
-//! where the handler runs: as types, as borrowed types, or as [`Value`]s.
+//! The codec has three parts. [`encode`] turns typed arguments into the engine messages of a packet. A [`Decoder`]
+//! reassembles packets from the messages of a peer. [`Args`] holds the arguments of an event or an ack as JSON; the
+//! handler decodes them into owned types, borrowed types, or [`Value`]s.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -62,7 +62,7 @@ pub use packet::{Body, Event, Packet};
 pub use socket::{AckError, EmitError, SocketKey};
 pub use value::{Number, Value};
 
-/// The example of the README.
+/// Compiles and runs the README's example.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! The name of an event.
+//! Event names.
 
 use std::fmt;
 use std::ops::Deref;
@@ -6,7 +6,7 @@ use std::ops::Deref;
 use crate::walk::{self, Cursor, JsonStr};
 use crate::{DecodeError, Number, Text};
 
-/// Names that belong to the implementation; as the name of an event they are refused on both sides.
+/// Names reserved for the implementation. Refused as event names when encoding and when decoding.
 const RESERVED: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
@@ -14,10 +14,10 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }
 
-/// The name of an event: a string, or a number, then its decimal text as the peer spelled it.
+/// The name of an event: a string, or the text of a number as the peer wrote it.
 ///
-/// A name with escapes is unescaped, half a surrogate pair in it as U+FFFD; else it shares the bytes of the frame it came in. It
-/// derefs to `str`.
+/// Escapes are decoded, a lone surrogate as U+FFFD. A name without escapes shares the bytes of its message. Derefs to
+/// `str`.
 ///
 /// ```
 /// use socketio_proto::EventName;
@@ -38,7 +38,7 @@ impl EventName {
         &self.text
     }
 
-    /// The same in memory of its own.
+    /// A copy in its own allocation.
     pub(crate) fn copied(&self) -> Self {
         Self { text: Text::from(&*self.text), number: self.number }
     }
@@ -48,13 +48,13 @@ impl EventName {
         self.number
     }
 
-    /// Reads the name, the next value of `cursor`, which walks over a part of `frame`.
+    /// Reads the name, the next value at `cursor`, whose text is a part of `message`.
     #[inline(always)]
-    pub(crate) fn read(frame: &Text, cursor: &mut Cursor<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn read(message: &Text, cursor: &mut Cursor<'_>) -> Result<Self, DecodeError> {
         match cursor.peek() {
             Some(b'"') => {
                 let text = match cursor.string() {
-                    JsonStr::Plain(plain) => frame.slice_ref(plain),
+                    JsonStr::Plain(plain) => message.slice_ref(plain),
                     JsonStr::Escaped(quoted) => walk::unescape(quoted).into(),
                 };
                 match is_reserved(&text) {
@@ -62,7 +62,7 @@ impl EventName {
                     false => Ok(Self { text, number: false }),
                 }
             }
-            Some(b'-' | b'0'..=b'9') => Ok(Self { text: frame.slice_ref(cursor.scalar()), number: true }),
+            Some(b'-' | b'0'..=b'9') => Ok(Self { text: message.slice_ref(cursor.scalar()), number: true }),
             _ => Err(DecodeError::EventName),
         }
     }
@@ -80,7 +80,7 @@ macro_rules! from_text {
 
 from_text! { &str String Text }
 
-/// A number as the name, which the reference allows.
+/// A number as the name, which the reference also allows.
 impl From<Number<'_>> for EventName {
     fn from(number: Number<'_>) -> Self {
         Self { text: number.as_str().into(), number: true }

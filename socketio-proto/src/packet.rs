@@ -1,4 +1,4 @@
-//! One packet, and how it is read.
+//! Packets, and their decoding.
 
 use crate::header::{self, Header, Kind};
 use crate::walk::{self, Cursor};
@@ -6,9 +6,9 @@ use crate::{Args, DecodeError, EventName, Json, Limits, Text, json};
 
 /// One Socket.IO packet with its attachments in place.
 ///
-/// The packet types 5 and 6 of the wire have no counterpart here: whether an event or an ack is binary is a property of its
-/// [attachments](Args::attachments), so no packet can contradict itself. [`encode`](crate::encode) makes packets for the
-/// wire, a [`Decoder`](crate::Decoder) reads them.
+/// The wire's packet types 5 and 6 (binary event, binary ack) have no counterpart here: an event or an ack is binary if
+/// it has [attachments](Args::attachments), so type and content can't contradict each other. [`encode`](crate::encode)
+/// encodes packets, a [`Decoder`](crate::Decoder) decodes them.
 ///
 /// ```
 /// use socketio_proto::{Body, Data, Decoder, Instant, Limits};
@@ -23,24 +23,25 @@ use crate::{Args, DecodeError, EventName, Json, Limits, Text, json};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Packet {
-    /// `/`, or what was written in front of the comma, literally. It always begins with `/`.
+    /// The namespace exactly as received, or `/` if the packet names none. Always begins with `/`.
     pub namespace: Text,
-    /// What the packet says.
+    /// Type and content.
     pub body: Body,
 }
 
-/// What a packet says.
+/// Type and content of a packet.
 ///
-/// Exhaustive: the protocol knows these five.
+/// Exhaustive: the protocol has these five types.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
-    /// `0`: a client asks to join the namespace, with an object for the application; or the server lets it, with its `sid`.
+    /// `0`: a client's request to join the namespace, with an optional auth object, or the server's confirmation, with
+    /// an object that contains the `sid`.
     Connect(Option<Json>),
     /// `1`: the sender leaves the namespace.
     Disconnect,
-    /// `2`, or `5` with attachments.
+    /// `2`, or `5` with attachments: an event.
     Event {
-        /// The receiver is to answer with an ack of this id.
+        /// If set, the sender requests an ack with this id.
         id: Option<u64>,
         /// The event.
         event: Event,
@@ -65,67 +66,73 @@ pub struct Event {
     pub args: Args,
 }
 
-/// Reads a text frame; also answers how many attachments are to follow.
-// Inlined with all it calls, so that the packet is made where it stays: moving it from step to step takes longer than
-// reading it.
+/// Decodes a text message. Also returns how many attachments follow.
+// Inlined together with its callees, so that the packet is built in its final place: moving it from call to call would
+// take longer than decoding it.
 #[inline(always)]
-pub(crate) fn decode(frame: Text, limits: &Limits) -> Result<(Packet, usize), DecodeError> {
-    let Header { kind, attachments, namespace, id, payload } = header::parse(&frame)?;
+pub(crate) fn decode(message: Text, limits: &Limits) -> Result<(Packet, usize), DecodeError> {
+    let Header { kind, attachments, namespace, id, payload } = header::parse(&message)?;
     if attachments > limits.max_attachments {
         return Err(DecodeError::TooManyAttachments { count: attachments, max: limits.max_attachments });
     }
     let depth = limits.depth();
     let namespace = match namespace {
         None | Some("/") => Text::from_static("/"),
-        Some(name) => frame.slice_ref(name),
+        Some(name) => message.slice_ref(name),
     };
     let body = match kind {
         Kind::Event => {
-            let mut cursor = list(&frame, payload)?;
-            let name = EventName::read(&frame, &mut cursor)?;
+            let mut cursor = list(&message, payload)?;
+            let name = EventName::read(&message, &mut cursor)?;
             cursor.eat(b',');
-            let rest = rest(&frame, cursor);
-            Body::Event { id, event: Event { name, args: Args::within(frame, rest, depth) } }
+            let rest = rest(&message, cursor);
+            Body::Event { id, event: Event { name, args: Args::within(message, rest, depth) } }
         }
         Kind::Ack => {
             let id = id.ok_or(DecodeError::MissingId)?;
-            let rest = rest(&frame, list(&frame, payload)?);
-            Body::Ack { id, args: Args::within(frame, rest, depth) }
+            let rest = rest(&message, list(&message, payload)?);
+            Body::Ack { id, args: Args::within(message, rest, depth) }
         }
         _ if id.is_some() => return Err(DecodeError::UnexpectedId),
         Kind::Connect if payload.is_empty() => Body::Connect(None),
-        Kind::Connect => Body::Connect(Some(checked(&frame, payload, depth, b"{", DecodeError::NotAnObject)?)),
+        Kind::Connect => Body::Connect(Some(checked(&message, payload, depth, b"{", DecodeError::NotAnObject)?)),
         Kind::Disconnect if payload.is_empty() => Body::Disconnect,
         Kind::Disconnect => return Err(DecodeError::UnexpectedPayload),
         Kind::ConnectError => {
-            Body::ConnectError(checked(&frame, payload, depth, b"{\"", DecodeError::NotAnErrorPayload)?)
+            Body::ConnectError(checked(&message, payload, depth, b"{\"", DecodeError::NotAnErrorPayload)?)
         }
     };
     Ok((Packet { namespace, body }, attachments))
 }
 
-fn checked(frame: &Text, payload: &str, depth: u16, first: &[u8], otherwise: DecodeError) -> Result<Json, DecodeError> {
+fn checked(
+    message: &Text,
+    payload: &str,
+    depth: u16,
+    first: &[u8],
+    otherwise: DecodeError,
+) -> Result<Json, DecodeError> {
     begins_with(payload, first, otherwise)?;
     json::check(payload)?;
-    Ok(Json::trusted(frame.slice_ref(payload), depth))
+    Ok(Json::trusted(message.slice_ref(payload), depth))
 }
 
-/// Checks the array with which the frame ends, and steps into it.
+/// Checks the array at the end of the message and returns a cursor at its first element.
 #[inline(always)]
-fn list<'a>(frame: &'a str, payload: &str) -> Result<Cursor<'a>, DecodeError> {
+fn list<'a>(message: &'a str, payload: &str) -> Result<Cursor<'a>, DecodeError> {
     begins_with(payload, b"[", DecodeError::NotAnArray)?;
     json::check(payload)?;
-    let mut cursor = Cursor::new(frame);
-    cursor.jump(frame.len() - payload.len() + 1);
+    let mut cursor = Cursor::new(message);
+    cursor.jump(message.len() - payload.len() + 1);
     Ok(cursor)
 }
 
-/// From where to where the elements of an array go which are still ahead.
+/// Start and end of the remaining elements of an array.
 #[inline(always)]
-fn rest(frame: &str, mut cursor: Cursor<'_>) -> (usize, usize) {
+fn rest(message: &str, mut cursor: Cursor<'_>) -> (usize, usize) {
     cursor.peek();
     let start = cursor.offset();
-    let list = walk::trim_end(frame);
+    let list = walk::trim_end(message);
     let end = walk::trim_end(list.strip_suffix(']').unwrap_or(list)).len();
     (start, end.max(start))
 }

@@ -1,8 +1,8 @@
 //! Placeholders: the objects `{"_placeholder":true,"num":N}` that stand for the attachments of a packet.
 //!
-//! They are looked for once, when the header arrives, and remembered by their place in the text, so that nobody has to look
-//! into an object to know whether it is one. As in the reference, an object with `"_placeholder": true` is a placeholder
-//! whatever else is in it, the last one counts if a key comes twice, and nothing inside of it is looked at.
+//! The text is scanned for placeholders once, when the header arrives, and their positions are stored, so that decoding
+//! needs no lookahead into objects. As in the reference, an object with `"_placeholder": true` is a placeholder
+//! whatever else it contains, the last of duplicate keys counts, and values inside of a placeholder are ignored.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::DecodeError;
 use crate::walk::Cursor;
 
-/// A placeholder in a text, and which attachment it stands for.
+/// The position of a placeholder in a text, and the number of its attachment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     start: usize,
@@ -20,19 +20,19 @@ pub(crate) struct Place {
     number: usize,
 }
 
-/// An object that is still open.
+/// An object whose end has not been reached.
 struct Object {
     start: usize,
     marked: bool,
     number: Option<usize>,
-    /// How many placeholders were found before it.
+    /// Number of placeholders found before it.
     before: usize,
 }
 
-/// Finds the placeholders in a list of values, checked JSON without its brackets, in the order of the text. It takes
-/// memory for what is open, not stack.
+/// Finds the placeholders in a list of values (checked JSON without the enclosing brackets), in text order. Not
+/// recursive, so deep nesting uses no stack.
 ///
-/// The number of each must be one of `count` attachments.
+/// Fails if the number of a placeholder is not below `count`.
 pub(crate) fn scan(list: &str, count: usize) -> Result<Vec<Place>, DecodeError> {
     let mut cursor = Cursor::new(list);
     let mut places: Vec<Place> = Vec::with_capacity(count.min(16));
@@ -54,8 +54,8 @@ pub(crate) fn scan(list: &str, count: usize) -> Result<Vec<Place>, DecodeError> 
                 if string.is("_placeholder") {
                     object.marked = cursor.peek() == Some(b't');
                 } else if string.is("num") {
-                    // Digits only: no sign, no fraction, no exponent. Anything else is not looked at here: a scalar that
-                    // began with a bracket would reach across all the brackets that follow, once for each of them.
+                    // Digits only: no sign, no fraction, no exponent. Nothing else is read as a scalar here: one that
+                    // starts with a bracket would extend over all brackets that follow, in quadratic time.
                     object.number = match cursor.peek() {
                         Some(b'0'..=b'9') => cursor.clone().scalar().parse().ok().filter(|number| *number < count),
                         _ => None,
@@ -63,7 +63,7 @@ pub(crate) fn scan(list: &str, count: usize) -> Result<Vec<Place>, DecodeError> 
                 }
             }
             b'{' => {
-                if let Some(place) = usual(list, at) {
+                if let Some(place) = canonical(list, at) {
                     places.push(place);
                     cursor.jump(place.end);
                     continue;
@@ -103,31 +103,32 @@ pub(crate) fn scan(list: &str, count: usize) -> Result<Vec<Place>, DecodeError> 
     }
 }
 
-/// The placeholder at `at`, if it is spelled as every encoder spells it. A short cut: what it passes over is found as well.
-fn usual(list: &str, at: usize) -> Option<Place> {
-    let rest = list.get(at..)?.strip_prefix(SPELLED)?;
+/// The placeholder at `at`, if it has the form that all encoders write. An optimization: `scan` also finds the other
+/// forms.
+fn canonical(list: &str, at: usize) -> Option<Place> {
+    let rest = list.get(at..)?.strip_prefix(PREFIX)?;
     let digits = rest.bytes().take(9).take_while(u8::is_ascii_digit).count();
     let number = rest.get(..digits)?.parse().ok()?;
     let closed = rest.as_bytes().get(digits) == Some(&b'}');
-    closed.then_some(Place { start: at, end: at + SPELLED.len() + digits + 1, number })
+    closed.then_some(Place { start: at, end: at + PREFIX.len() + digits + 1, number })
 }
 
-/// How a placeholder begins, up to its number.
-const SPELLED: &str = r#"{"_placeholder":true,"num":"#;
+/// The start of a placeholder, up to its number.
+const PREFIX: &str = r#"{"_placeholder":true,"num":"#;
 
-/// Finds the placeholders that the encoder wrote, and only those: `count`, numbered in order, in its own spelling. None if
-/// an object of the application would be taken for one.
-pub(crate) fn own(list: &str, count: usize) -> Option<Vec<Place>> {
+/// Finds the `count` placeholders that the encoder wrote. Returns `None` if there are others, which means that an
+/// object of the application would be taken for a placeholder.
+pub(crate) fn encoded(list: &str, count: usize) -> Option<Vec<Place>> {
     let places = scan(list, count).ok()?;
-    let own = places.iter().enumerate().all(|(number, place)| {
+    let encoded = places.iter().enumerate().all(|(number, place)| {
         let text = list.get(place.start..place.end).unwrap_or_default();
-        let spelled = text.strip_prefix(SPELLED).and_then(|rest| rest.strip_suffix('}'));
-        place.number == number && spelled.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))
+        let digits = text.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix('}'));
+        place.number == number && digits.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))
     });
-    (own && places.len() == count).then_some(places)
+    (encoded && places.len() == count).then_some(places)
 }
 
-/// The attachments of a packet, shared, and where they belong. No attachments take no memory.
+/// The shared attachments of a packet and the positions of their placeholders. Allocates nothing if there are none.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Attachments(Option<Arc<Attached>>);
 
@@ -149,7 +150,7 @@ impl Attachments {
         }
     }
 
-    /// The same in memory of its own.
+    /// A copy in its own allocations.
     pub(crate) fn copied(&self) -> Self {
         let copied = |attached: &Arc<Attached>| Attached {
             buffers: attached.buffers.iter().map(|buffer| Bytes::copy_from_slice(buffer)).collect(),
@@ -163,21 +164,21 @@ impl Attachments {
         self.0.as_ref().map_or(&[], |attached| &attached.buffers)
     }
 
-    /// How many bytes there are if each placeholder gets a copy of its attachment.
+    /// Total size in bytes if each placeholder is replaced by a copy of its attachment.
     pub(crate) fn placed_bytes(&self) -> usize {
         let Some(attached) = &self.0 else { return 0 };
         let bytes = attached.places.iter().map(|place| attached.buffers.get(place.number).map_or(0, Bytes::len));
         bytes.fold(0, usize::saturating_add)
     }
 
-    /// Whether a placeholder begins in a stretch of the text. A binary search: the places are in the order of the text.
-    pub(crate) fn any_within(&self, stretch: Range<usize>) -> bool {
+    /// Whether a placeholder begins in a range of the text.
+    pub(crate) fn any_within(&self, range: Range<usize>) -> bool {
         let Some(attached) = &self.0 else { return false };
-        let next = attached.places.partition_point(|place| place.start < stretch.start);
-        attached.places.get(next).is_some_and(|place| place.start < stretch.end)
+        let next = attached.places.partition_point(|place| place.start < range.start);
+        attached.places.get(next).is_some_and(|place| place.start < range.end)
     }
 
-    /// The attachment whose placeholder begins at `offset`, and where that ends.
+    /// The attachment whose placeholder begins at `offset`, and the end of the placeholder.
     #[inline]
     pub(crate) fn at(&self, offset: usize) -> Option<(&Bytes, usize)> {
         let attached = self.0.as_ref()?;
@@ -188,7 +189,7 @@ impl Attachments {
 }
 
 #[cfg(test)]
-#[allow(clippy::string_slice, reason = "places found are boundaries, and a test")]
+#[allow(clippy::string_slice, reason = "slices at positions that were found, in a test")]
 mod tests {
     use super::*;
 
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn found_wherever_they_are() {
+    fn placeholders_are_found_at_any_depth() {
         let (one, two) =
             (r#"{"_placeholder":true,"num":1}"#, r#"{ "num" : 0 , "x":[{}], "_pl\u0061ceholder" : true }"#);
         let list = format!(r#""a",[[{one}]],{{"k":{two},"_placeholder":false,"num":9}},"_placeholder",{one}"#);
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_plain_and_in_range() {
+    fn a_placeholder_needs_a_plain_number_in_range() {
         for number in ["-1", "2", "0.5", "0e0", "-0", "\"0\"", "null", "[0]", "{}", "99999999999999999999999"] {
             let list = format!(r#"{{"_placeholder":true,"num":{number}}}"#);
             assert_eq!(found(&list, 2), Err(DecodeError::Placeholder), "{number}");
@@ -216,13 +217,13 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_inside_of_one_is_not_looked_at() {
+    fn values_inside_of_a_placeholder_are_ignored() {
         let list = r#"{"_placeholder":true,"num":0,"in":{"_placeholder":true,"num":7}}"#;
         assert_eq!(found(list, 1), Ok(vec![(list, 0)]));
     }
 
     #[test]
-    fn the_last_of_equal_keys_counts() {
+    fn the_last_of_duplicate_keys_counts() {
         assert_eq!(found(r#"{"_placeholder":true,"num":0,"_placeholder":1}"#, 1), Ok(vec![]));
         let list = r#"{"_placeholder":null,"num":3,"_placeholder":true,"num":0}"#;
         assert_eq!(found(list, 1), Ok(vec![(list, 0)]));

@@ -1,4 +1,4 @@
-//! Dynamic values: JSON with bytes in it.
+//! Dynamic values: JSON with binary attachments.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,14 +8,14 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use crate::placeholder::Attachments;
-use crate::walk::{self, Cursor, JsonStr, Unreadable};
+use crate::walk::{self, Cursor, JsonStr, ReadError};
 use crate::{ArgsError, handoff};
 
-/// A value of any shape: what [`Args::values`](crate::Args::values) yields, and what can be sent when a shape is only known
-/// at run time.
+/// A JSON or binary value of any type: returned by [`Args::values`](crate::Args::values), and encodable where the type
+/// is only known at run time.
 ///
-/// Texts are borrowed from the packet unless they have escapes. Objects keep the order and the duplicates of their entries.
-/// Attachments are shared, in both directions.
+/// Strings borrow from the packet unless they contain escapes. Objects keep the order of their entries and duplicate
+/// keys. Attachments are shared, not copied, in decoding and encoding.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -32,11 +32,11 @@ use crate::{ArgsError, handoff};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Memory: a value takes 40 bytes (`0` in an array is 2 bytes of JSON), an entry of an object 64, and a container has room for up to
-/// twice what is in it.
+/// Memory: a value takes 40 bytes (a `0` in an array is 2 bytes of JSON), an object entry 64 bytes, and the capacity of
+/// a container is up to twice its length.
 ///
-/// Exhaustive: JSON has no other kinds. Values that were read have at most [`Limits::max_depth`](crate::Limits::max_depth)
-/// containers in each other, so it is safe to drop them or to walk them by recursion.
+/// Exhaustive: JSON has no other types. Decoded values are nested at most
+/// [`Limits::max_depth`](crate::Limits::max_depth) containers deep, so they can be dropped and traversed recursively.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value<'a> {
     /// `null`.
@@ -56,8 +56,8 @@ pub enum Value<'a> {
     Object(Vec<(Cow<'a, str>, Self)>),
 }
 
-/// A number as it is spelled in JSON; no digit is lost, on the way in (see [`Value`]'s `Deserialize`) or on the way out (see
-/// `Serialize`). Equal if spelled equally.
+/// A number as written in JSON. No digit is lost in decoding (see [`Value`]'s `Deserialize`) or encoding (see
+/// `Serialize`). Two numbers are equal if they are written identically.
 ///
 /// ```
 /// use socketio_proto::Number;
@@ -70,18 +70,18 @@ pub enum Value<'a> {
 pub struct Number<'a>(Cow<'a, str>);
 
 impl Number<'_> {
-    /// The number as spelled.
+    /// The number as written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The number, if it is written as an integer and fits.
+    /// The number, if it is written as an integer and fits into a `u64`.
     #[inline]
     pub fn as_u64(&self) -> Option<u64> {
         self.0.parse().ok()
     }
 
-    /// The number, if it is written as an integer and fits.
+    /// The number, if it is written as an integer and fits into an `i64`.
     #[inline]
     pub fn as_i64(&self) -> Option<i64> {
         self.0.parse().ok()
@@ -118,7 +118,7 @@ macro_rules! from_integers {
 
 from_integers! { i32 i64 u32 u64 }
 
-/// A number that JSON lacks becomes `Null`.
+/// NaN and infinities, which JSON can't represent, become `Null`.
 impl From<f64> for Value<'_> {
     fn from(number: f64) -> Self {
         match serde_json::Number::from_f64(number) {
@@ -129,8 +129,8 @@ impl From<f64> for Value<'_> {
 }
 
 impl From<bool> for Value<'_> {
-    fn from(truth: bool) -> Self {
-        Value::Bool(truth)
+    fn from(boolean: bool) -> Self {
+        Value::Bool(boolean)
     }
 }
 
@@ -167,15 +167,15 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The truth value, if it is one.
+    /// The boolean, if it is one.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
-            Value::Bool(truth) => Some(*truth),
+            Value::Bool(boolean) => Some(*boolean),
             _ => None,
         }
     }
 
-    /// The integer, if it is a number written as one, and fits.
+    /// The integer, if it is a number written as one and fits into an `i64`.
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Value::Number(number) => number.as_i64(),
@@ -183,7 +183,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The float next to the number, if it is one.
+    /// The nearest float, if it is a number.
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Value::Number(number) => number.as_f64(),
@@ -207,7 +207,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value under a key, if it is an object; of several the last, as in JavaScript.
+    /// The value of a key, if it is an object. The last one if the key is duplicated, as in JavaScript.
     pub fn get(&self, key: &str) -> Option<&Self> {
         match self {
             Value::Object(entries) => entries.iter().rev().find(|(own, _)| own == key).map(|(_, value)| value),
@@ -215,11 +215,11 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The same value with texts of its own; attachments stay shared.
+    /// Copies borrowed strings, so that the value owns them. Attachments stay shared.
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Value::Null => Value::Null,
-            Value::Bool(truth) => Value::Bool(truth),
+            Value::Bool(boolean) => Value::Bool(boolean),
             Value::Number(Number(text)) => Value::Number(Number(Cow::Owned(text.into_owned()))),
             Value::String(text) => Value::String(Cow::Owned(text.into_owned())),
             Value::Binary(bytes) => Value::Binary(bytes),
@@ -231,15 +231,15 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Reads values of checked JSON.
+/// Reads values from checked JSON.
 pub(crate) struct Reader<'a> {
     pub(crate) cursor: Cursor<'a>,
     pub(crate) attachments: &'a Attachments,
-    pub(crate) room: Room,
+    pub(crate) hints: CapacityHints,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads all values of a list, with so many containers in each other at most.
+    /// Reads all values of a list, nested at most `depth` containers deep.
     pub(crate) fn list(mut self, depth: u16) -> Result<Vec<Value<'a>>, ArgsError> {
         let mut values = Vec::new();
         while self.cursor.peek().is_some() {
@@ -252,20 +252,21 @@ impl<'a> Reader<'a> {
         Ok(values)
     }
 
-    /// Reads the next value, with texts of its own.
-    pub(crate) fn owned(&mut self, depth: u16) -> Result<Value<'static>, Unreadable> {
+    /// Reads the next value and copies its strings.
+    pub(crate) fn owned(&mut self, depth: u16) -> Result<Value<'static>, ReadError> {
         let mut value = Value::Null;
         self.read(|text| Cow::Owned(text.to_owned()), depth, &mut value)?;
         Ok(value)
     }
 
-    /// Reads the next value into its place; moving values about would take longer than reading them. `text` makes what they keep.
+    /// Reads the next value into `place`, because returning it by value would cost more in moves than the reading
+    /// itself. `text` converts a string of the input into the one that is stored.
     fn read<'v>(
         &mut self,
         text: impl Fn(&'a str) -> Cow<'v, str> + Copy,
         depth: u16,
         place: &mut Value<'v>,
-    ) -> Result<(), Unreadable> {
+    ) -> Result<(), ReadError> {
         let string = |string: JsonStr<'a>| match string {
             JsonStr::Plain(plain) => text(plain),
             JsonStr::Escaped(quoted) => Cow::Owned(walk::unescape(quoted)),
@@ -281,7 +282,7 @@ impl<'a> Reader<'a> {
                 let depth = walk::deeper(depth)?;
                 self.cursor.step();
                 let mut entries = match self.cursor.peek() {
-                    Some(b'"') => Vec::with_capacity(Room::take(&mut self.room.objects, depth)),
+                    Some(b'"') => Vec::with_capacity(CapacityHints::take(&mut self.hints.objects, depth)),
                     _ => Vec::new(),
                 };
                 while self.cursor.peek() == Some(b'"') {
@@ -293,7 +294,7 @@ impl<'a> Reader<'a> {
                     self.cursor.eat(b',');
                 }
                 self.cursor.step();
-                Room::put(&mut self.room.objects, depth, entries.len());
+                CapacityHints::put(&mut self.hints.objects, depth, entries.len());
                 *place = Value::Object(entries);
             }
             Some(b'[') => {
@@ -301,7 +302,7 @@ impl<'a> Reader<'a> {
                 self.cursor.step();
                 let mut elements = match self.cursor.peek() {
                     Some(b']') | None => Vec::new(),
-                    _ => Vec::with_capacity(Room::take(&mut self.room.arrays, depth)),
+                    _ => Vec::with_capacity(CapacityHints::take(&mut self.hints.arrays, depth)),
                 };
                 while !matches!(self.cursor.peek(), Some(b']') | None) {
                     elements.push(Value::Null);
@@ -311,7 +312,7 @@ impl<'a> Reader<'a> {
                     self.cursor.eat(b',');
                 }
                 self.cursor.step();
-                Room::put(&mut self.room.arrays, depth, elements.len());
+                CapacityHints::put(&mut self.hints.arrays, depth, elements.len());
                 *place = Value::Array(elements);
             }
             Some(b'n') => _ = self.cursor.scalar(),
@@ -322,26 +323,26 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many elements containers are given room for: as many as the last one of the same depth had, for alike follows alike.
+/// Initial capacities of containers: the length of the last container at the same depth, because adjacent containers
+/// tend to have the same shape.
 ///
-/// That is asked once for each container that has been read. One of which nothing is known grows from 1, so memory stays in
-/// proportion to the text.
+/// Each hint is used once. Without one, the capacity grows from 1, so memory stays proportional to the text.
 #[derive(Clone, Copy)]
-pub(crate) struct Room {
+pub(crate) struct CapacityHints {
     objects: Levels,
     arrays: Levels,
 }
 
-/// One for each of the depths that are told apart.
+/// One hint for each nesting depth, modulo 8.
 type Levels = [u8; 8];
 
-impl Default for Room {
+impl Default for CapacityHints {
     fn default() -> Self {
         Self { objects: [8; 8], arrays: [4; 8] }
     }
 }
 
-impl Room {
+impl CapacityHints {
     #[inline(always)]
     fn of(levels: &mut Levels, depth: u16) -> Option<&mut u8> {
         levels.get_mut(usize::from(depth) % 8)
@@ -349,13 +350,13 @@ impl Room {
 
     #[inline(always)]
     fn take(levels: &mut Levels, depth: u16) -> usize {
-        Self::of(levels, depth).map_or(1, |room| usize::from(std::mem::replace(room, 1)))
+        Self::of(levels, depth).map_or(1, |hint| usize::from(std::mem::replace(hint, 1)))
     }
 
     #[inline(always)]
     fn put(levels: &mut Levels, depth: u16, len: usize) {
-        if let Some(room) = Self::of(levels, depth) {
-            *room = len.clamp(1, usize::from(u8::MAX)) as u8;
+        if let Some(hint) = Self::of(levels, depth) {
+            *hint = len.clamp(1, usize::from(u8::MAX)) as u8;
         }
     }
 }
@@ -364,7 +365,7 @@ impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Value::Null => serializer.serialize_unit(),
-            Value::Bool(truth) => serializer.serialize_bool(*truth),
+            Value::Bool(boolean) => serializer.serialize_bool(*boolean),
             Value::Number(number) => number.serialize(serializer),
             Value::String(text) => serializer.serialize_str(text),
             Value::Binary(bytes) => handoff::lend_bytes(bytes, |slice| serializer.serialize_bytes(slice)),
@@ -374,7 +375,8 @@ impl Serialize for Value<'_> {
     }
 }
 
-/// As a number of 64 bits if it is one, else as the nearest finite float; the codec's own encoder writes it as it is spelled.
+/// Serialized as a 64-bit integer if it is one, else as the nearest finite float. This crate's encoder writes the
+/// number as it was written.
 impl Serialize for Number<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if let Some(number) = self.as_u64() {
@@ -385,19 +387,19 @@ impl Serialize for Number<'_> {
             Some(number) if number != 0 => serializer.serialize_i64(number),
             _ => {
                 let number = self.as_f64().unwrap_or_default().clamp(f64::MIN, f64::MAX);
-                handoff::lend_spelling(&self.0, || serializer.serialize_f64(number))
+                handoff::lend_number_text(&self.0, || serializer.serialize_f64(number))
             }
         }
     }
 }
 
-/// The name of the newtype as which [`Value`] asks the codec's own deserializer for all of a value.
+/// The newtype name by which [`Value`] requests a lossless value from this crate's deserializer.
 pub(crate) const NEWTYPE: &str = "$socketio_proto::Value";
 
-/// Owns what it reads, as `Cow` does in serde; [`Args::values`](crate::Args::values) borrows.
+/// The value owns its strings, as `Cow` does in serde; those of [`Args::values`](crate::Args::values) borrow them.
 ///
-/// From arguments and [`Json`](crate::Json) no digit of a number is lost. What comes by way of a buffer of serde's
-/// (`#[serde(flatten)]`, `#[serde(untagged)]`), or from another deserializer, has the numbers that those have.
+/// Numbers from arguments and [`Json`](crate::Json) keep all digits. Numbers that pass through serde's buffers
+/// (`#[serde(flatten)]`, `#[serde(untagged)]`) or come from another deserializer have its precision.
 impl<'de> Deserialize<'de> for Value<'_> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(NEWTYPE, AnyVisitor).map(|value: Value<'static>| value)
@@ -413,7 +415,7 @@ impl<'de> Visitor<'de> for AnyVisitor {
         f.write_str("any value")
     }
 
-    /// A null, or what the codec's own deserializer lends.
+    /// A null, or the value that this crate's deserializer lends.
     fn visit_unit<E>(self) -> Result<Value<'static>, E> {
         Ok(handoff::take_value().unwrap_or_default())
     }
@@ -426,8 +428,8 @@ impl<'de> Visitor<'de> for AnyVisitor {
         deserializer.deserialize_any(self)
     }
 
-    fn visit_bool<E>(self, truth: bool) -> Result<Value<'static>, E> {
-        Ok(truth.into())
+    fn visit_bool<E>(self, boolean: bool) -> Result<Value<'static>, E> {
+        Ok(boolean.into())
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Value<'static>, E> {
@@ -495,12 +497,12 @@ mod tests {
     }
 
     #[test]
-    fn numbers_go_out_as_they_are_spelled() {
+    fn numbers_are_encoded_as_they_were_written() {
         let list = format!("[{LONG},0.10,1e400,-0,1E2,18446744073709551616,null,1.5]");
         let value: Value<'static> = json(&list).parse().unwrap();
         assert_eq!(Args::encode(&(&value,)).unwrap().json(), list);
         assert_eq!(Json::encode(&value).unwrap().as_str(), list);
-        // A float beside it is still one.
+        // A float next to it is still encoded as a float.
         assert_eq!(Args::encode(&(&value, 0.1, f64::NAN)).unwrap().json(), format!("{list},0.1,null"));
         // Other serializers get the nearest finite float.
         let (integer, beyond) = (Some(1.2345678901234568e29), Some(1.8446744073709552e19));
@@ -531,7 +533,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_made_by_other_deserializers_with_the_numbers_that_those_have() {
+    fn values_from_other_deserializers_have_their_precision() {
         #[derive(Deserialize)]
         struct Flat {
             #[serde(flatten)]

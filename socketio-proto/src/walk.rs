@@ -1,9 +1,9 @@
-//! Steps over JSON that serde_json has checked.
+//! A cursor over JSON that serde_json has checked.
 //!
-//! The packet's one pass of serde_json proves the syntax and keeps nothing. What follows wants places in that text: where
-//! the name ends, which bytes are the third argument, whether an object is a placeholder. A [`Cursor`] finds them without
-//! checking again. It never fails and never leaves the text; on text that is no JSON it would yield nonsense, not harm.
-//! What a string or a number means is left to serde_json and the standard library.
+//! serde_json checks the syntax of a packet in one pass, without building values. Afterwards the codec needs positions
+//! in that text: the end of the name, the bytes of the third argument, whether an object is a placeholder. A [`Cursor`]
+//! finds them without checking again. It never fails and never leaves the text; on invalid JSON its results would be
+//! wrong, but harmless. Strings and numbers are decoded by serde_json and the standard library.
 
 use std::borrow::Cow;
 
@@ -11,41 +11,41 @@ use engineio_proto::to_well_formed;
 
 use crate::ArgsError;
 
-/// A place in checked JSON.
+/// A position in checked JSON.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a> {
     text: &'a str,
     at: usize,
 }
 
-/// A string as it stands in the text.
+/// A string as written in the text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum JsonStr<'a> {
-    /// Without its quotes: it is what it says.
+    /// Without its quotes; contains no escapes.
     Plain(&'a str),
-    /// With its quotes: it has escapes.
+    /// With its quotes; contains escapes.
     Escaped(&'a str),
 }
 
-/// What is right as JSON and yet can't be had.
+/// Why valid JSON can't be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unreadable {
-    /// More containers in each other than [`Limits::max_depth`](crate::Limits::max_depth).
+pub(crate) enum ReadError {
+    /// Nested deeper than [`Limits::max_depth`](crate::Limits::max_depth).
     TooDeep,
 }
 
-impl From<Unreadable> for ArgsError {
-    fn from(unreadable: Unreadable) -> Self {
-        Self::new(match unreadable {
-            Unreadable::TooDeep => "more containers in each other than `max_depth` allows",
+impl From<ReadError> for ArgsError {
+    fn from(error: ReadError) -> Self {
+        Self::new(match error {
+            ReadError::TooDeep => "nested deeper than `max_depth` allows",
         })
     }
 }
 
-/// How many more containers there may be within one more container.
+/// The depth that remains inside of one more container.
 #[inline]
-pub(crate) fn deeper(depth: u16) -> Result<u16, Unreadable> {
-    depth.checked_sub(1).ok_or(Unreadable::TooDeep)
+pub(crate) fn deeper(depth: u16) -> Result<u16, ReadError> {
+    depth.checked_sub(1).ok_or(ReadError::TooDeep)
 }
 
 impl<'a> Cursor<'a> {
@@ -53,7 +53,7 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0 }
     }
 
-    /// How many bytes lie behind it.
+    /// The offset of the cursor in bytes.
     #[inline]
     pub(crate) fn offset(&self) -> usize {
         self.at
@@ -69,25 +69,25 @@ impl<'a> Cursor<'a> {
         self.at = offset;
     }
 
-    /// The next byte that is no white space; the cursor moves to it.
+    /// Moves to the next byte that is not whitespace and returns it.
     #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.text.as_bytes().get(self.at) {
-                // Between the values of checked JSON there is nothing else below.
+                // Between the values of checked JSON, only whitespace is at or below a space.
                 Some(byte) if *byte <= b' ' => self.at += 1,
                 other => return other.copied(),
             }
         }
     }
 
-    /// Steps over one byte, that of a bracket or a comma.
+    /// Skips one byte, a bracket or a comma.
     #[inline]
     pub(crate) fn step(&mut self) {
         self.at += 1;
     }
 
-    /// Steps over the next byte, if it is this one.
+    /// Skips the next byte if it is `byte`; returns whether it was.
     #[inline]
     pub(crate) fn eat(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
@@ -95,7 +95,7 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    /// Steps over the string that begins here.
+    /// Reads the string that begins here.
     #[inline]
     pub(crate) fn string(&mut self) -> JsonStr<'a> {
         let start = self.at + 1;
@@ -109,7 +109,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Goes on with a string at its first escape.
+    /// Reads the rest of a string from its first escape, at `end`.
     fn escaped(&mut self, mut end: usize) -> JsonStr<'a> {
         while self.text.as_bytes().get(end) == Some(&b'\\') {
             end += 2;
@@ -120,11 +120,11 @@ impl<'a> Cursor<'a> {
         JsonStr::Escaped(self.text.get(start..self.at).unwrap_or_default())
     }
 
-    /// Steps over the number or literal that begins here.
+    /// Reads the number or literal that begins here.
     #[inline]
     pub(crate) fn scalar(&mut self) -> &'a str {
         let start = self.at;
-        // White space and all below it; a comma; `]` and `}`, which differ in one bit.
+        // Ends at whitespace, a comma, `]` or `}` (the two brackets differ in one bit).
         while let Some(byte) = self.text.as_bytes().get(self.at) {
             if *byte <= b' ' || *byte == b',' || *byte & !0x20 == b']' {
                 break;
@@ -134,7 +134,7 @@ impl<'a> Cursor<'a> {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
-    /// Steps over the next value, however deep it is.
+    /// Skips the next value. Not recursive.
     pub(crate) fn skip(&mut self) {
         let mut depth = 0usize;
         while let Some(byte) = self.peek() {
@@ -162,8 +162,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// How many bytes there are before the first quote or backslash. Looks at eight at a time, as texts are short and their
-/// lengths differ: what a loop over bytes costs is its wrongly predicted end.
+/// Number of bytes before the first quote or backslash. Compares eight bytes at a time: strings are short and of
+/// varying length, so the main cost of a loop over single bytes is the mispredicted branch at its end.
 #[inline]
 fn special(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
@@ -171,7 +171,7 @@ fn special(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
-        // A zero byte is where the byte was looked for; of several the lowest is exact.
+        // Matching bytes become zero. Only the lowest match found is exact, which is the one needed.
         let quote = word ^ (ONES * b'"' as u64);
         let slash = word ^ (ONES * b'\\' as u64);
         let found = ((quote.wrapping_sub(ONES) & !quote) | (slash.wrapping_sub(ONES) & !slash)) & HIGH;
@@ -184,7 +184,7 @@ fn special(bytes: &[u8]) -> usize {
     bytes.len() - rest.len() + found.unwrap_or(rest.len())
 }
 
-/// Reads a string with escapes, in its quotes. Half a surrogate pair, which JSON can spell and UTF-8 cannot, becomes U+FFFD.
+/// Decodes a quoted string with escapes. A lone surrogate, which JSON can express but UTF-8 can't, becomes U+FFFD.
 pub(crate) fn unescape(quoted: &str) -> String {
     serde_json::from_str(quoted).or_else(|_| serde_json::from_str(&to_well_formed(quoted))).unwrap_or_default()
 }
@@ -198,25 +198,25 @@ impl<'a> JsonStr<'a> {
         }
     }
 
-    /// Whether it spells `text`, escapes or not.
+    /// Whether the unescaped string equals `text`.
     pub(crate) fn is(self, text: &str) -> bool {
         self.read() == text
     }
 }
 
-/// Takes away the white space at the end.
+/// Removes whitespace at the end.
 #[inline]
 pub(crate) fn trim_end(text: &str) -> &str {
     text.trim_end_matches([' ', '\n', '\r', '\t'])
 }
 
 #[cfg(test)]
-#[allow(clippy::string_slice, reason = "places found are boundaries, and a test")]
+#[allow(clippy::string_slice, reason = "slices at positions that were found, in a test")]
 mod tests {
     use super::*;
 
     #[test]
-    fn steps_over_one_value_at_a_time() {
+    fn values_are_skipped_one_at_a_time() {
         let text = r#" [1,{"a":"]\"}"}] , "x\\" ,-1.5e3 ,null, {} "#;
         let mut cursor = Cursor::new(text);
         let mut values = Vec::new();
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_read_with_their_escapes() {
+    fn strings_are_unescaped() {
         let mut cursor = Cursor::new(r#""caf\u00e9 \ud83d\ude00\/""#);
         assert_eq!(cursor.string().read(), "café 😀/");
         let mut cursor = Cursor::new(r#""\ude00 \ud83d\ud83d\ude00 \ud83d\n""#);
@@ -251,13 +251,13 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn eight_at_a_time_is_one_by_one(bytes in proptest::collection::vec(proptest::sample::select(b"\"\\\x00!#[]\xa2\xdca".as_slice()), 0..40)) {
+        fn comparing_eight_bytes_at_a_time_equals_comparing_single_bytes(bytes in proptest::collection::vec(proptest::sample::select(b"\"\\\x00!#[]\xa2\xdca".as_slice()), 0..40)) {
             let slow = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(bytes.len());
             proptest::prop_assert_eq!(special(&bytes), slow);
         }
 
         #[test]
-        fn no_text_makes_it_fail(text in "[\\[\\]{}\",:\\\\ a0é😀-]{0,40}") {
+        fn the_cursor_stays_within_any_text(text in "[\\[\\]{}\",:\\\\ a0é😀-]{0,40}") {
             let mut cursor = Cursor::new(&text);
             for _ in 0..100 {
                 cursor.skip();

@@ -30,7 +30,7 @@ fn is_too_deep<T>(read: Result<T, ArgsError>) -> bool {
     match read.map_err(|error| error.to_string()) {
         Ok(_) => false,
         Err(error) => {
-            assert_eq!(error, "argument 1: more containers in each other than `max_depth` allows");
+            assert_eq!(error, "argument 1: nested deeper than `max_depth` allows");
             true
         }
     }

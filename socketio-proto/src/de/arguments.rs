@@ -1,4 +1,5 @@
-//! The list of arguments as a type: a tuple is the list, a unit none of it, anything else its first element.
+//! Deserializes an argument list: a tuple reads the list, a unit reads nothing, any other type reads the first
+//! argument.
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, SeqAccess, Visitor};
@@ -136,7 +137,7 @@ impl<'de> SeqAccess<'de> for List<'de> {
     }
 }
 
-/// What is not there: nothing to an `Option`, an error to all else.
+/// A missing argument: `None` for an `Option`, an error for any other type.
 struct Missing(usize);
 
 impl<'de> Deserializer<'de> for Missing {

@@ -1,4 +1,4 @@
-//! The key of an object: a string that may stand for a number or a truth value, as in serde_json.
+//! An object key: a string that may also be read as a number or a boolean, as in serde_json.
 
 use serde::Deserializer;
 use serde::de::value::{BorrowedStrDeserializer, StringDeserializer};
@@ -12,7 +12,7 @@ use crate::{ArgsError, json};
 pub(super) struct Key<'de>(pub(super) JsonStr<'de>);
 
 impl<'de> Key<'de> {
-    /// The key, if it is spelled as a number is in JSON.
+    /// The key's text, if it is a JSON number.
     fn number<V: Visitor<'de>>(self, visitor: &V) -> Result<&'de str, ArgsError> {
         match self.0 {
             JsonStr::Plain(text) if is_number(text) => Ok(text),
@@ -27,7 +27,7 @@ impl<'de> Key<'de> {
 }
 
 fn is_number(text: &str) -> bool {
-    // What begins like a number and ends with a digit is one, if it is JSON at all.
+    // Valid JSON that begins like a number and ends with a digit is a number.
     matches!(text.as_bytes(), [b'-' | b'0'..=b'9', ..])
         && text.ends_with(|end: char| end.is_ascii_digit())
         && json::check(text).is_ok()

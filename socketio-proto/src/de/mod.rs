@@ -1,11 +1,12 @@
-//! JSON and attachments become typed arguments.
+//! Deserializes typed arguments from JSON and attachments.
 //!
-//! A deserializer of our own over checked JSON, for two reasons that serde_json's can't serve: arguments begin in the middle
-//! of an array, and an object that is a placeholder has to be seen before it is entered. Syntax was checked by serde_json
-//! when the packet came, strings with escapes are unescaped by it, numbers are converted by the standard library.
+//! serde_json's deserializer can't be used on the arguments: it can't start in the middle of an array, and it can't
+//! recognize a placeholder before it enters the object. This one works on JSON that serde_json checked when the packet
+//! arrived. serde_json unescapes strings; the standard library converts numbers.
 //!
-//! What it yields for JSON without attachments is what serde_json yields, but for half a surrogate pair (U+FFFD), numbers beyond
-//! the range of a float (infinite), and floats that serde_json rounds wrongly in the last bit. A test compares the two.
+//! Without attachments, the results equal serde_json's, with three exceptions: a lone surrogate becomes U+FFFD, a
+//! number beyond the range of a float becomes infinite, and a float that serde_json rounds wrongly in the last bit is
+//! correct. `tests/like_serde_json.rs` compares the two.
 
 mod arguments;
 mod key;

@@ -1,4 +1,4 @@
-//! Numbers and strings, as serde_json hands them to a visitor.
+//! Numbers and strings, passed to a visitor as serde_json does.
 
 use serde::Deserializer;
 use serde::de::{Error, Unexpected, Visitor};
@@ -6,8 +6,8 @@ use serde::de::{Error, Unexpected, Visitor};
 use crate::ArgsError;
 use crate::walk::{self, JsonStr};
 
-/// A number as serde_json tells numbers apart: an integer if it is one of 64 bits, else a float. One beyond the range of a float
-/// is infinite, as in JavaScript.
+/// A number, classified as in serde_json: an integer if it fits into 64 bits, else a float, which is infinite beyond
+/// its range, as in JavaScript.
 #[derive(Clone, Copy)]
 pub(super) enum Number {
     Unsigned(u64),
@@ -38,7 +38,7 @@ impl Number {
     }
 }
 
-/// Hands a number to a visitor that takes any.
+/// Passes a number to the visitor, as an integer or a float.
 #[inline]
 pub(super) fn number<'de, V: Visitor<'de>>(text: &str, visitor: V) -> Result<V::Value, ArgsError> {
     match Number::parse(text)? {
@@ -70,7 +70,8 @@ pub(super) fn text<'de, V: Visitor<'de>>(string: JsonStr<'de>, visitor: V) -> Re
     }
 }
 
-/// The bytes of a string; half a surrogate pair in the three bytes that UTF-8 would have for it, as no text is made of it.
+/// Passes the bytes of a string. A lone surrogate is encoded as three bytes (WTF-8), because the result need not be
+/// text.
 pub(super) fn bytes<'de, V: Visitor<'de>>(string: JsonStr<'de>, visitor: V) -> Result<V::Value, ArgsError> {
     match string {
         JsonStr::Plain(text) => visitor.visit_borrowed_bytes(text.as_bytes()),

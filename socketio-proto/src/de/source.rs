@@ -1,4 +1,4 @@
-//! The values of checked JSON, attachments in place.
+//! Deserializes values of checked JSON, with attachments in place of their placeholders.
 
 use serde::de::value::{BorrowedStrDeserializer, U16Deserializer};
 use serde::de::{
@@ -12,21 +12,21 @@ use crate::placeholder::Attachments;
 use crate::walk::{self, Cursor};
 use crate::{ArgsError, handoff, json, value};
 
-/// Where the next value is read.
+/// A deserializer positioned at the next value.
 pub(crate) struct Source<'de> {
     cursor: Cursor<'de>,
     attachments: &'de Attachments,
-    /// How many containers there may be within the next value.
+    /// Maximum nesting depth of the next value.
     depth: u16,
-    /// How many there may be in all.
+    /// Maximum nesting depth of an argument.
     max_depth: u16,
-    /// For the values of any shape.
-    room: value::Room,
+    /// For dynamic values.
+    hints: value::CapacityHints,
 }
 
 impl<'de> Source<'de> {
     pub(super) fn new(list: &'de str, attachments: &'de Attachments, depth: u16) -> Self {
-        Self { cursor: Cursor::new(list), attachments, depth, max_depth: depth, room: value::Room::default() }
+        Self { cursor: Cursor::new(list), attachments, depth, max_depth: depth, hints: value::CapacityHints::default() }
     }
 
     #[inline]
@@ -39,7 +39,8 @@ impl<'de> Source<'de> {
         self.cursor.eat(b',');
     }
 
-    /// Reads a [`Value`](crate::Value). One that is more than serde can say is lent.
+    /// Reads a [`Value`](crate::Value). Containers and numbers that need their digits don't fit serde's data model, so
+    /// they are lent to the visitor.
     #[inline]
     fn value<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ArgsError> {
         let here = self.cursor;
@@ -48,19 +49,19 @@ impl<'de> Source<'de> {
             Some(b'-' | b'0'..=b'9') => match Number::parse(self.cursor.scalar())? {
                 Number::Unsigned(number) => return visitor.visit_u64(number),
                 Number::Signed(number) => return visitor.visit_i64(number),
-                // With its digits.
+                // Lent below, with all its digits.
                 Number::Float(_) => self.cursor = here,
             },
             Some(b'n') => return self.deserialize_option(visitor),
             _ => return self.deserialize_any(visitor),
         }
-        let mut reader = value::Reader { cursor: self.cursor, attachments: self.attachments, room: self.room };
+        let mut reader = value::Reader { cursor: self.cursor, attachments: self.attachments, hints: self.hints };
         let value = reader.owned(self.depth)?;
-        (self.cursor, self.room) = (reader.cursor, reader.room);
+        (self.cursor, self.hints) = (reader.cursor, reader.hints);
         handoff::lend_value(value, || visitor.visit_unit())
     }
 
-    /// Steps over a placeholder, if one begins here, and hands out its attachment.
+    /// If a placeholder begins here, skips it and passes its attachment to the visitor. Otherwise returns the visitor.
     #[inline]
     fn attachment<V: Visitor<'de>>(&mut self, visitor: V) -> Result<Result<V::Value, V>, ArgsError> {
         let Some((bytes, end)) = self.attachments.at(self.cursor.offset()) else { return Ok(Err(visitor)) };
@@ -68,7 +69,7 @@ impl<'de> Source<'de> {
         handoff::lend_bytes(bytes, |_| visitor.visit_borrowed_bytes(bytes)).map(Ok)
     }
 
-    /// Enters a container, reads it, and steps over what was left unread.
+    /// Enters a container and reads it. Unread elements or entries are an error.
     #[inline]
     fn container<T>(
         &mut self,
@@ -90,7 +91,7 @@ impl<'de> Source<'de> {
         self.container(b']', |source| visitor.visit_seq(Elements::new(source)))
     }
 
-    /// Reads what begins with a brace: an object, or an attachment.
+    /// Reads a value that begins with a brace: an object or an attachment.
     #[inline]
     fn object<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ArgsError> {
         match self.attachment(visitor)? {
@@ -99,7 +100,8 @@ impl<'de> Source<'de> {
         }
     }
 
-    /// Reads what is not of the kind that was asked for: an attachment, which the visitor may take, else an error.
+    /// Reads a value of another kind than requested: passes an attachment to the visitor, which may accept it; anything
+    /// else is an error.
     #[cold]
     fn other<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ArgsError> {
         self.peek();
@@ -109,7 +111,7 @@ impl<'de> Source<'de> {
         }
     }
 
-    /// The error that says what was found in place of what was asked for.
+    /// The error for a value of another kind than expected.
     #[cold]
     fn mismatch(&mut self, expected: &dyn Expected) -> ArgsError {
         let found = match self.peek() {
@@ -143,8 +145,8 @@ macro_rules! numbers {
     )*};
 }
 
-/// Each method takes what serde_json's takes and no more. A visitor may know more kinds of values than it asks for: that of a
-/// variant's name takes a number as well, which would be another way to spell the variant.
+/// Each method accepts what serde_json's accepts and no more, even where the visitor accepts more: the visitor of a
+/// variant name also accepts an index, which would be a second spelling of the variant.
 impl<'de> Deserializer<'de> for &mut Source<'de> {
     type Error = ArgsError;
 
@@ -232,7 +234,7 @@ impl<'de> Deserializer<'de> for &mut Source<'de> {
         self.deserialize_str(visitor)
     }
 
-    /// Attachments are not taken: the bytes of one are no name.
+    /// Does not accept an attachment: its bytes are not an identifier.
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         match self.peek() {
             Some(b'"') => scalar::text(self.cursor.string(), visitor),
@@ -344,7 +346,7 @@ impl<'a, 'de> Elements<'a, 'de> {
         Self { source, first: true }
     }
 
-    /// Whether there is another one.
+    /// Whether another element or entry follows.
     #[inline]
     fn more(&mut self, close: u8) -> bool {
         if !std::mem::replace(&mut self.first, false) {
@@ -385,7 +387,7 @@ impl<'de> MapAccess<'de> for Elements<'_, 'de> {
     }
 }
 
-/// The parts of a [`Json`](crate::Json): its text, and how deep it may be read.
+/// The parts of a [`Json`](crate::Json): its text and its depth limit.
 struct Raw<'de> {
     text: Option<&'de str>,
     depth: u16,

@@ -1,4 +1,4 @@
-//! Which values are a list of arguments.
+//! Serializes a value as an argument list.
 
 use bytes::Bytes;
 use serde::ser::{Error as _, Serialize, SerializeTuple, Serializer};
@@ -11,7 +11,8 @@ use crate::placeholder::Attachments;
 type Out<'a> = &'a mut Vec<u8>;
 type Json<'a> = serde_json::Serializer<Out<'a>, Extract<'a>>;
 
-/// Writes one value: a tuple as the list of arguments, a unit not at all, raw arguments as they are, all else as one argument.
+/// Writes one value: a tuple as the argument list, raw arguments unchanged, anything else as a single argument. Writes
+/// nothing for a unit: see [`is_unit`](Self::is_unit).
 pub(crate) struct Arguments<'a> {
     parts: Option<(Out<'a>, &'a mut Vec<Bytes>)>,
     /// The serializer of the one argument. It lives here because serde's compounds borrow it.
@@ -26,18 +27,19 @@ impl<'a> Arguments<'a> {
         Self { parts: Some((out, found)), one: None, separated, raw: None, unit: false }
     }
 
-    /// The attachments of raw arguments, if it was those.
+    /// The attachments, if the value was raw arguments.
     pub(crate) fn into_raw(self) -> Option<Attachments> {
         self.raw
     }
 
-    /// Whether it was a unit. Nothing is written for it: only its type says whether it stands for no arguments.
+    /// Whether the value was a unit. Nothing has been written for it, because its type decides whether it is a null or
+    /// an empty list.
     pub(crate) fn is_unit(&self) -> bool {
         self.unit
     }
 
     fn out(&mut self) -> Result<Out<'_>, Error> {
-        // Serde calls a serializer once.
+        // Can't happen: serde calls a serializer once.
         self.parts.as_mut().map(|(out, _)| &mut **out).ok_or_else(|| Error::custom("serialized twice"))
     }
 

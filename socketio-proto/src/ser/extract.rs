@@ -1,4 +1,4 @@
-//! How the codec writes what JSON can spell in more than one way: bytes become placeholders, numbers keep their digits.
+//! JSON formatters: bytes become placeholders, numbers keep their digits.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use serde_json::ser::{CompactFormatter, Formatter};
 
 use crate::handoff;
 
-/// Writes compact JSON; bytes go aside, in the order in which serde meets them: depth first.
+/// Writes compact JSON and collects bytes in the order in which serde visits them: depth first.
 #[derive(Debug)]
 pub(crate) struct Extract<'a> {
     pub(crate) found: &'a mut Vec<Bytes>,
@@ -22,18 +22,18 @@ impl Formatter for Extract<'_> {
 
     #[inline]
     fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        Spelled.write_f64(writer, value)
+        KeepDigits.write_f64(writer, value)
     }
 }
 
-/// Writes compact JSON; numbers that were read as they are spelled.
-pub(crate) struct Spelled;
+/// Writes compact JSON; decoded numbers are written as they were received.
+pub(crate) struct KeepDigits;
 
-impl Formatter for Spelled {
+impl Formatter for KeepDigits {
     #[inline]
     fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        match handoff::is_spelled() {
-            true => handoff::write_spelling(writer),
+        match handoff::has_number_text() {
+            true => handoff::write_number_text(writer),
             false => CompactFormatter.write_f64(writer, value),
         }
     }

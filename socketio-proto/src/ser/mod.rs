@@ -1,13 +1,13 @@
-//! Typed arguments become JSON and attachments.
+//! Serializes typed arguments as JSON and attachments.
 //!
-//! serde_json writes the JSON. Its [`Formatter`](serde_json::ser::Formatter) is asked how bytes look, and that is where a
-//! placeholder is written and the bytes are put aside. On top of it, [`Arguments`] tells a tuple from a single value.
+//! serde_json writes the JSON. For bytes it calls its [`Formatter`](serde_json::ser::Formatter), which writes a
+//! placeholder and collects the bytes. On top of it, [`Arguments`] distinguishes a tuple from a single value.
 
 mod arguments;
 mod extract;
 
 pub(crate) use arguments::Arguments;
-pub(crate) use extract::Spelled;
+pub(crate) use extract::KeepDigits;
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
@@ -15,11 +15,10 @@ use serde::{Serialize, Serializer};
 use crate::EncodeError;
 use crate::placeholder::{self, Attachments};
 
-/// Appends `value` as the list of arguments to `out`, with commas between them, and one in front if `separated`. Answers
-/// the attachments and where in the list they belong.
+/// Appends `value` to `out` as an argument list separated by commas, with a leading comma if `separated`. Returns the
+/// attachments with the positions of their placeholders.
 ///
-/// An object of the application that would be taken for a placeholder is refused. Raw arguments were looked at when they
-/// came.
+/// Refuses an object of the application that looks like a placeholder. Raw arguments are not checked again.
 #[inline]
 pub(crate) fn list<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
@@ -40,14 +39,14 @@ pub(crate) fn list<T: Serialize + ?Sized>(
         return Ok(Attachments::default());
     }
     let list = out.get(start..).and_then(|list| std::str::from_utf8(list).ok()).ok_or_else(EncodeError::internal)?;
-    let places = placeholder::own(list, found.len()).ok_or(EncodeError::Placeholder)?;
+    let places = placeholder::encoded(list, found.len()).ok_or(EncodeError::Placeholder)?;
     Ok(Attachments::new(found, places))
 }
 
-/// Whether a value that is a unit to serde stands for no arguments: `()`, and references to it.
+/// Whether a value that serde serializes as a unit is an empty list: `()`, and references to it.
 ///
-/// The null of a dynamic value is a unit to serde as well, but its type has room for other values. The name of the type is asked
-/// only for references, whose size says nothing.
+/// The null of a dynamic value is also a unit in serde, but its type is not zero-sized. The type name is only compared
+/// for references, whose size is that of a pointer.
 fn is_empty_list<T: ?Sized>(unit: &T) -> bool {
     size_of_val(unit) == 0 || std::any::type_name::<T>().trim_start_matches('&').trim_start_matches("mut ") == "()"
 }

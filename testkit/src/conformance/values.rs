@@ -227,7 +227,7 @@ pub async fn are_read_to_the_depth_that_the_option_allows<R: Runtime + Clone>(st
         let typed: Result<Value<'static>, AckError> = stage.soon("an ack", socket.emit_with_ack("raw", deeper())).await;
         assert!(matches!(typed, Err(AckError::Args(error)) if error.index() == Some(0)));
 
-        let error = r#"error: event "typed": argument 0: more containers in each other than `max_depth` allows"#;
+        let error = r#"error: event "typed": argument 0: nested deeper than `max_depth` allows"#;
         socket.emit("typed", deeper()).expect("there is room");
         of_server.hears(stage, error).await;
         socket.emit("send me", arrays(max)).expect("there is room");

@@ -118,10 +118,10 @@ fn a_violation_while_a_websocket_is_busy_is_a_forced_server_close() {
 #[test]
 fn what_cannot_be_decoded_is_told_and_closes() {
     for (packet, rule) in [
-        ("4abc", "'a' is no packet type; a packet begins with a digit from 0 to 6"),
+        ("4abc", "'a' is not a packet type; a packet begins with a digit from 0 to 6"),
         ("4", "the packet is empty; it must begin with its type, a digit from 0 to 6"),
-        ("4 0", "' ' is no packet type; a packet begins with a digit from 0 to 6"),
-        ("42{}", "the payload of an event or an ack must be a JSON array, directly behind the header"),
+        ("4 0", "' ' is not a packet type; a packet begins with a digit from 0 to 6"),
+        ("42{}", "the payload of an event or an ack must be a JSON array, directly after the header"),
         ("42", "the payload is missing"),
         (r#"42["disconnect"]"#, "the event name is reserved"),
         ("45woooot", "a binary packet must name the number of its attachments, from 1, followed by `-`"),
@@ -148,7 +148,11 @@ fn an_undecodable_packet_by_polling_is_a_forced_close_once_it_has_closed() {
     let mut script = polled();
     assert_eq!(
         script.post(r#"42["before"]|4abc|42["behind"]"#),
-        ["ok", "received 0 before()", "undecodable: 'a' is no packet type; a packet begins with a digit from 0 to 6"]
+        [
+            "ok",
+            "received 0 before()",
+            "undecodable: 'a' is not a packet type; a packet begins with a digit from 0 to 6"
+        ]
     );
     nothing_more_is_heard(&mut script);
     assert_eq!(
@@ -166,7 +170,7 @@ fn attachments_and_text_must_not_mix() {
 
     let mut script = joined();
     nothing(script.text(r#"451-["a",{"_placeholder":true,"num":0}]"#));
-    let between = told("undecodable: text arrived while the attachments of a packet are awaited");
+    let between = told("undecodable: text arrived while the attachments of a packet were expected");
     assert_eq!(script.text(r#"42["b"]"#)[1..], between);
 }
 
