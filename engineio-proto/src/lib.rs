@@ -195,10 +195,10 @@
 //! | `5` without `2probe` | upgrades | ends the probe | `upgrade::an_upgrade_without_a_probe_is_refused` |
 //! | a second `2probe` | answered | ends the probe | `upgrade::a_second_probe_packet_ends_the_probe` |
 //! | an upgrade with `allow_upgrades(false)` | taken, though not offered | closed | `upgrade::an_upgrade_that_is_not_allowed_is_closed` |
-//! | the heartbeat after an upgrade | stops if the pong was under way | begins anew | `heartbeat::the_heartbeat_lives_through_an_upgrade` |
-//! | a poll held at `2probe` | released within 100 ms | released at once, as are later ones | `upgrade::a_poll_that_comes_after_the_probe_is_let_go_too` |
-//! | a poll still held at `5` | `1` | `6` | `upgrade::a_poll_that_is_still_there_at_the_upgrade_is_let_go` |
-//! | a POST being read at `5` | dropped | delivered | `upgrade::a_post_that_is_still_being_read_at_the_upgrade_is_delivered` |
+//! | the heartbeat after an upgrade | stops if the pong was under way | begins anew | `heartbeat::the_heartbeat_restarts_at_an_upgrade` |
+//! | a poll held at `2probe` | released within 100 ms | released at once, as are later ones | `upgrade::a_poll_after_the_probe_is_released_too` |
+//! | a poll still held at `5` | `1` | `6` | `upgrade::a_poll_still_pending_at_the_upgrade_is_released` |
+//! | a POST being read at `5` | dropped | delivered | `upgrade::a_post_still_in_progress_at_the_upgrade_is_delivered` |
 //! | a wrong revision, or `transport=polling`, in an upgrade | refused or closed after the `101` | 400 instead of the `101` | `verify::only_revision_4_is_spoken`, `verify::an_upgrade_to_polling_is_refused` |
 //! | a wrong revision in a handshake that the application would forbid | code 4 | code 5, nobody is asked | `verify::only_revision_4_is_spoken` |
 //! | a type in `content-type` with parameters or in capitals | no binary POST | a binary POST, refused | `polling::a_binary_post_is_refused_and_ends_the_session` |
@@ -208,7 +208,7 @@
 //! | the path `/engine.iofoo` | taken without the trailing slash | not ours | `path::without_add_trailing_slash_only_the_path_itself_matches` |
 //! | the path `/engine.io` | not ours with the trailing slash | taken | `path::the_path_matches_with_and_without_the_trailing_slash` |
 //! | an origin that a predicate refuses | no CORS answer at all | as any origin not in a list | `cors::an_origin_that_is_not_allowed_gets_no_allow_origin_but_the_same_status` |
-//! | what waits for one client | unbounded | bounded, `send` says so | `pressure::the_outbox_is_bounded_and_tells_when_there_is_room` |
+//! | what waits for one client | unbounded | bounded, `send` says so | `pressure::the_outbox_is_bounded_and_reports_room` |
 //!
 //! The client's, against engine.io-client 6.6:
 //!
@@ -226,7 +226,7 @@
 //! | closing before the handshake came | waits for it by polling, to say `1` | breaks it off, unless something is buffered | `closing::a_session_that_is_not_open_is_given_up` |
 //! | messages that come while closing | delivered | dropped, as on the server | `closing::messages_are_not_delivered_any_more_but_pings_are_answered` |
 //! | when a cookie expires | by the client's clock | by the `Date` of the response that set it | `cookies::an_expiry_is_compared_with_the_servers_clock` |
-//! | what waits for the server, what it may send at once, cookies | unbounded | bounded | `messages::the_outbox_is_bounded_and_tells_when_there_is_room`, `polling::a_body_beyond_the_limit_is_refused`, `cookies::the_jar_is_bounded` |
+//! | what waits for the server, what it may send at once, cookies | unbounded | bounded | `messages::the_outbox_is_bounded_and_reports_room`, `polling::a_body_beyond_the_limit_is_refused`, `cookies::the_jar_is_bounded` |
 //!
 //! As the reference does it, though one might not: a refused upgrade is always 400, a forbidden one included; a POST that is too large
 //! leaves the session alone; a malformed POST is answered `ok`.

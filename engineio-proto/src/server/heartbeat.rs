@@ -1,18 +1,18 @@
-//! The heartbeat: the server pings, the client answers in time.
+//! The heartbeat: the server sends pings, the client must answer each in time.
 //!
 //! ```text
-//!    Resting --ping interval--> Awaiting --ping timeout--> dead
-//!       ^--------- pong ----------|   ^-- first other packet: once more the ping timeout
+//!    Resting --ping interval--> Awaiting --ping timeout--> overdue
+//!       ^--------- pong ----------|   ^-- first other packet: the ping timeout begins again
 //! ```
 
 use crate::{Instant, clock::after};
 use std::time::Duration;
 
-/// The clock of the heartbeat.
+/// The state of the heartbeat.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     beat: Beat,
-    /// The driver does not read, so that a pong could not be seen: its deadline stands still.
+    /// Reading is paused, so a pong would not be noticed: its deadline does not apply.
     paused: bool,
 }
 
@@ -23,8 +23,9 @@ enum Beat {
     },
     Awaiting {
         pong_by: Instant,
+        /// Another packet has extended `pong_by` already.
         extended: bool,
-        /// Something was read after `pong_by`.
+        /// A packet was read after `pong_by`.
         late: bool,
     },
 }
@@ -34,17 +35,17 @@ impl Heartbeat {
         Self { beat: Beat::Resting { ping_at: after(now, interval) }, paused: false }
     }
 
-    /// A pong came, or the transport changed: the interval begins anew.
+    /// Starts the ping interval again, after a pong or a change of transport.
     ///
-    /// A pong that is read after its time had arrived before, while the process stood still. The client has been waiting for the next
-    /// ping meanwhile, and for no longer than interval and timeout, so it is due at once.
+    /// If the pong is read after its deadline, the process was suspended and the pong had arrived before. The client has been waiting for
+    /// the next ping since, and waits at most for interval plus timeout, so the ping is due at once.
     pub(super) fn restart(&mut self, now: Instant, interval: Duration) {
         let late = matches!(self.beat, Beat::Awaiting { late: true, .. });
         let ping_at = if late { now } else { after(now, interval) };
         self.beat = Beat::Resting { ping_at };
     }
 
-    /// A packet came. It shows once per ping that the client lives, so that a pong may queue behind large messages.
+    /// A packet was received. Once per ping it extends the deadline of the pong, which may be queued after large messages.
     #[inline]
     pub(super) fn extend(&mut self, now: Instant, timeout: Duration) {
         if let Beat::Awaiting { pong_by, extended, late } = &mut self.beat {
@@ -63,7 +64,7 @@ impl Heartbeat {
         self.paused
     }
 
-    /// The pong gets its whole time again.
+    /// Ends the pause. A pong that is awaited gets the full timeout again.
     pub(super) fn resume(&mut self, now: Instant, timeout: Duration) {
         if std::mem::take(&mut self.paused) {
             if let Beat::Awaiting { pong_by, .. } = &mut self.beat {
@@ -79,8 +80,8 @@ impl Heartbeat {
         }
     }
 
-    /// Whether a ping is due. It counts as sent.
-    pub(super) fn ask(&mut self, now: Instant, timeout: Duration) -> bool {
+    /// Whether a ping is due. If so, it counts as sent.
+    pub(super) fn take_ping(&mut self, now: Instant, timeout: Duration) -> bool {
         match self.beat {
             Beat::Resting { ping_at } if ping_at <= now => {
                 self.beat = Beat::Awaiting { pong_by: after(now, timeout), extended: false, late: false };
@@ -91,7 +92,7 @@ impl Heartbeat {
     }
 
     /// Whether the pong is overdue.
-    pub(super) fn is_dead(&self, now: Instant) -> bool {
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
         matches!(self.beat, Beat::Awaiting { pong_by, .. } if pong_by <= now && !self.paused)
     }
 }

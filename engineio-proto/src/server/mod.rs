@@ -1,4 +1,4 @@
-//! The server's side of one session.
+//! The server's side of a session.
 
 mod heartbeat;
 mod polling;
@@ -13,40 +13,40 @@ pub use session::Session;
 
 use crate::{CloseReason, Data, Frame, http::Response};
 
-/// What the driver has to do, from [`Session::poll_transmit`].
+/// An action for the driver, from [`Session::poll_transmit`].
 ///
-/// Exhaustive: a driver has to do each.
+/// Exhaustive: a driver must handle each variant.
 #[derive(Debug)]
 pub enum Transmit {
-    /// Answer this request, adding the CORS headers.
+    /// Respond to this request, with the CORS headers added.
     Respond {
         /// The request.
         id: RequestId,
-        /// Its answer.
+        /// The response.
         response: Box<Response>,
     },
-    /// Read the body of this request and bring it to [`Session::handle_body`], or, as soon as it turns out longer than `limit`, give up
-    /// and call [`Session::handle_body_too_large`].
+    /// Read the body of this request and pass it to [`Session::handle_body`]. If it is longer than `limit`, stop reading and call
+    /// [`Session::handle_body_too_large`].
     Receive {
         /// The request.
         id: RequestId,
-        /// The most bytes to read.
+        /// The maximum length of the body, in bytes.
         limit: usize,
     },
-    /// Drop this request without an answer and close its TCP connection.
+    /// Drop this request without a response and close its TCP connection.
     Abort {
         /// The request.
         id: RequestId,
     },
-    /// Send this frame of a batch: the frames until [`Session::poll_transmit`] has no more. When all of the batch has been
-    /// written, call [`Session::handle_flushed`] once. The next batch comes only then.
+    /// Send this frame. The frames until [`Session::poll_transmit`] returns `None` are one batch: when all of it has been written, call
+    /// [`Session::handle_flushed`] once. The next batch follows only after that.
     Frame {
         /// The WebSocket.
         id: WebSocketId,
-        /// The frame, text or binary, one packet.
+        /// One packet as a text or binary frame.
         frame: Frame,
     },
-    /// Close this WebSocket behind what was transmitted for it, with a close frame without a code.
+    /// Close this WebSocket after the frames transmitted before, with a close frame without a code.
     Close {
         /// The WebSocket.
         id: WebSocketId,
@@ -73,20 +73,20 @@ impl PartialEq for Transmit {
     }
 }
 
-/// What happened, from [`Session::poll_event`].
+/// An event for the application, from [`Session::poll_event`].
 ///
-/// Exhaustive: a driver has to look at each.
+/// Exhaustive: a driver must handle each variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A message arrived.
     Message(Data),
     /// The session moved to WebSocket.
     Upgraded,
-    /// The pressure fell back to [`Pressure::Low`] after a `send` was answered [`Pressure::High`] or [`SendError::Full`].
+    /// The pressure is [`Pressure::Low`] again, after a `send` returned [`Pressure::High`] or [`SendError::Full`].
     Ready,
-    /// The session ended. Nothing follows.
+    /// The session ended. It is the last event.
     Closed {
-        /// Why.
+        /// The reason.
         reason: CloseReason,
     },
 }

@@ -1,4 +1,4 @@
-//! The polling side of a session: the GET that waits, the POST that is read.
+//! The polling transport of a session: the pending GET and the POST in progress.
 
 use super::{
     Session, Transmit,
@@ -15,20 +15,20 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 
-/// The requests of a session that have no answer yet: at most one of each.
+/// The requests of a session without a response: at most one of each kind.
 #[derive(Debug, Default)]
 pub(super) struct Polling {
     pub(super) get: Option<Get>,
     pub(super) post: Option<Post>,
-    /// When the latest payload came or left.
-    exchanged: Option<Instant>,
+    /// When the last payload was received or sent.
+    last_payload: Option<Instant>,
 }
 
-/// A POST without an answer.
+/// A POST without a response.
 #[derive(Debug)]
 pub(super) struct Post {
     id: RequestId,
-    /// What has not been read yet of its body, once that has come.
+    /// The rest of the body that is not decoded yet; `None` until the body has been received.
     packets: Option<Packets>,
 }
 
@@ -36,27 +36,27 @@ pub(super) struct Post {
 #[derive(Debug)]
 pub(super) struct Get {
     id: RequestId,
-    /// The browser is an Internet Explorer, which would look for scripts in the answer.
+    /// The browser is an Internet Explorer, whose XSS filter would scan the response.
     old_ie: bool,
-    /// Since when it has waited, or has been held for the upgrade.
-    held: Instant,
+    /// When the GET arrived or, if the client probed later, when it probed.
+    held_since: Instant,
 }
 
 impl Get {
     pub(super) fn new(id: RequestId, parts: &Parts, now: Instant) -> Self {
         let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         let old_ie = agent.is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/"));
-        Self { id, old_ie, held: now }
+        Self { id, old_ie, held_since: now }
     }
 
-    /// The client has probed.
+    /// The client has probed: the hold begins.
     pub(super) fn hold(&mut self, now: Instant) {
-        self.held = now;
+        self.held_since = now;
     }
 }
 
 impl Post {
-    /// Whether it is this one and its body has not come yet.
+    /// Whether the POST has this id and its body has not been received.
     fn receives(&self, id: RequestId) -> bool {
         self.id == id && self.packets.is_none()
     }
@@ -70,7 +70,7 @@ impl Session {
                 Method::POST => self.on_post(id, parts),
                 _ => self.respond(id, empty(StatusCode::INTERNAL_SERVER_ERROR)),
             },
-            // A request that was verified a moment too early.
+            // The session was upgraded after the request was verified.
             State::WebSocket(_) => {
                 let (transport, previous) = (TransportKind::Polling, TransportKind::WebSocket);
                 let reject = Reject::BadRequest(BadRequest::TransportMismatch { transport, previous });
@@ -86,22 +86,22 @@ impl Session {
     fn on_get(&mut self, get: Get) {
         self.release_get();
         if self.polling.get.is_some() {
-            // Two polls overlap: the first is told of the end.
+            // Two polls overlap. The first one is answered with a close packet.
             self.finish(CloseReason::TransportError);
             return self.respond(get.id, empty(StatusCode::BAD_REQUEST));
         }
-        // Who asks for more has got what went before.
-        let relieved = self.outbox.arrived(self.config.outbox_limit());
-        self.relieve(relieved);
+        // A new poll implies that the response to the previous one was received.
+        let ready = self.outbox.arrived(self.config.outbox_limit());
+        self.push_ready(ready);
         if self.closing.is_some() && self.outbox.is_empty() {
-            // The reference writes a noop to set the poll going, then the close that was queued.
+            // As the reference, which writes a noop to flush the poll, then the queued close packet.
             self.answer(get, &[Packet::Noop, Packet::Close]);
             return self.finish(CloseReason::ForcedClose);
         }
         self.polling.get = Some(get);
     }
 
-    /// Answers the GET that waits, if there is something to say.
+    /// Answers the pending GET with the queued packets, or with a noop if its hold has ended.
     pub(super) fn release_get(&mut self) {
         if !self.outbox.is_empty() {
             if let Some(get) = self.polling.get.take() {
@@ -112,30 +112,30 @@ impl Session {
                         (count, payload::encode(queue.iter().take(count)))
                     }),
                 };
-                self.polling.exchanged = Some(self.now);
+                self.polling.last_payload = Some(self.now);
                 self.respond(get.id, packets(body, get.old_ie));
             }
-        } else if self.let_go_at().is_some_and(|time| time <= self.now) {
-            // The client can't move to the WebSocket before its poll is over.
+        } else if self.release_at().is_some_and(|time| time <= self.now) {
+            // The client can't move to the WebSocket before its poll is answered.
             if let Some(get) = self.polling.get.take() {
                 self.answer(get, &[Packet::Noop]);
             }
         }
     }
 
-    /// When the GET that waits is let go without data; None before the client has probed.
+    /// When the pending GET is answered without data; `None` before the client has probed.
     ///
-    /// An answer that comes later has to wait for the end of the upgrade, so the GET is held for [`HOLD`] where one is likely: while a
-    /// POST is read or the application has something to handle, and after a payload, because the reaction to it may be on its way.
-    pub(super) fn let_go_at(&self) -> Option<Instant> {
+    /// Data that is sent after that has to wait for the end of the upgrade. So the GET is held for up to [`HOLD`] if data is likely to
+    /// follow: while a POST is read or a message is handled, and after a payload, to which a reaction may be on its way.
+    pub(super) fn release_at(&self) -> Option<Instant> {
         let (State::Probing(Probe { deadline, probed: true, .. }), Some(get)) = (&self.state, &self.polling.get) else {
             return None;
         };
         let busy = self.polling.post.is_some() || self.handling;
-        let quiet = self.polling.exchanged.map_or(get.held, |time| after(time, HOLD));
-        // Half of the time is left for the rest of the upgrade.
+        let quiet = self.polling.last_payload.map_or(get.held_since, |time| after(time, HOLD));
+        // Leave half of `upgrade_timeout` for the rest of the upgrade.
         let half = deadline.checked_sub(self.config.upgrade_timeout() / 2).unwrap_or(*deadline);
-        let latest = after(get.held, HOLD).min(half);
+        let latest = after(get.held_since, HOLD).min(half);
         Some(if busy { latest } else { latest.min(quiet) })
     }
 
@@ -164,7 +164,7 @@ impl Session {
         match payload::decode_bytes(body) {
             Ok(packets) => {
                 post.packets = Some(packets);
-                self.polling.exchanged = Some(self.now);
+                self.polling.last_payload = Some(self.now);
                 self.read_on();
             }
             Err(_) => {
@@ -175,7 +175,7 @@ impl Session {
         }
     }
 
-    /// Reads on in the body of a POST until there are enough events, and answers the POST at its end.
+    /// Decodes the body of the POST until [`READ_AHEAD`] events are queued, and answers the POST at the end of the body.
     #[inline]
     pub(super) fn read_on(&mut self) {
         while self.may_read_on() && self.events.len() < READ_AHEAD {
@@ -195,13 +195,13 @@ impl Session {
         }
     }
 
-    /// Whether there is a body to read on in, and reading is not paused.
+    /// Whether a body has packets left to decode, and reading is not paused.
     pub(super) fn may_read_on(&self) -> bool {
         let unread = self.polling.post.as_ref().is_some_and(|post| post.packets.is_some());
         unread && !self.heartbeat.is_paused()
     }
 
-    /// A POST is over: `ok` if its body came, else its connection ends.
+    /// Ends the POST: with `ok` if its body was received, otherwise by closing its connection.
     pub(super) fn end_post(&mut self) {
         match self.polling.post.take() {
             Some(Post { id, packets: Some(_) }) => self.respond(id, ok()),
@@ -219,13 +219,13 @@ impl Session {
     pub(super) fn on_aborted(&mut self, id: RequestId) {
         let get = self.polling.get.take_if(|get| get.id == id).is_some();
         let post = self.polling.post.take_if(|post| post.id == id).is_some();
-        // A POST that outlived the upgrade is of no consequence.
+        // After an upgrade, the abort of a POST does not end the session.
         if (get || post) && self.transport() == TransportKind::Polling {
             self.finish(CloseReason::TransportError);
         }
     }
 
-    /// Answers a GET with these packets.
+    /// Responds to a GET with these packets.
     pub(super) fn answer(&mut self, get: Get, batch: &[Packet]) {
         self.respond(get.id, packets(payload::encode(batch), get.old_ie));
     }
@@ -235,7 +235,7 @@ impl Session {
     }
 }
 
-/// The answer to a handshake or a poll.
+/// The response to a polling handshake.
 pub(super) fn answer_handshake(get: &Get, batch: &[Packet], cookie: Option<HeaderValue>) -> Transmit {
     let mut response = packets(payload::encode(batch), get.old_ie);
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
@@ -251,7 +251,7 @@ fn packets(body: Bytes, old_ie: bool) -> Response {
     response
 }
 
-/// The answer to a POST; `text/html` since Internet Explorer offered anything else as a download.
+/// The response to a POST. `text/html`, since Internet Explorer offered other types as a download.
 fn ok() -> Response {
     success("text/html", Bytes::from_static(b"ok"))
 }

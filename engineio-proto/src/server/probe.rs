@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const PROBE: &str = "probe";
 
-/// How long a poll may wait for data once the client has probed, before it is let go with a noop: the reference's interval.
+/// How long a poll may wait for data after the client has probed, before it is answered with a noop. The interval is the reference's.
 pub(super) const HOLD: Duration = Duration::from_millis(100);
 
 /// A WebSocket that is not yet the session's transport.
@@ -17,7 +17,7 @@ pub(super) const HOLD: Duration = Duration::from_millis(100);
 pub(super) struct Probe {
     pub(super) socket: Socket,
     pub(super) deadline: Instant,
-    /// `2probe` came and was answered.
+    /// `2probe` was received and answered.
     pub(super) probed: bool,
 }
 
@@ -28,12 +28,12 @@ impl Session {
             let deadline = after(self.now, self.config.upgrade_timeout());
             self.state = State::Probing(Probe { socket, deadline, probed: false });
         } else {
-            // One at a time, and only once: the first goes on.
+            // The session probes one WebSocket at a time and upgrades once.
             self.transmits.push_back(Transmit::Close { id: socket.id });
         }
     }
 
-    /// A message on the WebSocket that probes. Anything out of order ends the probe, not the session.
+    /// A message on the probing WebSocket. An unexpected one ends the probe, not the session.
     pub(super) fn on_probe_message(&mut self, data: Data) {
         let State::Probing(probe) = &mut self.state else {
             return;
@@ -60,7 +60,7 @@ impl Session {
         }
     }
 
-    /// Back to polling alone.
+    /// Ends the probe; the session stays on polling.
     pub(super) fn end_probe(&mut self) {
         self.state = State::Polling;
     }
@@ -68,12 +68,12 @@ impl Session {
     fn upgrade(&mut self, socket: Socket) {
         self.state = State::WebSocket(socket);
         if let Some(get) = self.polling.get.take() {
-            // The client should have waited for it.
+            // The client should have waited for the end of its poll.
             self.answer(get, &[Packet::Noop]);
         }
         self.heartbeat.restart(self.now, self.config.ping_interval());
         self.events.push_back(Event::Upgraded);
-        let relieved = self.outbox.arrived(self.config.outbox_limit());
-        self.relieve(relieved);
+        let ready = self.outbox.arrived(self.config.outbox_limit());
+        self.push_ready(ready);
     }
 }

@@ -1,4 +1,4 @@
-//! The session itself: its state, its inputs, commands and outputs.
+//! The session: state, inputs, commands and outputs.
 
 use super::{
     Event, SendError, Transmit,
@@ -31,14 +31,14 @@ use std::{collections::VecDeque, sync::Arc};
 /// let request = http::Request::get("/engine.io/?EIO=4&transport=websocket").body(()).unwrap().into_parts().0;
 /// let mut session = Session::open_websocket(Config::default().into(), Sid::new("S"), id, &request, now);
 ///
-/// // The handshake leaves ...
+/// // The handshake is sent ...
 /// let Some(Transmit::Frame { frame, .. }) = session.poll_transmit() else { panic!() };
 /// assert_eq!((frame.binary, frame.prefix), (false, Some(b'0')));
 /// assert!(frame.body.starts_with(br#"{"sid":"S","upgrades":[],"#));
 /// assert_eq!(session.poll_transmit(), None);
 /// session.handle_flushed(id, now);
 ///
-/// // ... a message comes and is echoed.
+/// // ... and a message is received and echoed.
 /// session.handle_message(id, Data::from("4hello"), now);
 /// assert_eq!(session.poll_transmit(), None);
 /// let Some(Event::Message(data)) = session.poll_event() else { panic!() };
@@ -51,22 +51,22 @@ use std::{collections::VecDeque, sync::Arc};
 pub struct Session {
     pub(super) config: Arc<Config>,
     pub(super) sid: Sid,
-    /// The latest time that an input brought.
+    /// The latest time passed by an input.
     pub(super) now: Instant,
     pub(super) state: State,
-    /// Until when a graceful close waits for the outbox. A close is not a state of its own: it goes on over whichever
-    /// transport there is, and an upgrade may finish meanwhile.
+    /// The deadline of a graceful close. Closing is not a state of its own, since it is possible on each transport and an upgrade may
+    /// finish during it.
     pub(super) closing: Option<Instant>,
     pub(super) polling: Polling,
     pub(super) heartbeat: Heartbeat,
     pub(super) outbox: Outbox,
     pub(super) transmits: VecDeque<Transmit>,
     pub(super) events: VecDeque<Event>,
-    /// A message came or is expected, and the driver has not reported yet that all of them are handled.
+    /// A message was received or is expected, and the driver has not reported that all messages are handled.
     pub(super) handling: bool,
 }
 
-/// Where the session is.
+/// The state of the session.
 ///
 /// ```text
 ///    open_polling                                        open_websocket
@@ -76,13 +76,13 @@ pub struct Session {
 ///         `------------------> Closed <-----------------------'
 /// ```
 ///
-/// Everything leads to Closed: the client, a fault, a timeout, `discard`, and `close` when the outbox is empty.
+/// Any state leads to Closed: by the client, a fault, a timeout, `discard`, or by `close` once the outbox is empty.
 #[derive(Debug)]
 pub(super) enum State {
     Polling,
     Probing(Probe),
     WebSocket(Socket),
-    /// With the transport that was the last.
+    /// With the last transport.
     Closed(TransportKind),
 }
 
@@ -90,12 +90,12 @@ pub(super) enum State {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Socket {
     pub(super) id: WebSocketId,
-    /// Its client takes text frames only.
+    /// The client takes text frames only.
     base64: bool,
 }
 
 impl Socket {
-    /// The WebSocket that this request becomes.
+    /// The WebSocket opened by this request.
     pub(super) fn new(id: WebSocketId, parts: &Parts) -> Self {
         Self { id, base64: Query::of(parts).base64() }
     }
@@ -106,10 +106,10 @@ impl Socket {
     }
 }
 
-/// A handshake by polling and by WebSocket.
+/// Opening a session.
 impl Session {
-    /// Opens a session by polling. [`Session::poll_transmit`] has the answer to the request: the handshake, the initial
-    /// packet, the cookie.
+    /// Opens a session by polling, from the request `id`. [`Session::poll_transmit`] returns the response, with the handshake, the initial
+    /// packet and the cookie.
     pub fn open_polling(config: Arc<Config>, sid: Sid, id: RequestId, parts: &Parts, now: Instant) -> Self {
         let cookie = config.cookie().and_then(|cookie| set_cookie(cookie, &sid));
         let mut session = Self::new(config, sid, State::Polling, now);
@@ -118,10 +118,10 @@ impl Session {
         session
     }
 
-    /// Opens a session by WebSocket, from its request. [`Session::poll_transmit`] has the first batch: the handshake, the initial
-    /// packet.
+    /// Opens a session by WebSocket, from its upgrade request. [`Session::poll_transmit`] returns the first batch: the handshake and the
+    /// initial packet.
     ///
-    /// The `101` need not have been written yet: what is transmitted waits for that in the driver. If it never is, that is
+    /// The `101` may still be unwritten; the driver then delays the frames. If the `101` can't be written, call
     /// [`Session::handle_websocket_closed`].
     pub fn open_websocket(config: Arc<Config>, sid: Sid, id: WebSocketId, parts: &Parts, now: Instant) -> Self {
         let mut session = Self::new(config, sid, State::WebSocket(Socket::new(id, parts)), now);
@@ -164,80 +164,84 @@ impl Session {
             ping_timeout: self.config.ping_timeout().as_millis(),
             max_payload: self.config.max_payload(),
         };
-        // Nothing in it can fail to become JSON.
+        // Serializing cannot fail: the struct has only text and numbers.
         let open = Packet::Open(serde_json::to_string(&open).unwrap_or_default().into());
         let initial = self.config.initial_packet().cloned().map(Packet::Message);
         std::iter::once(open).chain(initial).collect()
     }
 }
 
-/// Inputs: something happened. Drain the outputs after each.
+/// Inputs. Drain the outputs after each. Inputs for unknown ids are ignored.
 impl Session {
-    /// A request with this session's name came, no upgrade. Answered at once, or
-    /// [`Transmit::Receive`], or it waits for packets.
+    /// A request with this session's id arrived that is not an upgrade request.
+    ///
+    /// A GET is answered at once or when there are packets, a POST starts with [`Transmit::Receive`]. A GET or POST that overlaps another
+    /// one of its kind ends the session.
     pub fn handle_request(&mut self, id: RequestId, parts: &Parts, now: Instant) {
         self.clock(now);
         self.on_request(id, parts);
     }
 
-    /// The body of a POST came, after [`Transmit::Receive`].
+    /// The body of a POST was received, after [`Transmit::Receive`].
     ///
-    /// The first of its packets act at once, the others as [`Session::poll_event`] is called: only a few dozen events are held at a
-    /// time. The POST is answered `ok` when all have acted; the rules of the protocol let the client send the next one only then.
+    /// Its first packets are processed at once, the others as [`Session::poll_event`] is called: the session queues only a few dozen
+    /// events at a time. The POST is answered `ok` when all packets are processed; by the protocol, the client sends the next POST only
+    /// after that.
     pub fn handle_body(&mut self, id: RequestId, body: Bytes, now: Instant) {
         self.clock(now);
         self.on_body(id, body);
     }
 
-    /// The body of a POST is longer than the limit. Answered with 413; the session goes on.
+    /// The body of a POST is longer than the limit. The POST is answered with 413; the session stays open.
     pub fn handle_body_too_large(&mut self, id: RequestId, now: Instant) {
         self.clock(now);
         self.on_body_too_large(id);
     }
 
-    /// The client went away from a request before its answer: a GET that waits, or a POST whose body is being read. For any
-    /// other request nothing happens.
+    /// The client aborted a request before the response: the pending GET or the POST in progress. The session ends, unless it has been
+    /// upgraded. Other requests are ignored.
     pub fn handle_aborted(&mut self, id: RequestId, now: Instant) {
         self.clock(now);
         self.on_aborted(id);
     }
 
-    /// A WebSocket was accepted for this session, for an upgrade, from this request. The time of the upgrade begins.
+    /// A WebSocket was accepted for this session, from the upgrade request `parts`. The session waits up to `upgrade_timeout` for the
+    /// upgrade, or closes the WebSocket if no upgrade is possible.
     ///
-    /// As with [`Session::open_websocket`], the `101` need not have been written yet.
+    /// As with [`Session::open_websocket`], the `101` may still be unwritten.
     pub fn handle_websocket(&mut self, id: WebSocketId, parts: &Parts, now: Instant) {
         self.clock(now);
         self.on_websocket(Socket::new(id, parts));
     }
 
-    /// A message came by a WebSocket, text or binary as it was framed.
+    /// A WebSocket received a message: the data of a text or binary frame.
     #[inline]
     pub fn handle_message(&mut self, id: WebSocketId, data: Data, now: Instant) {
         self.clock(now);
         match &self.state {
             State::WebSocket(socket) if socket.id == id => self.on_frame(data),
             State::Probing(probe) if probe.socket.id == id => self.on_probe_message(data),
-            // Of a WebSocket that was told to close.
+            // The WebSocket is already closed by the session.
             _ => {}
         }
     }
 
-    /// The batch that was transmitted to a WebSocket has been written. The next one may follow.
+    /// The batch transmitted to a WebSocket has been written. The next one may follow.
     pub fn handle_flushed(&mut self, id: WebSocketId, now: Instant) {
         self.clock(now);
         match &self.state {
             State::WebSocket(socket) if socket.id == id => {
                 self.outbox.free();
-                let relieved = self.outbox.arrived(self.config.outbox_limit());
-                self.relieve(relieved);
+                let ready = self.outbox.arrived(self.config.outbox_limit());
+                self.push_ready(ready);
             }
             State::Probing(probe) if probe.socket.id == id => self.outbox.free(),
             _ => {}
         }
     }
 
-    /// A WebSocket ended: with a closing handshake or the end of its stream, or (`error`) because it broke or the client broke its
-    /// rules.
+    /// A WebSocket was closed: by a close handshake or the end of its stream, or, if `error`, by a failure or a violation of the WebSocket
+    /// protocol.
     pub fn handle_websocket_closed(&mut self, id: WebSocketId, error: bool, now: Instant) {
         self.clock(now);
         match &self.state {
@@ -249,17 +253,19 @@ impl Session {
         }
     }
 
-    /// All messages that were taken from [`Session::poll_event`] are handled: no answer to them is to be expected.
+    /// The application has handled all messages from [`Session::poll_event`], and sends nothing more in answer to them. Ignored while
+    /// [`Session::has_events`] is true.
     ///
-    /// Nothing happens while there is more to take. From a message on until this is reported, a poll that has to end for an upgrade is held for up to 100 ms, so that it can carry
-    /// the answer. A driver that never reports it holds each of them for that long.
+    /// From a message until this call, a poll that must end for an upgrade is held for up to 100 ms, so that it can carry the answer. If a
+    /// driver never calls this, every such poll is held for that long.
     #[inline]
     pub fn handle_idle(&mut self, now: Instant) {
         self.clock(now);
         self.handling &= self.has_events();
     }
 
-    /// The time of [`Session::poll_timeout`] has come. Too early or too late does no harm.
+    /// The deadline of [`Session::poll_timeout`] has passed, and all input that had arrived before has been handed in. A call that is too
+    /// early has no effect; a late one is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock(now);
         if self.is_closed() {
@@ -274,27 +280,27 @@ impl Session {
                 self.end_probe();
             }
         }
-        if self.heartbeat.is_dead(now) {
+        if self.heartbeat.is_overdue(now) {
             return self.finish(CloseReason::PingTimeout);
         }
         self.handle_tick(now);
     }
 
-    /// Time has passed. What is due and needs no judgement is done: a ping leaves, a poll that is held is let go. Whether the client is
-    /// late is not asked.
+    /// The deadline of [`Session::poll_timeout`] has passed, and there may be input that has not been handed in. A due ping is sent and a
+    /// held poll is answered, but no deadline of the client is enforced.
     ///
-    /// [`Session::handle_timeout`] does the same, and judges. A driver calls this when its timer fires, and that one when it has
-    /// read everything that had arrived before, if [`Session::poll_timeout`] is still in the past then.
+    /// [`Session::handle_timeout`] does the same and enforces the deadlines. A driver calls this method when its timer fires. When it has
+    /// read everything that had arrived before and [`Session::poll_timeout`] is still in the past, it calls `handle_timeout`.
     pub fn handle_tick(&mut self, now: Instant) {
         let now = self.clock(now);
         if self.is_closed() {
             return;
         }
-        // A client that was told to go need not be asked, but neither does it live for ever.
-        if self.heartbeat.ask(now, self.config.ping_timeout()) && self.closing.is_none() {
+        // A closing session sends no ping, but its pong deadline still applies, so that it ends.
+        if self.heartbeat.take_ping(now, self.config.ping_timeout()) && self.closing.is_none() {
             let ping = Packet::Ping(Text::new());
             match self.state {
-                // In front: what is queued may take many bodies, and the time for the pong runs from now on.
+                // First: the queue may take many bodies, and the pong timeout starts now.
                 State::Polling | State::Probing(_) => self.outbox.push_front(ping),
                 State::WebSocket(_) | State::Closed(_) => self.outbox.push(ping),
             }
@@ -302,27 +308,28 @@ impl Session {
         self.release_get();
     }
 
-    /// Time does not go backwards.
+    /// Advances the clock; a time that goes backwards is clamped.
     fn clock(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.now
     }
 }
 
-/// Commands: what the application wants.
+/// Commands.
 impl Session {
-    /// Sends a message. It leaves with the next batch.
+    /// Queues a message for the next batch.
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`] if it does not fit into the outbox now, [`SendError::TooLarge`] if it never will, [`SendError::Closed`] after `close`, `discard` or [`Event::Closed`].
+    /// [`SendError::Full`] if the message does not fit into the outbox now, [`SendError::TooLarge`] if it never fits, [`SendError::Closed`]
+    /// after `close`, `discard` or [`Event::Closed`].
     #[inline]
     pub fn send(&mut self, data: Data) -> Result<Pressure, SendError> {
         self.send_batch([data])
     }
 
-    /// Sends several messages that stay together: all or none are taken, nothing comes between them, and by polling they are in one
-    /// body, unless [`max_poll_packets`](crate::ConfigBuilder::max_poll_packets) spreads them over several.
+    /// Queues several messages, all or none. No other message is sent between them, and by polling they are in one body, unless
+    /// [`max_poll_packets`](crate::ConfigBuilder::max_poll_packets) splits them.
     ///
     /// # Errors
     ///
@@ -335,11 +342,11 @@ impl Session {
         self.outbox.send(batch, self.config.outbox_limit())
     }
 
-    /// Closes gracefully: what is buffered leaves first, for at most `close_timeout`. From now on messages are neither taken nor
-    /// delivered.
+    /// Closes the session gracefully: the buffered messages are sent first, within `close_timeout`. From now on `send` fails and received
+    /// messages are dropped.
     ///
-    /// Over a WebSocket [`Transmit::Close`] follows the last batch, and the session is over for its part; by polling a GET
-    /// that waits is answered `1`, or the next one `6` and `1`.
+    /// On a WebSocket, [`Transmit::Close`] follows the last batch and the session is closed. By polling, the pending GET is answered with
+    /// `1`, or the next GET with `6` and `1`.
     pub fn close(&mut self, now: Instant) {
         let now = self.clock(now);
         if self.is_closed() || self.closing.is_some() {
@@ -350,7 +357,7 @@ impl Session {
         self.finish_close();
     }
 
-    /// Closes at once and loses what is buffered.
+    /// Closes the session at once and drops the buffered messages.
     pub fn discard(&mut self, now: Instant) {
         self.clock(now);
         if !self.is_closed() {
@@ -358,29 +365,29 @@ impl Session {
         }
     }
 
-    /// A message from the client is about to come, whatever it has sent before. Until [`Session::handle_idle`] is called, this has the
-    /// effect of a message that is being handled.
+    /// The driver expects a message from the client. Until [`Session::handle_idle`] is called, this has the effect of a message that is
+    /// being handled.
     pub fn expect_message(&mut self) {
         self.handling = true;
     }
 
-    /// The driver stops to read from this client: a pong could not be seen, so its deadline stands still. In a body that has come
-    /// nothing is read on either: [`Session::poll_event`] gives what was read before, and no more.
+    /// The driver stops reading from this client. The pong deadline is suspended, since a pong would not be noticed. The rest of a POST
+    /// body is not decoded: [`Session::poll_event`] returns the events queued before, then `None`.
     pub fn pause_reading(&mut self, now: Instant) {
         self.clock(now);
         self.heartbeat.pause();
     }
 
-    /// The driver reads again: the deadline of a pong begins anew, in full.
+    /// The driver reads again. The pong timeout starts again in full.
     pub fn resume_reading(&mut self, now: Instant) {
         let now = self.clock(now);
         self.heartbeat.resume(now, self.config.ping_timeout());
     }
 }
 
-/// Outputs: drain [`Session::poll_transmit`], then [`Session::poll_event`], then look at [`Session::poll_timeout`].
+/// Outputs. Drain [`Session::poll_transmit`], then [`Session::poll_event`], then read [`Session::poll_timeout`].
 impl Session {
-    /// The next thing to do. The frames of one batch come one by one until there is nothing more.
+    /// The next action for the driver. The frames until `None` are one batch.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if self.transmits.is_empty() {
             match self.state {
@@ -399,10 +406,9 @@ impl Session {
         transmit
     }
 
-    /// The next thing that happened.
+    /// The next event.
     ///
-    /// The body of a POST is read bit by bit as this is called, and answered at its end, so there may be something to transmit
-    /// afterwards.
+    /// This decodes the body of a POST step by step and answers the POST at its end, so call [`Session::poll_transmit`] again afterwards.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         if self.events.is_empty() {
@@ -413,17 +419,16 @@ impl Session {
         event
     }
 
-    /// Whether [`Session::poll_event`] has something to say, or a body to read on in. Not while reading is paused and what was
-    /// read before has been taken.
+    /// Whether events are queued or a POST body has packets left to decode. While reading is paused, only queued events count.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty() || self.may_read_on()
     }
 
-    /// When to call [`Session::handle_timeout`]. None once the session is closed, or while no deadline runs.
+    /// When to call [`Session::handle_timeout`]. `None` if the session is closed or no deadline applies.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let (probe, poll) = match &self.state {
             State::Closed(_) => return None,
-            State::Probing(probe) => (Some(probe.deadline), self.let_go_at()),
+            State::Probing(probe) => (Some(probe.deadline), self.release_at()),
             State::Polling | State::WebSocket(_) => (None, None),
         };
         [self.closing, probe, poll, self.heartbeat.deadline()].into_iter().flatten().min()
@@ -432,12 +437,12 @@ impl Session {
 
 /// Getters.
 impl Session {
-    /// The session's name.
+    /// The session id.
     pub fn sid(&self) -> &Sid {
         &self.sid
     }
 
-    /// What [`verify`](crate::http::verify) asks of a session.
+    /// The properties for [`verify`](crate::http::verify).
     pub fn view(&self) -> SessionView {
         SessionView::new(self.transport())
     }
@@ -451,8 +456,8 @@ impl Session {
         }
     }
 
-    /// Whether a message would leave at once: nothing is queued, no batch is under way, and by polling a GET waits. A
-    /// volatile message is sent only then.
+    /// Whether a message would be sent at once: the queue is empty, no batch is in flight, and by polling a GET is pending. For volatile
+    /// messages, which are sent only then.
     pub fn writable(&self) -> bool {
         self.closing.is_none()
             && self.outbox.is_empty()
@@ -463,18 +468,18 @@ impl Session {
             }
     }
 
-    /// How many bytes wait: queued, and under way until the driver reports them flushed (by polling: until the next GET). Each
-    /// packet counts its data and, for its place in the queue, `size_of::<Packet>()`.
+    /// The number of bytes buffered: queued, or in flight until the driver reports them flushed (by polling, until the next GET). Each
+    /// packet counts its data plus `size_of::<Packet>()`.
     pub fn buffered(&self) -> usize {
         self.outbox.buffered()
     }
 
-    /// How full the outbox is.
+    /// How full the outbox is, relative to `outbox_limit`.
     pub fn pressure(&self) -> Pressure {
         self.outbox.pressure(self.config.outbox_limit())
     }
 
-    /// Whether the session is over.
+    /// Whether the session has ended.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed(_))
     }

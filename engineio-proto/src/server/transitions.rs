@@ -1,4 +1,4 @@
-//! What packets do to a session, and how it ends.
+//! The transitions of a session: by packets, and to its end.
 
 use super::{Event, Session, Transmit, probe::Probe, session::State};
 use crate::{CloseReason, Data, Packet};
@@ -18,7 +18,7 @@ impl Session {
         }
     }
 
-    /// A packet by whichever transport.
+    /// Processes a packet from any transport.
     #[inline]
     pub(super) fn on_packet(&mut self, packet: Packet) {
         if self.closing.is_some() && packet != Packet::Close {
@@ -31,7 +31,7 @@ impl Session {
                 self.events.push_back(Event::Message(data));
             }
             Packet::Pong(_) => self.heartbeat.restart(self.now, self.config.ping_interval()),
-            // Only the server pings.
+            // Only the server sends pings.
             Packet::Ping(_) => self.finish(CloseReason::TransportError),
             Packet::Close => {
                 if let Some(get) = self.polling.get.take() {
@@ -49,25 +49,25 @@ impl Session {
         }
     }
 
-    pub(super) fn relieve(&mut self, relieved: bool) {
-        if relieved {
+    pub(super) fn push_ready(&mut self, ready: bool) {
+        if ready {
             self.events.push_back(Event::Ready);
         }
     }
 
-    /// Ends a graceful close, if nothing waits any longer and there is a way to say so.
+    /// Ends a graceful close, if the outbox is empty and the client can be notified.
     pub(super) fn finish_close(&mut self) {
-        let way = match self.state {
+        let can_notify = match self.state {
             State::WebSocket(_) => true,
             State::Polling | State::Probing(_) => self.polling.get.is_some(),
             State::Closed(_) => false,
         };
-        if way && self.closing.is_some() && self.outbox.is_empty() {
+        if can_notify && self.closing.is_some() && self.outbox.is_empty() {
             self.finish(CloseReason::ForcedClose);
         }
     }
 
-    /// Closes whatever is open, then ends.
+    /// Closes the transports, then ends the session.
     pub(super) fn finish(&mut self, reason: CloseReason) {
         if let State::Probing(Probe { socket, .. }) | State::WebSocket(socket) = self.state {
             self.transmits.push_back(Transmit::Close { id: socket.id });
@@ -78,6 +78,7 @@ impl Session {
         self.end(reason);
     }
 
+    /// Ends the session; the transport is already closed.
     pub(super) fn end(&mut self, reason: CloseReason) {
         self.end_post();
         self.state = State::Closed(self.transport());

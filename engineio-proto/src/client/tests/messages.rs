@@ -23,7 +23,7 @@ fn base64_can_be_forced() {
 }
 
 #[test]
-fn the_outbox_is_bounded_and_tells_when_there_is_room() {
+fn the_outbox_is_bounded_and_reports_room() {
     let place = size_of::<Packet>();
     for websocket in [true, false] {
         let config = config().outbox_limit(2 * (place + 10));

@@ -205,7 +205,7 @@ fn a_body_is_read_as_its_events_are_taken() {
 }
 
 #[test]
-fn nothing_is_read_on_while_reading_is_paused() {
+fn a_pause_stops_the_decoding_of_a_body() {
     let mut script = polling();
     let response = http::Response::new(Bytes::from(vec!["4x"; 100].join("\u{1e}")));
     script.session.handle_response(RequestId(1), response, script.now);

@@ -3,7 +3,7 @@ use super::*;
 const UNKNOWN: &str = r#"400 {"code":1,"message":"Session ID unknown"}"#;
 
 #[test]
-fn a_poll_that_waits_is_told_of_the_close() {
+fn a_close_answers_the_pending_poll() {
     let mut script = polling();
     nothing(script.get(1));
     assert_eq!(script.close(), ["1 200 1", "closed forced close"]);
@@ -18,7 +18,7 @@ fn without_a_poll_the_next_one_gets_a_noop_and_the_close() {
 }
 
 #[test]
-fn what_is_buffered_leaves_before_the_close() {
+fn buffered_messages_leave_before_the_close() {
     let mut script = polling();
     nothing(script.send("bye"));
     nothing(script.close());
@@ -27,7 +27,7 @@ fn what_is_buffered_leaves_before_the_close() {
 }
 
 #[test]
-fn a_message_and_a_close_in_one_go_are_two_answers() {
+fn a_message_and_a_close_are_two_responses() {
     let mut script = polling();
     nothing(script.get(1));
     script.session.send(Data::from("bye")).unwrap();
@@ -47,7 +47,7 @@ fn a_client_that_never_polls_is_closed_after_the_close_timeout() {
 }
 
 #[test]
-fn a_client_that_is_to_go_is_not_pinged_any_more() {
+fn a_closing_session_sends_no_ping() {
     let mut script = polling();
     script.sleep_until(1000);
     nothing(script.close());
@@ -56,7 +56,7 @@ fn a_client_that_is_to_go_is_not_pinged_any_more() {
 }
 
 #[test]
-fn a_post_that_is_being_received_is_ended_by_a_close() {
+fn a_close_aborts_a_post_without_its_body() {
     let mut script = polling();
     script.post_head(1);
     assert_eq!(script.close(), ["1 abort"]);
@@ -82,14 +82,14 @@ fn a_client_may_close_while_the_server_does() {
 fn a_websocket_with_nothing_queued_closes_at_once() {
     let mut script = websocket();
     assert_eq!(script.close(), ["ws1 close", "closed forced close"]);
-    nothing(script.hung_up(WS, false));
+    nothing(script.websocket_closed(WS, false));
 }
 
 #[test]
 fn the_close_of_a_websocket_follows_its_last_batch() {
     let mut script = websocket();
     assert_eq!(script.send("a"), ["ws1 4a"]);
-    assert_eq!(script.close(), ["ws1 close", "closed forced close"], "behind the batch under way");
+    assert_eq!(script.close(), ["ws1 close", "closed forced close"], "after the batch in flight");
 
     let mut script = websocket();
     script.session.send(Data::from("a")).unwrap();
@@ -115,7 +115,7 @@ fn a_websocket_that_does_not_take_its_last_batch_is_closed_after_the_close_timeo
 }
 
 #[test]
-fn a_discard_closes_at_once_and_loses_what_is_buffered() {
+fn a_discard_closes_at_once_and_drops_buffered_messages() {
     let mut script = websocket();
     script.session.send(Data::from("lost")).unwrap();
     script.session.discard(script.now);
@@ -130,11 +130,11 @@ fn a_discard_closes_at_once_and_loses_what_is_buffered() {
 }
 
 #[test]
-fn the_queue_is_dropped_when_the_client_goes() {
+fn a_closed_websocket_drops_the_queue() {
     let mut script = websocket();
     script.send("a");
     script.send("b");
-    assert_eq!(script.hung_up(WS, false), ["closed transport close"]);
+    assert_eq!(script.websocket_closed(WS, false), ["closed transport close"]);
     assert_eq!(script.session.buffered(), 0);
 }
 
@@ -151,7 +151,7 @@ fn a_close_while_probing_lets_the_upgrade_finish() {
 }
 
 #[test]
-fn a_close_while_probing_closes_the_probe_with_the_poll() {
+fn a_close_while_probing_closes_the_websocket_and_answers_the_poll() {
     let mut script = polling();
     nothing(script.get(1));
     script.attach(WS);
@@ -159,13 +159,13 @@ fn a_close_while_probing_closes_the_probe_with_the_poll() {
 }
 
 #[test]
-fn after_the_end_inputs_are_ignored_and_requests_refused() {
+fn a_closed_session_ignores_inputs_and_refuses_requests() {
     let mut script = websocket();
     script.session.discard(script.now);
     script.out();
     nothing(script.text(WS, "4a"));
     nothing(script.flushed(WS));
-    nothing(script.hung_up(WS, true));
+    nothing(script.websocket_closed(WS, true));
     nothing(script.at(100_000));
     nothing(script.close());
     script.session.discard(script.now);

@@ -14,7 +14,7 @@ fn opened(config: ConfigBuilder, headers: &[(&str, &str)]) -> http::Response<byt
 }
 
 #[test]
-fn a_polling_handshake_is_answered_with_exactly_the_references_bytes() {
+fn a_polling_handshake_is_answered_as_by_the_reference() {
     let response = opened(Config::builder(), &[]);
     assert_eq!(response.status(), 200);
     assert_eq!(response.body(), format!("0{OPEN}").as_bytes());
@@ -34,7 +34,7 @@ fn a_websocket_handshake_is_the_first_frame_and_offers_no_upgrade() {
 }
 
 #[test]
-fn the_settings_are_told_in_milliseconds() {
+fn the_handshake_has_the_options_in_milliseconds() {
     let config = Config::builder()
         .ping_interval(Duration::from_millis(300))
         .ping_timeout(Duration::from_millis(200))
@@ -45,7 +45,7 @@ fn the_settings_are_told_in_milliseconds() {
 }
 
 #[test]
-fn the_initial_packet_comes_right_behind() {
+fn the_initial_packet_follows_the_handshake() {
     let config = Config::builder().initial_packet("faster!");
     assert_eq!(opened(config.clone(), &[]).body(), format!("0{OPEN}\u{1e}4faster!").as_bytes());
 
@@ -71,7 +71,7 @@ fn the_cookie_is_set_by_the_polling_handshake_only() {
 }
 
 #[test]
-fn an_internet_explorer_is_told_not_to_look_for_scripts() {
+fn internet_explorer_gets_the_xss_protection_header() {
     let ie8 = "Mozilla/4.0 (compatible;MSIE 8.0; Windows NT 6.0)";
     let ie11 = "Mozilla/5.0 (Windows NT 6.3; Trident/7.0; rv 11.0) like Gecko";
     for agent in [ie8, ie11] {
@@ -81,7 +81,7 @@ fn an_internet_explorer_is_told_not_to_look_for_scripts() {
 }
 
 #[test]
-fn a_name_with_quotes_is_escaped() {
+fn a_sid_with_quotes_is_escaped() {
     let config = Config::default().into();
     let mut session = Session::open_websocket(config, Sid::new("a\"b"), WS, &parts("GET", &[]), start());
     let Some(Transmit::Frame { frame: Frame { body: json, .. }, .. }) = session.poll_transmit() else { panic!() };

@@ -6,7 +6,7 @@ fn fast() -> ConfigBuilder {
 }
 
 #[test]
-fn pings_and_pongs_go_on_over_polling() {
+fn pings_and_pongs_repeat_over_polling() {
     let mut script = polling_with(fast());
     let mut ms = 0;
     for id in 0..3 {
@@ -22,7 +22,7 @@ fn pings_and_pongs_go_on_over_polling() {
 }
 
 #[test]
-fn pings_and_pongs_go_on_over_websocket() {
+fn pings_and_pongs_repeat_over_websocket() {
     let mut script = websocket_with(fast());
     for ms in [300, 700, 1100] {
         assert_eq!(script.at(ms), ["ws1 2"]);
@@ -57,7 +57,7 @@ fn an_abandoned_polling_session_ends() {
 }
 
 #[test]
-fn the_first_other_packet_extends_the_wait_once() {
+fn the_first_other_packet_extends_the_pong_deadline_once() {
     let mut script = websocket_with(fast());
     script.at(300);
     script.sleep_until(340);
@@ -70,7 +70,7 @@ fn the_first_other_packet_extends_the_wait_once() {
 }
 
 #[test]
-fn every_ping_can_be_extended() {
+fn the_pong_deadline_of_every_ping_can_be_extended() {
     let mut script = websocket_with(fast());
     script.at(300);
     script.text(WS, "6");
@@ -93,7 +93,7 @@ fn a_packet_before_the_ping_extends_nothing() {
 }
 
 #[test]
-fn a_packet_in_a_post_extends_too() {
+fn a_packet_in_a_post_extends_the_pong_deadline() {
     let mut script = polling_with(fast());
     script.at(300);
     script.sleep_until(400);
@@ -102,10 +102,10 @@ fn a_packet_in_a_post_extends_too() {
 }
 
 #[test]
-fn while_reading_is_paused_the_pong_deadline_stands_still() {
+fn a_pause_suspends_the_pong_deadline() {
     let mut script = websocket_with(fast());
     script.session.pause_reading(script.now);
-    assert_eq!(script.at(300), ["ws1 2"], "pings go on");
+    assert_eq!(script.at(300), ["ws1 2"], "pings continue");
     assert_eq!(script.deadline(), None);
     nothing(script.at(10_000));
     script.session.resume_reading(script.now);
@@ -115,7 +115,7 @@ fn while_reading_is_paused_the_pong_deadline_stands_still() {
 }
 
 #[test]
-fn a_pause_in_the_middle_of_a_wait_gives_the_whole_time_back() {
+fn a_resume_restarts_the_pong_timeout_in_full() {
     let mut script = websocket_with(fast());
     script.at(300);
     script.sleep_until(490);
@@ -128,9 +128,9 @@ fn a_pause_in_the_middle_of_a_wait_gives_the_whole_time_back() {
     assert_eq!(script.at(800), ["ws1 close", "closed ping timeout"]);
 }
 
-/// The timer of a process that stood still fires before it has read what had arrived.
+/// After a suspension of the process, its timer fires before it reads the input that had arrived.
 #[test]
-fn a_tick_pings_and_judges_nobody() {
+fn a_tick_pings_but_enforces_no_deadline() {
     let mut script = websocket_with(fast());
     assert_eq!(script.tick(5000), ["ws1 2"]);
     assert_eq!(script.deadline(), Some(5200));
@@ -143,7 +143,7 @@ fn a_tick_pings_and_judges_nobody() {
 }
 
 #[test]
-fn a_pong_that_is_read_after_its_time_is_followed_by_a_ping_at_once() {
+fn a_pong_read_after_its_deadline_is_followed_by_a_ping_at_once() {
     let mut script = websocket_with(fast());
     assert_eq!(script.at(300), ["ws1 2"]);
     script.flushed(WS);
@@ -165,7 +165,7 @@ fn an_early_timeout_is_harmless() {
 }
 
 #[test]
-fn a_late_timeout_gives_the_client_its_time() {
+fn a_late_timeout_leaves_the_full_pong_timeout() {
     let mut script = websocket_with(fast());
     assert_eq!(script.at(5000), ["ws1 2"]);
     assert_eq!(script.deadline(), Some(5200));
@@ -180,9 +180,9 @@ fn time_that_goes_backwards_is_clamped() {
     assert_eq!(script.deadline(), Some(600));
 }
 
-/// The reference leaves such a session without any heartbeat.
+/// The reference's heartbeat stops in this case.
 #[test]
-fn the_heartbeat_lives_through_an_upgrade() {
+fn the_heartbeat_restarts_at_an_upgrade() {
     let mut script = polling_with(fast());
     nothing(script.get(1));
     assert_eq!(script.at(300), ["1 200 2"]);
@@ -209,16 +209,16 @@ fn the_pong_to_a_ping_by_polling_may_come_by_websocket() {
 }
 
 #[test]
-fn a_session_that_closes_ends_without_a_pong() {
+fn a_closing_session_ends_without_a_pong() {
     let mut script = polling_with(fast());
     nothing(script.at(300));
     nothing(script.close());
-    assert_eq!(script.post(1, "3"), ["1 200 ok"], "ignored as every packet is");
+    assert_eq!(script.post(1, "3"), ["1 200 ok"], "ignored, as all packets are");
     assert_eq!(script.at(500), ["closed ping timeout"]);
 }
 
 #[test]
-fn who_reads_on_without_a_pause_gives_no_more_time() {
+fn a_resume_without_a_pause_changes_no_deadline() {
     let mut script = websocket();
     assert_eq!(script.at(25_000), ["ws1 2"]);
     script.sleep_until(30_000);

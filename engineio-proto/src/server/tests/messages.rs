@@ -24,7 +24,7 @@ fn a_message_shares_the_bytes_of_its_frame() {
 }
 
 #[test]
-fn base64_is_read_in_a_text_frame_too() {
+fn base64_is_decoded_in_a_text_frame_too() {
     assert_eq!(websocket().text(WS, "bAQ=="), [r#"binary b"\x01""#]);
 }
 
@@ -38,11 +38,11 @@ fn a_client_that_asks_for_base64_gets_text_frames_only() {
     script.session.send(Data::from(vec![1, 2, 3, 4])).unwrap();
     script.session.send(Data::from(vec![])).unwrap();
     assert_eq!(script.send("text"), ["ws1 bAQIDBA==", "ws1 b", "ws1 4text"]);
-    assert_eq!(script.binary(WS, b"\x01"), [r#"binary b"\x01""#], "it may send what it likes");
+    assert_eq!(script.binary(WS, b"\x01"), [r#"binary b"\x01""#], "its own frames may be binary");
 }
 
 #[test]
-fn packets_that_mean_nothing_from_a_client_are_ignored() {
+fn meaningless_packets_from_a_client_are_ignored() {
     let mut script = websocket();
     for text in ["0", "0{}", "3", "3x", "5", "6"] {
         nothing(script.text(WS, text));
@@ -67,7 +67,7 @@ fn a_message_that_is_too_large_ends_the_session() {
     assert_eq!(script.binary(WS, b"123456"), ["ws1 close", "closed transport error"]);
 }
 
-/// The reference ignores it and waits for the ping timeout.
+/// The reference ignores the packet; the session ends by the ping timeout.
 #[test]
 fn a_close_packet_ends_the_session() {
     let mut script = websocket();
@@ -75,29 +75,29 @@ fn a_close_packet_ends_the_session() {
 }
 
 #[test]
-fn a_ping_from_the_client_is_the_wrong_direction() {
+fn a_ping_from_the_client_ends_the_session() {
     for text in ["2", "2probe"] {
         assert_eq!(websocket().text(WS, text), ["ws1 close", "closed transport error"]);
     }
 }
 
 #[test]
-fn the_end_of_the_websocket_ends_the_session() {
-    assert_eq!(websocket().hung_up(WS, false), ["closed transport close"]);
-    assert_eq!(websocket().hung_up(WS, true), ["closed transport error"]);
+fn a_closed_websocket_ends_the_session() {
+    assert_eq!(websocket().websocket_closed(WS, false), ["closed transport close"]);
+    assert_eq!(websocket().websocket_closed(WS, true), ["closed transport error"]);
 }
 
 #[test]
-fn what_happens_to_a_foreign_websocket_does_not_matter() {
+fn inputs_for_an_unknown_websocket_are_ignored() {
     let mut script = websocket();
     nothing(script.text(WS2, "1"));
-    nothing(script.hung_up(WS2, true));
+    nothing(script.websocket_closed(WS2, true));
     nothing(script.flushed(WS2));
     assert_eq!(script.text(WS, "4a"), ["message a"]);
 }
 
 #[test]
-fn a_late_request_of_polling_is_a_mismatch() {
+fn a_polling_request_on_websocket_is_a_mismatch() {
     for method in ["GET", "POST", "PUT"] {
         let mut script = websocket();
         assert_eq!(script.request(1, method, &[]), [r#"1 400 {"code":3,"message":"Bad request"}"#]);

@@ -1,4 +1,4 @@
-//! Scripts: what is put in, what comes out, line by line.
+//! Scripted tests: each line is one input and its exact outputs.
 
 mod closing;
 mod handshake;
@@ -14,7 +14,7 @@ use crate::{Config, ConfigBuilder, Instant, Packet, Sid};
 use http::request::Parts;
 use std::time::Duration;
 
-/// A session and a clock that only goes when told to.
+/// A session and a clock that the test sets.
 struct Script {
     session: Session,
     start: Instant,
@@ -25,7 +25,7 @@ const REQUEST: RequestId = RequestId(0);
 const WS: WebSocketId = WebSocketId(1);
 const WS2: WebSocketId = WebSocketId(2);
 
-/// A session by polling whose handshake has been answered.
+/// A session on polling whose handshake has been answered.
 fn polling() -> Script {
     polling_with(Config::builder())
 }
@@ -39,7 +39,7 @@ fn polling_with(config: ConfigBuilder) -> Script {
     script
 }
 
-/// A session by WebSocket whose handshake has been written.
+/// A session on WebSocket whose handshake has been flushed.
 fn websocket() -> Script {
     websocket_with(Config::builder())
 }
@@ -53,7 +53,7 @@ fn websocket_with(config: ConfigBuilder) -> Script {
     script
 }
 
-/// A session by polling whose WebSocket [`WS`] has been probed.
+/// A session on polling that was probed by the WebSocket [`WS`].
 fn probed() -> Script {
     let mut script = polling();
     assert_eq!(script.attach(WS), [""; 0]);
@@ -62,7 +62,7 @@ fn probed() -> Script {
     script
 }
 
-/// A session that moved from polling to the WebSocket [`WS`].
+/// A session upgraded from polling to the WebSocket [`WS`].
 fn upgraded() -> Script {
     let mut script = probed();
     assert_eq!(script.text(WS, "5"), ["upgraded"]);
@@ -82,13 +82,13 @@ fn parts(method: &str, headers: &[(&str, &str)]) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-/// The request of a WebSocket whose client takes text frames only.
+/// The upgrade request of a client that takes text frames only.
 fn base64_parts() -> Parts {
     http::Request::get("/engine.io/?EIO=4&transport=websocket&b64=1").body(()).unwrap().into_parts().0
 }
 
 impl Script {
-    /// All outputs, one line each: transmits, then events, until there are no more.
+    /// All outputs, one line each: transmits, then events, until both are drained.
     fn out(&mut self) -> Vec<String> {
         let mut out = Vec::new();
         loop {
@@ -119,8 +119,8 @@ impl Script {
         }
     }
 
-    fn events(&mut self, out: &mut Vec<String>, most: usize) {
-        for _ in 0..most {
+    fn events(&mut self, out: &mut Vec<String>, max: usize) {
+        for _ in 0..max {
             let Some(event) = self.session.poll_event() else { return };
             out.push(match event {
                 Event::Message(Data::Text(text)) => format!("message {text}"),
@@ -182,31 +182,31 @@ impl Script {
         self.out()
     }
 
-    fn hung_up(&mut self, id: WebSocketId, error: bool) -> Vec<String> {
+    fn websocket_closed(&mut self, id: WebSocketId, error: bool) -> Vec<String> {
         self.session.handle_websocket_closed(id, error, self.now);
         self.out()
     }
 
-    /// Sets the clock to that many milliseconds after the beginning.
+    /// Sets the clock, in milliseconds since the start.
     fn sleep_until(&mut self, ms: u64) {
         self.now = self.start + Duration::from_millis(ms);
     }
 
-    /// Sets the clock and lets the timer fire.
+    /// Sets the clock and calls `handle_timeout`.
     fn at(&mut self, ms: u64) -> Vec<String> {
         self.sleep_until(ms);
         self.session.handle_timeout(self.now);
         self.out()
     }
 
-    /// Sets the clock and lets the session do what is due, without a verdict on its client.
+    /// Sets the clock and calls `handle_tick`.
     fn tick(&mut self, ms: u64) -> Vec<String> {
         self.sleep_until(ms);
         self.session.handle_tick(self.now);
         self.out()
     }
 
-    /// The deadline in milliseconds after the beginning.
+    /// The deadline, in milliseconds since the start.
     fn deadline(&self) -> Option<u128> {
         self.session.poll_timeout().map(|deadline| (deadline - self.start).as_millis())
     }
@@ -216,7 +216,7 @@ impl Script {
         self.out()
     }
 
-    /// The application has handled what it was given.
+    /// The application has handled all messages.
     fn idle(&mut self) -> Vec<String> {
         self.session.handle_idle(self.now);
         self.out()
@@ -228,7 +228,7 @@ impl Script {
     }
 }
 
-/// Compares without a type for the empty list.
+/// Asserts that there are no outputs.
 #[track_caller]
 fn nothing(out: Vec<String>) {
     assert_eq!(out, [""; 0]);

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_get_waits_until_there_is_something_to_say() {
+fn a_get_waits_until_there_is_data() {
     let mut script = polling();
     nothing(script.get(1));
     assert_eq!(script.send("hello"), ["1 200 4hello"]);
@@ -10,7 +10,7 @@ fn a_get_waits_until_there_is_something_to_say() {
 }
 
 #[test]
-fn a_get_takes_all_that_is_buffered_in_one_body() {
+fn a_get_takes_all_buffered_packets_in_one_body() {
     let mut script = polling();
     for text in ["test1", "test2"] {
         nothing(script.send(text));
@@ -19,9 +19,9 @@ fn a_get_takes_all_that_is_buffered_in_one_body() {
     assert_eq!(script.get(1), ["1 200 4test1|4test2|bAQIDBA=="]);
 }
 
-/// Python's `engineio` gives up a connection when an answer has more than 16.
+/// Python's `engineio` client drops the connection if a response has more than 16 packets.
 #[test]
-fn the_packets_of_an_answer_are_an_option() {
+fn max_poll_packets_bounds_a_response() {
     let mut script = polling_with(Config::builder().max_poll_packets(3));
     for text in ["a", "b"] {
         nothing(script.send(text));
@@ -35,7 +35,7 @@ fn the_packets_of_an_answer_are_an_option() {
 }
 
 #[test]
-fn a_ping_does_not_wait_for_the_answers_before_it() {
+fn a_ping_precedes_queued_packets_by_polling() {
     let mut script = polling_with(Config::builder().max_poll_packets(2));
     for text in ["a", "b", "c"] {
         nothing(script.send(text));
@@ -46,7 +46,7 @@ fn a_ping_does_not_wait_for_the_answers_before_it() {
 }
 
 #[test]
-fn a_close_waits_for_every_answer() {
+fn a_close_waits_for_every_response() {
     let mut script = polling_with(Config::builder().max_poll_packets(2));
     for text in ["a", "b", "c"] {
         nothing(script.send(text));
@@ -57,9 +57,8 @@ fn a_close_waits_for_every_answer() {
     assert_eq!(script.get(3), ["3 200 6|1", "closed forced close"]);
 }
 
-/// What is left of the queue moves to the WebSocket.
 #[test]
-fn an_upgrade_takes_what_no_answer_had_room_for() {
+fn an_upgrade_takes_the_rest_of_the_queue() {
     let mut script = polling_with(Config::builder().max_poll_packets(1));
     for text in ["a", "b", "c"] {
         nothing(script.send(text));
@@ -108,7 +107,7 @@ fn a_post_brings_several_packets_in_order() {
 }
 
 #[test]
-fn packets_that_mean_nothing_from_a_client_are_ignored() {
+fn meaningless_packets_from_a_client_are_ignored() {
     let mut script = polling();
     assert_eq!(script.post(1, "0|0{}|3|5|6|6x"), ["1 200 ok"]);
     assert_eq!(script.post(2, "4x"), ["2 200 ok", "message x"]);
@@ -126,7 +125,7 @@ fn overlapping_polls_end_the_session() {
 fn an_answered_poll_does_not_overlap_the_next() {
     let mut script = polling();
     nothing(script.get(1));
-    // The driver has not taken the answer yet.
+    // The driver has not taken the response yet.
     script.session.send(Data::from("a")).unwrap();
     assert_eq!(script.get(2), ["1 200 4a"]);
 }
@@ -167,7 +166,7 @@ fn a_post_that_is_too_large_is_refused_and_the_session_goes_on() {
     assert_eq!(script.session.poll_transmit(), Some(Transmit::Receive { id: RequestId(1), limit: 5 }));
     script.session.handle_body_too_large(RequestId(1), script.now);
     assert_eq!(script.out(), ["1 413 "]);
-    // Should the driver not have looked:
+    // The session also checks the limit itself.
     assert_eq!(script.post(2, "412345"), ["2 413 "]);
     assert_eq!(script.post(3, "41234"), ["3 200 ok", "message 1234"]);
 }
@@ -183,7 +182,7 @@ fn other_methods_are_answered_500() {
 }
 
 #[test]
-fn error_answers_carry_no_headers() {
+fn error_responses_have_no_headers() {
     let mut script = polling();
     script.session.handle_request(RequestId(1), &parts("PUT", &[]), script.now);
     let Some(Transmit::Respond { response, .. }) = script.session.poll_transmit() else { panic!() };
@@ -217,7 +216,7 @@ fn the_abort_of_an_answered_request_is_ignored() {
 }
 
 #[test]
-fn a_malformed_packet_ends_the_session_behind_those_before_it() {
+fn a_malformed_packet_ends_the_session_after_the_packets_before_it() {
     for (body, delivered) in [("4a|4b|X|4c", 2), ("4a|", 1), ("", 0), ("abc", 0), ("4a|b!", 1)] {
         let mut script = polling();
         nothing(script.get(1));
@@ -251,7 +250,7 @@ fn a_close_packet_without_a_poll_ends_the_session() {
 }
 
 #[test]
-fn a_ping_from_the_client_is_the_wrong_direction() {
+fn a_ping_from_the_client_ends_the_session() {
     let mut script = polling();
     assert_eq!(script.post(1, "2"), ["1 200 ok", "closed transport error"]);
 }

@@ -27,13 +27,13 @@ fn the_handshake_is_a_batch_too() {
 }
 
 #[test]
-fn it_is_writable_if_a_message_would_leave_at_once() {
+fn a_session_is_writable_if_a_message_would_leave_at_once() {
     let mut script = websocket();
     assert!(script.session.writable());
     script.session.send(Data::from("a")).unwrap();
     assert!(!script.session.writable(), "queued");
     script.out();
-    assert!(!script.session.writable(), "under way");
+    assert!(!script.session.writable(), "in flight");
     script.flushed(WS);
     assert!(script.session.writable());
 
@@ -46,11 +46,11 @@ fn it_is_writable_if_a_message_would_leave_at_once() {
 }
 
 #[test]
-fn what_waits_is_counted_until_it_is_flushed() {
+fn bytes_are_counted_until_they_are_flushed() {
     let mut script = websocket();
     assert_eq!(script.session.buffered(), 0);
     script.send("hello");
-    assert_eq!(script.session.buffered(), 5 + SLOT, "under way");
+    assert_eq!(script.session.buffered(), 5 + SLOT, "in flight");
     script.send("");
     assert_eq!(script.session.buffered(), 5 + 2 * SLOT);
     script.flushed(WS);
@@ -61,13 +61,13 @@ fn what_waits_is_counted_until_it_is_flushed() {
     let mut script = polling();
     script.get(1);
     script.send("hello");
-    assert_eq!(script.session.buffered(), 5 + SLOT, "answered, but not known to have arrived");
+    assert_eq!(script.session.buffered(), 5 + SLOT, "answered, but not known to be delivered");
     script.get(2);
     assert_eq!(script.session.buffered(), 0);
 }
 
 #[test]
-fn the_outbox_is_bounded_and_tells_when_there_is_room() {
+fn the_outbox_is_bounded_and_reports_room() {
     let mut script = websocket_with(Config::builder().outbox_limit(4 * SLOT));
     let mut send = || script.session.send(Data::from(""));
     assert_eq!(
@@ -76,14 +76,14 @@ fn the_outbox_is_bounded_and_tells_when_there_is_room() {
     );
     assert_eq!((send(), script.session.pressure()), (Err(Full), Pressure::High));
     assert_eq!(script.out(), ["ws1 4", "ws1 4", "ws1 4", "ws1 4"]);
-    assert_eq!(script.session.send(Data::from("")), Err(Full), "under way counts");
+    assert_eq!(script.session.send(Data::from("")), Err(Full), "bytes in flight count");
     assert_eq!(script.flushed(WS), ["ready"]);
     assert_eq!(script.session.pressure(), Pressure::Low);
     nothing(script.flushed(WS));
 }
 
 #[test]
-fn polling_tells_when_there_is_room_at_the_next_poll() {
+fn the_next_poll_reports_room_in_the_outbox() {
     let mut script = polling_with(Config::builder().outbox_limit(SLOT));
     assert_eq!(script.session.send(Data::from("")), Ok(Pressure::High));
     assert_eq!(script.get(1), ["1 200 4"]);
@@ -92,7 +92,7 @@ fn polling_tells_when_there_is_room_at_the_next_poll() {
 }
 
 #[test]
-fn nobody_who_was_not_told_to_wait_is_told_to_go_on() {
+fn ready_follows_only_high_pressure() {
     let mut script = websocket();
     script.send("a");
     nothing(script.flushed(WS));
@@ -110,7 +110,7 @@ fn a_batch_is_taken_whole_or_not_at_all() {
 }
 
 #[test]
-fn what_will_never_fit_is_told_from_what_does_not_fit_now() {
+fn too_large_is_distinguished_from_full() {
     let mut script = websocket_with(Config::builder().outbox_limit(3 * SLOT));
     let batch = |count| vec![Data::from(""); count];
     script.session.send(Data::from("")).unwrap();
@@ -138,7 +138,7 @@ fn a_ping_always_has_room() {
 }
 
 #[test]
-fn a_closed_session_takes_and_holds_nothing() {
+fn a_closed_session_buffers_nothing() {
     let mut script = websocket();
     script.send("a");
     script.send("b");
@@ -149,7 +149,7 @@ fn a_closed_session_takes_and_holds_nothing() {
 }
 
 #[test]
-fn no_memory_is_kept_for_a_queue_that_was_long() {
+fn the_memory_of_a_long_queue_is_released() {
     let mut script = websocket();
     for _ in 0..1000 {
         script.session.send(Data::from("x")).unwrap();

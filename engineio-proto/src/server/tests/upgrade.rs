@@ -7,7 +7,7 @@ fn a_session_moves_to_a_websocket() {
     nothing(script.get(1));
     nothing(script.attach(WS));
     assert_eq!(script.session.transport(), TransportKind::Polling);
-    assert_eq!(script.text(WS, "2probe"), ["ws1 3probe", "1 200 6"], "the poll is let go");
+    assert_eq!(script.text(WS, "2probe"), ["ws1 3probe", "1 200 6"], "the poll is released");
     script.flushed(WS);
     assert_eq!(script.text(WS, "5"), ["upgraded"]);
     assert_eq!(script.session.view(), crate::http::SessionView::new(TransportKind::WebSocket));
@@ -16,7 +16,7 @@ fn a_session_moves_to_a_websocket() {
 }
 
 #[test]
-fn the_websocket_that_upgrades_says_itself_whether_it_takes_binary() {
+fn the_upgrading_websocket_decides_on_base64() {
     let mut script = polling();
     script.session.handle_websocket(WS, &base64_parts(), script.now);
     assert_eq!(script.text(WS, "2probe"), ["ws1 3probe"]);
@@ -26,21 +26,21 @@ fn the_websocket_that_upgrades_says_itself_whether_it_takes_binary() {
 }
 
 #[test]
-fn a_poll_that_comes_after_the_probe_is_let_go_too() {
+fn a_poll_after_the_probe_is_released_too() {
     let mut script = probed();
     assert_eq!(script.get(1), ["1 200 6"]);
     assert_eq!(script.get(2), ["2 200 6"]);
 }
 
 #[test]
-fn a_poll_waits_until_the_probe_has_spoken() {
+fn a_poll_waits_for_the_probe_packet() {
     let mut script = polling();
     script.attach(WS);
     nothing(script.get(1));
     assert_eq!(script.text(WS, "2probe"), ["ws1 3probe", "1 200 6"]);
 }
 
-/// A quiet session by polling with [`WS`] attached, at 1 s.
+/// An idle session on polling, to which [`WS`] was attached after 1 s.
 fn attached() -> Script {
     let mut script = polling();
     script.sleep_until(1000);
@@ -49,7 +49,7 @@ fn attached() -> Script {
 }
 
 #[test]
-fn a_poll_is_held_for_the_answer_to_a_post_that_is_being_read() {
+fn a_poll_is_held_while_a_post_is_read() {
     let mut script = attached();
     nothing(script.get(1));
     script.post_head(2);
@@ -72,7 +72,7 @@ fn a_poll_is_held_while_a_message_is_handled() {
 }
 
 #[test]
-fn a_poll_is_let_go_once_all_messages_are_handled() {
+fn a_poll_is_released_once_all_messages_are_handled() {
     let mut script = attached();
     assert_eq!(script.post(1, "4a"), ["1 200 ok", "message a"]);
     script.sleep_until(2000);
@@ -90,12 +90,12 @@ fn a_poll_is_held_for_100_ms_at_most() {
     assert_eq!(script.text(WS, "2probe"), ["ws1 3probe"]);
     script.sleep_until(2050);
     nothing(script.get(2));
-    assert_eq!(script.deadline(), Some(2150), "from when it came");
-    // The next message gives no more time.
+    assert_eq!(script.deadline(), Some(2150), "since its arrival");
+    // Another message does not extend the hold.
     script.post_head(3);
     nothing(script.at(2149));
     assert_eq!(script.at(2150), ["2 200 6"]);
-    assert_eq!(script.deadline(), Some(11_000), "the upgrade's own");
+    assert_eq!(script.deadline(), Some(11_000), "the upgrade timeout");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_poll_is_held_in_the_first_half_of_the_upgrade_only() {
     nothing(script.get(3)[1..].to_vec());
 }
 
-/// The client may have sent its reaction already, although it has not arrived.
+/// A reaction to the payload may be on its way.
 #[test]
 fn a_poll_is_held_shortly_after_a_payload() {
     for from_client in [false, true] {
@@ -140,7 +140,7 @@ fn a_poll_that_is_not_held_for_a_probe_has_no_deadline() {
     nothing(script.get(2));
     script.text(WS, "2probe");
     assert_eq!(script.deadline(), Some(1100));
-    nothing(script.hung_up(WS, false));
+    nothing(script.websocket_closed(WS, false));
     assert_eq!(script.deadline(), Some(25_000));
     nothing(script.at(1100));
 }
@@ -161,7 +161,7 @@ fn messages_go_by_polling_until_the_upgrade_is_confirmed() {
 }
 
 #[test]
-fn what_was_queued_waits_for_the_pong_of_the_probe_to_be_flushed() {
+fn queued_messages_wait_until_the_probe_pong_is_flushed() {
     let mut script = polling();
     script.attach(WS);
     script.text(WS, "2probe");
@@ -177,11 +177,11 @@ fn an_upgrade_without_a_probe_is_refused() {
     script.attach(WS);
     assert_eq!(script.text(WS, "5"), ["ws1 close"]);
     nothing(script.get(1));
-    assert_eq!(script.send("a"), ["1 200 4a"], "polling stays");
+    assert_eq!(script.send("a"), ["1 200 4a"], "polling goes on");
 }
 
 #[test]
-fn anything_else_ends_the_probe_and_polling_stays() {
+fn any_other_packet_ends_the_probe_but_not_the_session() {
     for text in ["", "2", "2x", "3probe", "4hello", "1", "6", "x", "bAQ=="] {
         let mut script = polling();
         script.attach(WS);
@@ -197,24 +197,24 @@ fn anything_else_ends_the_probe_and_polling_stays() {
     nothing(script.get(1));
 }
 
-/// The reference answers each; nobody needs it, and answers would pile up.
+/// The reference answers each probe packet, so the answers could grow without bound.
 #[test]
 fn a_second_probe_packet_ends_the_probe() {
     assert_eq!(probed().text(WS, "2probe"), ["ws1 close"]);
 }
 
 #[test]
-fn a_probe_that_is_too_large_ends_it() {
+fn a_probe_packet_that_is_too_large_ends_the_probe() {
     let mut script = polling_with(Config::builder().max_payload(5));
     script.attach(WS);
     assert_eq!(script.text(WS, "2probe"), ["ws1 close"]);
 }
 
 #[test]
-fn a_probe_that_ends_leaves_polling_alone() {
+fn polling_goes_on_after_a_failed_probe() {
     for error in [false, true] {
         let mut script = probed();
-        nothing(script.hung_up(WS, error));
+        nothing(script.websocket_closed(WS, error));
         nothing(script.get(1));
         assert_eq!(script.send("a"), ["1 200 4a"]);
     }
@@ -223,7 +223,7 @@ fn a_probe_that_ends_leaves_polling_alone() {
 #[test]
 fn a_failed_probe_may_be_tried_again() {
     let mut script = probed();
-    nothing(script.hung_up(WS, true));
+    nothing(script.websocket_closed(WS, true));
     nothing(script.attach(WS2));
     assert_eq!(script.text(WS2, "2probe"), ["ws2 3probe"]);
     nothing(script.flushed(WS));
@@ -249,7 +249,7 @@ fn a_probe_that_takes_too_long_is_closed() {
 fn a_second_websocket_while_one_probes_is_closed() {
     let mut script = probed();
     assert_eq!(script.attach(WS2), ["ws2 close"]);
-    nothing(script.hung_up(WS2, false));
+    nothing(script.websocket_closed(WS2, false));
     assert_eq!(script.text(WS, "5"), ["upgraded"], "the first goes on");
 }
 
@@ -263,7 +263,7 @@ fn a_second_websocket_after_the_upgrade_is_closed() {
     assert_eq!(script.attach(WS2), ["ws2 close"]);
 }
 
-/// The reference does not offer an upgrade then, but takes one.
+/// The reference does not offer the upgrade, but accepts it.
 #[test]
 fn an_upgrade_that_is_not_allowed_is_closed() {
     let mut script = polling_with(Config::builder().allow_upgrades(false));
@@ -271,25 +271,25 @@ fn an_upgrade_that_is_not_allowed_is_closed() {
 }
 
 #[test]
-fn after_the_upgrade_polling_is_a_mismatch() {
+fn a_poll_after_the_upgrade_is_a_mismatch() {
     let mut script = upgraded();
     assert_eq!(script.get(1), [r#"1 400 {"code":3,"message":"Bad request"}"#]);
     assert_eq!(script.text(WS, "4a"), ["message a"], "the WebSocket goes on");
 }
 
 #[test]
-fn a_poll_that_is_still_there_at_the_upgrade_is_let_go() {
+fn a_poll_still_pending_at_the_upgrade_is_released() {
     let mut script = polling();
     nothing(script.get(1));
     script.attach(WS);
-    // Both at once, before the driver looks at the outputs.
+    // Both packets arrive before the driver drains the outputs.
     script.session.handle_message(WS, Data::from("2probe"), script.now);
     assert_eq!(script.text(WS, "5"), ["ws1 3probe", "1 200 6", "upgraded"]);
     nothing(script.aborted(1));
 }
 
 #[test]
-fn a_post_that_is_still_being_read_at_the_upgrade_is_delivered() {
+fn a_post_still_in_progress_at_the_upgrade_is_delivered() {
     let mut script = probed();
     script.post_head(1);
     script.text(WS, "5");
@@ -303,7 +303,7 @@ fn a_post_that_is_still_being_read_at_the_upgrade_is_delivered() {
 }
 
 #[test]
-fn the_end_of_the_session_closes_the_probe() {
+fn the_end_of_the_session_closes_the_probing_websocket() {
     let mut script = probed();
     assert_eq!(script.post(1, "1"), ["1 200 ok", "ws1 close", "closed transport close"]);
     let mut script = polling();
@@ -315,8 +315,8 @@ fn the_end_of_the_session_closes_the_probe() {
 #[test]
 fn fifty_messages_each_way_cross_an_upgrade_in_order() {
     let mut script = polling();
-    let (mut seen, mut request) = (Vec::new(), 0);
-    let mut got = Vec::new();
+    let (mut sent, mut request) = (Vec::new(), 0);
+    let mut received = Vec::new();
     for n in 0..50 {
         let mut out = Vec::new();
         script.session.send(Data::from(format!("s{n}"))).unwrap();
@@ -339,14 +339,14 @@ fn fifty_messages_each_way_cross_an_upgrade_in_order() {
         for line in out {
             let words: Vec<&str> = line.split(' ').collect();
             match words[..] {
-                ["message", text] => got.push(text.to_owned()),
-                ["ws1", text] => seen.push(text.to_owned()),
-                [_, "200", body] => seen.extend(body.split('|').map(str::to_owned)),
+                ["message", text] => received.push(text.to_owned()),
+                ["ws1", text] => sent.push(text.to_owned()),
+                [_, "200", body] => sent.extend(body.split('|').map(str::to_owned)),
                 _ => {}
             }
         }
     }
-    seen.retain(|packet| packet.starts_with("4s"));
-    assert_eq!(seen, (0..50).map(|n| format!("4s{n}")).collect::<Vec<_>>());
-    assert_eq!(got, (0..50).map(|n| format!("c{n}")).collect::<Vec<_>>());
+    sent.retain(|packet| packet.starts_with("4s"));
+    assert_eq!(sent, (0..50).map(|n| format!("4s{n}")).collect::<Vec<_>>());
+    assert_eq!(received, (0..50).map(|n| format!("c{n}")).collect::<Vec<_>>());
 }
