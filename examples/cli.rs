@@ -12,7 +12,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use crate::socketio::{Listener, Server};
+use crate::socketio::Server;
+use crate::socketio::server::Listener;
 
 /// The name that the program was started by, for its messages.
 fn name() -> String {

@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::time::Duration;
 
-use super::socketio::{Cors, CorsOrigin, EngineSocket, Event, Namespace, Server, ServerBuilder, Socket};
+use super::socketio::engine::{Cors, CorsOrigin, EngineSocket};
+use super::socketio::server::Event;
+use super::socketio::{Namespace, Server, ServerBuilder, Socket};
 use super::support::{Arguments, bind, refuse, spawn, stopped, timeout};
 
 const HELP: &str = "\

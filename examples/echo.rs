@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use super::socketio::Event;
+use super::socketio::server::Event;
 use super::support::{Arguments, bind, builder, spawn, stopped, timeout};
 
 const HELP: &str = "\

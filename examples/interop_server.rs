@@ -5,9 +5,9 @@ use std::error::Error;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::socketio::{
-    ConnectRequest, Cors, CorsOrigin, DisconnectReason, Event, Refusal, Server, Socket, Text, Value,
-};
+use super::socketio::engine::{Cors, CorsOrigin};
+use super::socketio::server::{ConnectRequest, DisconnectReason, Event, Refusal};
+use super::socketio::{Server, Socket, Text, Value};
 use super::support::{Arguments, bind, refuse, sleep, spawn, stopped, timeout};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as AnyJson, json};

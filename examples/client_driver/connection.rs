@@ -9,9 +9,8 @@ use serde_json::{Value as AnyJson, json};
 
 use super::Replies;
 use super::values::Plain;
-use crate::socketio::{
-    Client, ClientDisconnectReason, ClientSocket, ConnectError, Event, HandlerError, Runtime, State, States,
-};
+use crate::socketio::client::{ConnectError, DisconnectReason, Event, State, States};
+use crate::socketio::{Client, ClientSocket, HandlerError, Runtime};
 
 /// Prints one line.
 pub fn print(line: &AnyJson) {
@@ -86,7 +85,7 @@ impl Connection {
             std::future::ready(())
         });
         let told = say.clone();
-        socket.on_disconnect(move |_, reason: ClientDisconnectReason| {
+        socket.on_disconnect(move |_, reason: DisconnectReason| {
             told(json!({ "ev": "disconnect", "reason": reason.as_str() }));
             std::future::ready(())
         });
@@ -100,7 +99,7 @@ impl Connection {
             std::future::ready(())
         });
         let replies = replies.clone();
-        socket.on_event(move |mut event: Event<ClientSocket>| {
+        socket.on_event(move |mut event: Event| {
             let ack = event.ack();
             match event.raw_args().values() {
                 Ok(args) => say(json!({

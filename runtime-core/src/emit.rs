@@ -4,19 +4,14 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_channel::oneshot;
 use serde::Serialize;
-use socketio_proto::server::Target;
 use socketio_proto::{ArgsError, EncodeError, FromArgs, encode};
 
 use crate::endpoint::{AckResult, Endpoint};
-use crate::namespace::NamespaceInner;
-use crate::rooms::IntoRooms;
-use crate::socket::Socket;
 
 /// Why nothing was emitted.
 #[derive(Debug, thiserror::Error)]
@@ -79,10 +74,10 @@ impl From<socketio_proto::AckError> for AckError {
     }
 }
 
-/// A socket with a time to wait for acks. Made by [`Socket::timeout`] and [`ClientSocket::timeout`](crate::ClientSocket::timeout).
+/// A socket with a time to wait for acks. Made by [`Socket::timeout`](crate::Socket::timeout) and [`ClientSocket::timeout`](crate::ClientSocket::timeout).
 #[derive(Debug)]
 #[must_use = "this does nothing until it emits"]
-pub struct WithTimeout<'a, S: Endpoint = Socket> {
+pub struct WithTimeout<'a, S: Endpoint> {
     pub(crate) socket: &'a S,
     pub(crate) timeout: Duration,
 }
@@ -98,12 +93,12 @@ impl<S: Endpoint> WithTimeout<'_, S> {
     }
 }
 
-/// The ack of an event. Made by [`Socket::emit_with_ack`] and [`ClientSocket::emit_with_ack`](crate::ClientSocket::emit_with_ack).
+/// The ack of an event. Made by [`Socket::emit_with_ack`](crate::Socket::emit_with_ack) and [`ClientSocket::emit_with_ack`](crate::ClientSocket::emit_with_ack).
 ///
 /// The event has been emitted when this is returned, and its timeout runs; an event that could not be emitted ends it with
 /// [`AckError::Emit`]. Dropping it stops the waiting only.
 #[must_use = "the event has been emitted, but nothing waits for its ack; use `emit` if none is needed"]
-pub struct AckFuture<T, S: Endpoint = Socket> {
+pub struct AckFuture<T, S: Endpoint> {
     socket: S,
     state: State<S>,
     answer: PhantomData<fn() -> T>,
@@ -159,11 +154,11 @@ impl<T, S: Endpoint> fmt::Debug for AckFuture<T, S> {
     }
 }
 
-/// Emits to one socket only what can leave at once. Made by [`Socket::volatile`] and
+/// Emits to one socket only what can leave at once. Made by [`Socket::volatile`](crate::Socket::volatile) and
 /// [`ClientSocket::volatile`](crate::ClientSocket::volatile).
 #[derive(Debug)]
 #[must_use = "this does nothing until it emits"]
-pub struct Volatile<'a, S = Socket> {
+pub struct Volatile<'a, S> {
     pub(crate) socket: &'a S,
 }
 
@@ -177,100 +172,5 @@ impl<S: Endpoint> Volatile<'_, S> {
         let packet = encode::event(self.socket.namespace(), None, event, &args)?;
         self.socket.send_volatile(&packet);
         Ok(())
-    }
-}
-
-/// Emits to many sockets of a namespace, and moves them between rooms. Made by `to`, `except`, .. of [`Server`](crate::Server),
-/// [`Namespace`](crate::Namespace) and [`Socket`]; the operators return new values, so that one can be kept and refined.
-///
-/// ```no_run
-/// # fn example(socket: socketio_runtime::Socket) {
-/// let news = socket.to("news"); // everybody in the room but this socket
-/// news.clone().except("muted").emit("hello", ("world",)).ok();
-/// # }
-/// ```
-#[derive(Clone, Debug)]
-#[must_use = "a broadcast does nothing until it emits"]
-pub struct Broadcast {
-    namespace: Arc<NamespaceInner>,
-    target: Target,
-}
-
-impl Broadcast {
-    pub(crate) fn new(namespace: Arc<NamespaceInner>, target: Target) -> Self {
-        Self { namespace, target }
-    }
-
-    /// Adds one or more rooms, or sockets by their ids, to the target: `to("a")`, `to(["a", "b"])`.
-    pub fn to(mut self, rooms: impl IntoRooms) -> Self {
-        rooms.for_each(|room| self.target = std::mem::take(&mut self.target).to(room));
-        self
-    }
-
-    /// The same as [`to`](Self::to), the reference's `in`.
-    pub fn within(self, rooms: impl IntoRooms) -> Self {
-        self.to(rooms)
-    }
-
-    /// Excludes one or more rooms, or sockets by their ids.
-    pub fn except(mut self, rooms: impl IntoRooms) -> Self {
-        rooms.for_each(|room| self.target = std::mem::take(&mut self.target).except(room));
-        self
-    }
-
-    /// Skips clients that can't take it at once.
-    pub fn volatile(mut self) -> Self {
-        self.target = self.target.volatile();
-        self
-    }
-
-    /// Stays on this server. (There is no cluster yet, so it changes nothing.)
-    pub fn local(mut self) -> Self {
-        self.target = self.target.local();
-        self
-    }
-
-    /// Emits to every socket of the target, once to each. The packet is encoded once and its bytes are shared.
-    ///
-    /// A client whose outbox is full is handled as the server's [`Overflow`](crate::Overflow) says.
-    ///
-    /// # Errors
-    /// The event or its arguments can't be encoded.
-    pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<(), EmitError> {
-        let packet = encode::event(&self.namespace.name, None, event, &args)?;
-        self.namespace.rooms().for_each(&self.target, |socket| match self.target.is_volatile() {
-            true => _ = socket.send_volatile(&packet),
-            false => _ = socket.send_broadcast(&packet),
-        });
-        Ok(())
-    }
-
-    /// The sockets of the target.
-    pub fn sockets(&self) -> Vec<Socket> {
-        self.namespace.rooms().select(&self.target)
-    }
-
-    /// Makes all of them join one or more rooms.
-    pub fn join(&self, rooms: impl IntoRooms) {
-        let mut hub = self.namespace.rooms();
-        let sockets = hub.select(&self.target);
-        rooms.for_each(|room| sockets.iter().for_each(|socket| _ = hub.join(socket.id(), room.clone())));
-    }
-
-    /// Makes all of them leave one or more rooms.
-    pub fn leave(&self, rooms: impl IntoRooms) {
-        let mut hub = self.namespace.rooms();
-        let sockets = hub.select(&self.target);
-        rooms.for_each(|room| sockets.iter().for_each(|socket| _ = hub.leave(socket.id(), &room)));
-    }
-
-    /// Disconnects all of them from the namespace; with `close`, from all namespaces, and closes their connections.
-    pub fn disconnect(&self, close: bool) {
-        for socket in self.sockets() {
-            match close {
-                true => socket.disconnect_all(),
-                false => socket.disconnect(),
-            }
-        }
     }
 }

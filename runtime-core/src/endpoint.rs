@@ -66,12 +66,8 @@ pub trait Endpoint: Clone + Send + Sync + Unpin + sealed::Sealed + 'static {
 }
 
 #[expect(unnameable_types, reason = "nobody else may implement it")]
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
-
-    impl Sealed for crate::Socket {}
-
-    impl Sealed for crate::ClientSocket {}
 }
 
 /// The name of an ack that is on its way, and where it will arrive.

@@ -6,12 +6,13 @@ use socketio_proto::{Args, ArgsError, encode};
 
 use crate::emit::EmitError;
 use crate::endpoint::Endpoint;
-use crate::socket::Socket;
 
-/// An event that the other side emitted, for [`on_event`](crate::Namespace::on_event) and [`Socket::next`]; with
-/// a [`ClientSocket`](crate::ClientSocket) in place of the [`Socket`], for those of a client.
+/// An event that the other side emitted, with the right to answer it.
+///
+/// `S` is the socket that received it: [`server::Event`](crate::server::Event) and [`client::Event`](crate::client::Event) name the
+/// two kinds. [`on_event`](crate::Namespace::on_event) and [`next`](crate::Socket::next) give it.
 #[derive(Debug)]
-pub struct Event<S = Socket> {
+pub struct Event<S> {
     socket: S,
     name: Text,
     args: Args,
@@ -62,7 +63,7 @@ impl<S> Event<S> {
 /// The right to answer one event, once, from anywhere and at any time.
 #[derive(Debug)]
 #[must_use = "an ack that is dropped is never answered"]
-pub struct Ack<S = Socket> {
+pub struct Ack<S> {
     socket: S,
     id: u64,
 }

@@ -1,7 +1,6 @@
 //! Handlers: what an application does on events.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
@@ -10,15 +9,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use engineio_proto::Text;
-use socketio_proto::server::DisconnectReason;
 use socketio_proto::{Args, ArgsError, DecodeError, EncodeError, Encoded, FromArgs};
 
 use crate::ack::{self, IntoAck};
 use crate::endpoint::Endpoint;
 use crate::event::Event;
-use crate::namespace::{ConnectRequest, Refusal};
 use crate::runtime::BoxFuture;
-use crate::socket::Socket;
 use crate::trace;
 
 /// Why a handler did not come to its end. It goes to `on_error` of the namespace, or of the client's socket, and harms nobody else.
@@ -57,23 +53,11 @@ impl HandlerError {
 /// What a started handler ends with: the ack to send.
 pub(crate) type Answer = Result<Option<Encoded>, HandlerError>;
 
-pub(crate) type OnEvent<S = Socket> = Arc<dyn Fn(S, Args, Option<u64>) -> BoxFuture<'static, Answer> + Send + Sync>;
-pub(crate) type OnAny<S = Socket> = Arc<dyn Fn(Event<S>) -> BoxFuture<'static, Answer> + Send + Sync>;
-pub(crate) type OnConnect<S = Socket> = Arc<dyn Fn(S) -> BoxFuture<'static, Answer> + Send + Sync>;
-pub(crate) type OnDisconnect = Arc<dyn Fn(Socket, DisconnectReason) -> BoxFuture<'static, Answer> + Send + Sync>;
-pub(crate) type OnError<S = Socket> = Arc<dyn Fn(S, HandlerError) -> BoxFuture<'static, Answer> + Send + Sync>;
-pub(crate) type Middleware = Arc<dyn Fn(ConnectRequest) -> BoxFuture<'static, Result<(), Refusal>> + Send + Sync>;
-
-/// The handlers of a namespace, or of one socket.
-#[derive(Clone, Default)]
-pub(crate) struct Handlers {
-    pub(crate) events: BTreeMap<Text, OnEvent>,
-    pub(crate) any: Option<OnAny>,
-    pub(crate) connect: Option<OnConnect>,
-    pub(crate) disconnect: Option<OnDisconnect>,
-    pub(crate) error: Option<OnError>,
-    pub(crate) middlewares: Vec<Middleware>,
-}
+pub(crate) type OnEvent<S> = Arc<dyn Fn(S, Args, Option<u64>) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(crate) type OnAny<S> = Arc<dyn Fn(Event<S>) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(crate) type OnConnect<S> = Arc<dyn Fn(S) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(crate) type OnDisconnect<S, R> = Arc<dyn Fn(S, R) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub(crate) type OnError<S> = Arc<dyn Fn(S, HandlerError) -> BoxFuture<'static, Answer> + Send + Sync>;
 
 pub(crate) fn on_event<S, A, F, Fut>(event: Text, handler: F) -> OnEvent<S>
 where

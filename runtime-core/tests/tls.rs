@@ -13,9 +13,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{RootCertStore, ServerConfig};
-use socketio_runtime::{
-    Accept, BoxFuture, BoxStream, Bytes, ClientBuilder, ConnectError, Peer, Runtime, ServerBuilder, Tls, TransportKind,
-};
+use socketio_runtime::client::{ConnectError, Tls};
+use socketio_runtime::server::Peer;
+use socketio_runtime::{Accept, BoxFuture, BoxStream, Bytes, ClientBuilder, Runtime, ServerBuilder, TransportKind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 

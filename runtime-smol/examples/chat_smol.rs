@@ -27,7 +27,7 @@ use site::{CLOSE_TIMEOUT, PAGE};
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::FutureExt;
 use smol::net::{TcpListener, TcpStream};
-use socketio::{Peer, Service};
+use socketio::server::{Peer, Service};
 use socketio_smol as socketio;
 use tower_service::Service as _;
 

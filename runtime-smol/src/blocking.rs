@@ -32,10 +32,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{
-    AckError, BuildError, ClientBuilder, ClientDisconnectReason, ConnectError, EmitError, FromArgs, HandlerError,
-    IntoAck, NamespaceError, Pressure, Sid, State, Text,
-};
+use crate::client::{ConnectError, DisconnectReason, State};
+use crate::server::{BuildError, NamespaceError};
+use crate::{AckError, ClientBuilder, EmitError, FromArgs, HandlerError, IntoAck, Pressure, Sid, Text};
 
 /// An event that the server emitted.
 pub type Event = crate::Event<crate::ClientSocket>;
@@ -72,7 +71,7 @@ where
 /// let builder = ClientBuilder::new("http://127.0.0.1:3000").transports([TransportKind::WebSocket]);
 /// let client = blocking::Client::from(builder.build()?);
 /// assert!(!client.socket("/").is_connected());
-/// # Ok::<(), socketio_smol::BuildError>(())
+/// # Ok::<(), socketio_smol::server::BuildError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Client(crate::Client);
@@ -260,7 +259,7 @@ impl ClientSocket {
     }
 
     /// Called whenever the socket has been disconnected.
-    pub fn on_disconnect(&self, handler: impl Fn(Self, ClientDisconnectReason) + Send + Sync + 'static) -> &Self {
+    pub fn on_disconnect(&self, handler: impl Fn(Self, DisconnectReason) + Send + Sync + 'static) -> &Self {
         let handler = Arc::new(handler);
         self.0.on_disconnect(move |socket, reason| aside(&handler, move |handler| handler(Self(socket), reason)));
         self
@@ -318,7 +317,7 @@ impl<T: FromArgs> PendingAck<T> {
 
 /// The news of a connection: an iterator that waits for the next one, and ends with the client.
 #[derive(Debug)]
-pub struct States(crate::States);
+pub struct States(crate::client::States);
 
 impl States {
     /// The next state, if it comes in time.

@@ -118,7 +118,7 @@ impl Write for Tcp {
 ///
 /// ```no_run
 /// # async fn example(server: socketio_smol::Server, unix: smol::net::unix::UnixStream) {
-/// let peer = socketio_smol::Peer { addr: None, secure: false };
+/// let peer = socketio_smol::server::Peer { addr: None, secure: false };
 /// server.serve_connection(socketio_smol::stream(unix), peer).await;
 /// # }
 /// ```

@@ -50,6 +50,12 @@ pub use io::stream;
 pub use smol_runtime::Smol;
 pub use socketio_runtime::*;
 
+/// The handles that most programs name, and the builders. Nothing here has a name that axum, tower or hyper have, too.
+pub mod prelude {
+    pub use crate::{ClientBuilder, ServerBuilder};
+    pub use socketio_runtime::prelude::*;
+}
+
 /// Sets up a [`Server`] on smol.
 ///
 /// ```
@@ -57,7 +63,7 @@ pub use socketio_runtime::*;
 /// use socketio_smol::ServerBuilder;
 ///
 /// let server = ServerBuilder::new().ping_interval(Duration::from_secs(10)).max_payload(64 * 1024).build()?;
-/// # Ok::<(), socketio_smol::BuildError>(())
+/// # Ok::<(), socketio_smol::server::BuildError>(())
 /// ```
 pub type ServerBuilder = socketio_runtime::ServerBuilder<Smol>;
 
@@ -68,6 +74,6 @@ pub type ServerBuilder = socketio_runtime::ServerBuilder<Smol>;
 /// use socketio_smol::ClientBuilder;
 ///
 /// let client = ClientBuilder::new("http://127.0.0.1:3000").reconnection_delay(Duration::from_millis(500)).build()?;
-/// # Ok::<(), socketio_smol::BuildError>(())
+/// # Ok::<(), socketio_smol::server::BuildError>(())
 /// ```
 pub type ClientBuilder = socketio_runtime::ClientBuilder<Smol>;

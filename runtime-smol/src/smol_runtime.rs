@@ -33,7 +33,7 @@ impl Smol {
     /// let executor = Arc::new(smol::Executor::new());
     /// let server = ServerBuilder::on(Smol::on(executor.clone())).build()?;
     /// smol::block_on(executor.run(server.close())); // this thread runs all of the server's tasks
-    /// # Ok::<(), socketio_smol::BuildError>(())
+    /// # Ok::<(), socketio_smol::server::BuildError>(())
     /// ```
     pub fn on(executor: Arc<Executor<'static>>) -> Self {
         Self { executor: Some(executor) }

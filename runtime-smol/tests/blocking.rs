@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use socketio_smol::blocking::{Client, ClientSocket};
-use socketio_smol::{
-    AckError, ClientBuilder, ConnectError, ConnectRequest, HandlerError, Refusal, Server, ServerBuilder, Socket, State,
-};
+use socketio_smol::client::{ConnectError, State};
+use socketio_smol::server::{ConnectRequest, Refusal};
+use socketio_smol::{AckError, ClientBuilder, HandlerError, Server, ServerBuilder, Socket};
 
 /// Nothing takes so long, unless it never comes.
 const PATIENCE: Duration = Duration::from_secs(30);

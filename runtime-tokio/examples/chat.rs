@@ -25,7 +25,7 @@ use axum::middleware::map_request;
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use site::{CLOSE_TIMEOUT, PAGE};
-use socketio::Peer;
+use socketio::server::Peer;
 use socketio_tokio as socketio;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;

@@ -41,6 +41,12 @@
 mod tokio_runtime;
 
 pub use socketio_runtime::*;
+
+/// The handles that most programs name, and the builders. Nothing here has a name that axum, tower or hyper have, too.
+pub mod prelude {
+    pub use crate::{ClientBuilder, ServerBuilder};
+    pub use socketio_runtime::prelude::*;
+}
 pub use tokio_runtime::{Tokio, stream};
 
 /// Sets up a [`Server`] on tokio.
@@ -50,7 +56,7 @@ pub use tokio_runtime::{Tokio, stream};
 /// use socketio_tokio::ServerBuilder;
 ///
 /// let server = ServerBuilder::new().ping_interval(Duration::from_secs(10)).max_payload(64 * 1024).build()?;
-/// # Ok::<(), socketio_tokio::BuildError>(())
+/// # Ok::<(), socketio_tokio::server::BuildError>(())
 /// ```
 pub type ServerBuilder = socketio_runtime::ServerBuilder<Tokio>;
 
@@ -61,6 +67,6 @@ pub type ServerBuilder = socketio_runtime::ServerBuilder<Tokio>;
 /// use socketio_tokio::ClientBuilder;
 ///
 /// let client = ClientBuilder::new("http://127.0.0.1:3000").reconnection_delay(Duration::from_millis(500)).build()?;
-/// # Ok::<(), socketio_tokio::BuildError>(())
+/// # Ok::<(), socketio_tokio::server::BuildError>(())
 /// ```
 pub type ClientBuilder = socketio_runtime::ClientBuilder<Tokio>;

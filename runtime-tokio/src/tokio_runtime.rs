@@ -23,7 +23,7 @@ pub struct Tokio;
 ///
 /// ```no_run
 /// # async fn example(server: socketio_tokio::Server, tls: tokio::io::DuplexStream) {
-/// let peer = socketio_tokio::Peer { addr: None, secure: true };
+/// let peer = socketio_tokio::server::Peer { addr: None, secure: true };
 /// server.serve_connection(socketio_tokio::stream(tls), peer).await;
 /// # }
 /// ```

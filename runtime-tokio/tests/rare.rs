@@ -15,7 +15,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
-use socketio_tokio::{Event, Peer, Server, ServerBuilder, Sid, Socket, stream};
+use socketio_tokio::server::{Event, Peer};
+use socketio_tokio::{Server, ServerBuilder, Sid, Socket, stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};

@@ -7,8 +7,9 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
+use socketio_runtime::client::Connector;
 use socketio_runtime::{
-    BoxFuture, BoxStream, Client, ClientBuilder, ClientSocket, Connector, Runtime, ServerBuilder, Socket, TransportKind,
+    BoxFuture, BoxStream, Client, ClientBuilder, ClientSocket, Runtime, ServerBuilder, Socket, TransportKind,
 };
 use socketio_testkit::{SimRuntime, Timer};
 

@@ -30,7 +30,8 @@ pub struct AuthRequest {
 /// - A `Result` of one of these, with any error that converts into `Box<dyn Error + Send + Sync>`.
 ///
 /// ```no_run
-/// # use socketio_runtime::{AuthRequest, ClientSocket};
+/// # use socketio_runtime::ClientSocket;
+/// # use socketio_runtime::client::AuthRequest;
 /// # async fn token() -> Result<String, std::io::Error> { Ok(String::new()) }
 /// # fn example(socket: ClientSocket) {
 /// #[derive(serde::Serialize)]

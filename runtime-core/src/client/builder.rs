@@ -16,10 +16,10 @@ use super::auth::{Auth, AuthError, AuthRequest, IntoAuth};
 use super::handle::Client;
 use super::options::{AskHeaders, AskUrl, Options, Target, parse_url};
 use super::shared::{Alive, Shared};
-use crate::deadline::WriteTimeout;
-use crate::dial::{Connector, DialOptions, Dialer, Proxy};
+use crate::client::dial::{Connector, DialOptions, Dialer, Proxy};
 use crate::runtime::{Runtime, random};
 use crate::server::BuildError;
+use crate::turn::deadline::WriteTimeout;
 
 /// Sets up a [`Client`]. The adapter crates name it with their runtime filled in.
 ///
@@ -34,7 +34,8 @@ use crate::server::BuildError;
 ///
 /// ```no_run
 /// # use std::time::Duration;
-/// # use socketio_runtime::{BuildError, Client, ClientBuilder, Runtime, TransportKind};
+/// # use socketio_runtime::{Client, ClientBuilder, Runtime, TransportKind};
+/// # use socketio_runtime::server::BuildError;
 /// # fn example<R: Runtime + Default>() -> Result<Client, BuildError> {
 /// ClientBuilder::<R>::new("https://example.com")
 ///     .transports([TransportKind::WebSocket])
@@ -216,7 +217,7 @@ impl<R: Runtime> ClientBuilder<R> {
 
     /// Whom to trust for `https` and `wss`. Default: whom the platform trusts.
     #[cfg(feature = "rustls")]
-    pub fn tls(mut self, tls: crate::dial::Tls) -> Self {
+    pub fn tls(mut self, tls: crate::client::dial::Tls) -> Self {
         self.dial.tls = Some(tls);
         self
     }
@@ -299,7 +300,8 @@ impl<R: Runtime> ClientBuilder<R> {
     /// Asks what a socket is to say, each time that it joins its namespace; an error, or something else than an object, fails it.
     ///
     /// ```no_run
-    /// # use socketio_runtime::{AuthRequest, ClientBuilder, Runtime};
+    /// # use socketio_runtime::{ClientBuilder, Runtime};
+    /// # use socketio_runtime::client::AuthRequest;
     /// # async fn token() -> String { String::new() }
     /// # fn example<R: Runtime>(builder: ClientBuilder<R>) -> ClientBuilder<R> {
     /// builder.auth_with(async |_request: AuthRequest| serde_json::json!({ "token": token().await }))

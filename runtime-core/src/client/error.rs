@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use socketio_proto::Json;
 use socketio_proto::client::{AttemptError, DisconnectReason};
 
-use crate::dial::DialError;
+use crate::client::dial::DialError;
 
 /// Any error of the application, or of a library below.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -29,7 +29,7 @@ pub enum ConnectError {
     Attempt {
         /// What went wrong, in the words of the protocol.
         error: AttemptError,
-        /// What the network or the system said last in this attempt, if it did: a [`DialError`](crate::DialError), or the error of
+        /// What the network or the system said last in this attempt, if it did: a [`DialError`](crate::client::DialError), or the error of
         /// [`headers_with`](crate::ClientBuilder::headers_with) or [`url_with`](crate::ClientBuilder::url_with).
         cause: Option<Arc<dyn Error + Send + Sync>>,
     },

@@ -20,7 +20,8 @@ use super::state::States;
 /// handler that captured its own socket keeps it for ever; handlers get their socket as an argument.
 ///
 /// ```no_run
-/// # use socketio_runtime::{BuildError, ClientBuilder, Runtime};
+/// # use socketio_runtime::{ClientBuilder, Runtime};
+/// # use socketio_runtime::server::BuildError;
 /// # async fn example<R: Runtime + Default>() -> Result<(), Box<dyn std::error::Error>> {
 /// let client = ClientBuilder::<R>::new("http://localhost:3000").build()?;
 /// let (root, admin) = (client.socket("/"), client.socket("/admin"));

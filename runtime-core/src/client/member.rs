@@ -14,8 +14,8 @@ use super::error::ConnectError;
 use super::socket::ClientSocket;
 use crate::event::Event;
 use crate::handler::{Answer, OnAny, OnConnect, OnError, OnEvent};
-use crate::mailbox::Mailbox;
 use crate::runtime::BoxFuture;
+use crate::turn::slot::Mailbox;
 
 type OnDisconnect = Arc<dyn Fn(ClientSocket, DisconnectReason) -> BoxFuture<'static, Answer> + Send + Sync>;
 type OnConnectError = Arc<dyn Fn(ClientSocket, ConnectError) -> BoxFuture<'static, Answer> + Send + Sync>;

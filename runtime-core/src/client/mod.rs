@@ -5,6 +5,7 @@
 
 mod auth;
 mod builder;
+mod dial;
 mod error;
 mod handle;
 mod member;
@@ -16,7 +17,16 @@ mod task;
 
 pub use auth::{AuthError, AuthRequest, IntoAuth};
 pub use builder::ClientBuilder;
+pub use dial::{Connector, DialError, Proxy, UrlError};
+#[cfg(feature = "rustls")]
+pub use dial::{Tls, TlsError};
 pub use error::ConnectError;
 pub use handle::Client;
 pub use socket::{ClientSocket, Connecting};
+pub use socketio_proto::client::{AttemptError, DisconnectReason};
 pub use state::{State, States};
+
+/// An event that the server emitted.
+pub type Event = crate::event::Event<ClientSocket>;
+/// The right to answer an event of the server.
+pub type Ack = crate::event::Ack<ClientSocket>;

@@ -9,7 +9,7 @@ use socketio_proto::client::SocketConfig;
 
 use super::auth::Auth;
 use super::error::BoxError;
-use crate::dial::{BaseUrl, DialOptions, Dialer};
+use crate::client::dial::{BaseUrl, DialOptions, Dialer};
 use crate::runtime::{BoxFuture, Runtime};
 use crate::server::BuildError;
 

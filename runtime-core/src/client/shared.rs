@@ -18,7 +18,7 @@ use super::state::Audience;
 use super::task::ClientTask;
 use crate::emit::EmitError;
 use crate::runtime::Runtime;
-use crate::turns::Turns;
+use crate::turn::wake::Turns;
 
 /// One client: its machine behind a lock, and the way to wake its task.
 ///

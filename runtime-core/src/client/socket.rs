@@ -20,7 +20,7 @@ use super::member::Member;
 use super::shared::{Alive, Stage};
 use crate::ack::IntoAck;
 use crate::emit::{AckFuture, EmitError, Volatile, WithTimeout};
-use crate::endpoint::{Awaited, Endpoint};
+use crate::endpoint::{Awaited, Endpoint, sealed};
 use crate::event::Event;
 use crate::handler::{self, Answer, HandlerError};
 use crate::runtime::BoxFuture;
@@ -109,7 +109,8 @@ impl ClientSocket {
     ///
     /// ```no_run
     /// # use std::sync::Arc;
-    /// # use socketio_runtime::{AuthRequest, ClientSocket};
+    /// # use socketio_runtime::ClientSocket;
+    /// # use socketio_runtime::client::AuthRequest;
     /// # struct Store;
     /// # impl Store { async fn token(&self) -> Result<String, std::io::Error> { Ok(String::new()) } }
     /// # fn example(socket: ClientSocket, store: Arc<Store>) {
@@ -333,9 +334,10 @@ impl ClientSocket {
     /// Handles every event that has no handler of its own: by name, with raw arguments, answered now, later or never.
     ///
     /// ```no_run
-    /// # use socketio_runtime::{ClientSocket, Event};
+    /// # use socketio_runtime::ClientSocket;
+    /// # use socketio_runtime::client::Event;
     /// # fn example(socket: ClientSocket) {
-    /// socket.on_event(async |mut event: Event<ClientSocket>| {
+    /// socket.on_event(async |mut event: Event| {
     ///     if let Some(ack) = event.ack() {
     ///         ack.send(event.raw_args()).ok(); // an echo, attachments included
     ///     }
@@ -448,6 +450,8 @@ pub enum Ticket {
     Ack(u64),
     Retry(RetryId),
 }
+
+impl sealed::Sealed for ClientSocket {}
 
 impl Endpoint for ClientSocket {
     type Ticket = Ticket;

@@ -86,7 +86,8 @@ impl State {
 /// Up to 64 wait for who does not look; then the oldest are dropped. It does not keep the client alive.
 ///
 /// ```no_run
-/// # use socketio_runtime::{Client, State};
+/// # use socketio_runtime::Client;
+/// # use socketio_runtime::client::State;
 /// # async fn example(client: Client) {
 /// let mut states = client.states();
 /// while let Some(state) = states.next().await {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use socketio_tokio::{ConnectRequest, Server, ServerBuilder, Socket};
+use socketio_tokio::server::ConnectRequest;
+use socketio_tokio::{Server, ServerBuilder, Socket};
 use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use socketio_tokio::{BuildError, Peer, Server, ServerBuilder, Socket};
+use socketio_tokio::server::{BuildError, Peer};
+use socketio_tokio::{Server, ServerBuilder, Socket};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};

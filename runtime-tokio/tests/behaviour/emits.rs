@@ -1,6 +1,7 @@
 //! What servers send: to one socket, to many, with and without an ack, and what becomes of it when clients are slow.
 
-use socketio_tokio::{AckError, Bytes, EmitError, Event, Overflow, Pressure, Server, Socket};
+use socketio_tokio::server::{Event, Overflow};
+use socketio_tokio::{AckError, Bytes, EmitError, Pressure, Server, Socket};
 
 use crate::support::{
     Frame, HasWorld, Polling, World, Ws, dial_buffered, in_real_time, secs, server, server_with, settle, soon, until,
@@ -356,7 +357,7 @@ async fn a_broadcast_stays_in_its_namespace_and_carries_its_name() {
 async fn no_broadcast_reaches_a_client_before_its_connect_packet() {
     let (server, world) = server();
     let root = server.namespace("/");
-    root.middleware(async |request: socketio_tokio::ConnectRequest| {
+    root.middleware(async |request: socketio_tokio::server::ConnectRequest| {
         request.world().gate().await;
         Ok(())
     });

@@ -1,6 +1,8 @@
 //! What a client says before it leaves is heard, unless the server is the one who ends it.
 
-use socketio_tokio::{Data, DisconnectReason, EngineSocket, Event, Server, ServerBuilder, Socket};
+use socketio_tokio::engine::EngineSocket;
+use socketio_tokio::server::{DisconnectReason, Event};
+use socketio_tokio::{Data, Server, ServerBuilder, Socket};
 use tungstenite::protocol::frame::coding::{Control, Data as Code, OpCode};
 
 use crate::support::{HasWorld, Polling, World, Ws, frame_bytes, secs, server, until};

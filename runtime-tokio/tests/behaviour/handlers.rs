@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use socketio_tokio::{Ack, AckError, Event, HandlerError, Server, Socket};
+use socketio_tokio::server::{Ack, Event};
+use socketio_tokio::{AckError, HandlerError, Server, Socket};
 use tokio::sync::Mutex;
 
 use crate::support::{Frame, HasWorld, PING_INTERVAL, Polling, Ws, secs, server, settle, until};

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use socketio_tokio::{
-    Data, EngineSocket, Handshake, Peer, SendError, Server, ServerBuilder, Sid, Socket, TransportKind,
-};
+use socketio_tokio::engine::{EngineSocket, SendError};
+use socketio_tokio::server::{Handshake, Peer};
+use socketio_tokio::{Data, Server, ServerBuilder, Sid, Socket, TransportKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::sleep;
 use tower_layer::Layer as _;

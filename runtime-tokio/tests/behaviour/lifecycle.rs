@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use socketio_tokio::{
-    AckError, ConnectRequest, DisconnectReason, HandlerError, Peer, Refusal, Server, ServerBuilder, Sid, Socket,
-};
+use socketio_tokio::server::{ConnectRequest, DisconnectReason, Peer, Refusal};
+use socketio_tokio::{AckError, HandlerError, Server, ServerBuilder, Sid, Socket};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use socketio_tokio::{ConnectRequest, Event, HandlerError, Refusal, Server, ServerBuilder, Sid, Socket};
+use socketio_tokio::server::{ConnectRequest, Event, Refusal};
+use socketio_tokio::{HandlerError, Server, ServerBuilder, Sid, Socket};
 
 use crate::support::{HasWorld, Polling, Ws, dial, request, request_on, secs, server, server_with};
 
@@ -198,7 +199,7 @@ async fn a_panic_in_spawned_work_goes_to_on_error() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_the_handler_of_a_bare_engine_leaves_its_session_alone() {
     let server = ServerBuilder::new()
-        .build_engine(async |socket: socketio_tokio::EngineSocket, data: socketio_tokio::Data| {
+        .build_engine(async |socket: socketio_tokio::engine::EngineSocket, data: socketio_tokio::Data| {
             assert_ne!(data, socketio_tokio::Data::from("panic"));
             socket.send(data)
         })
@@ -213,7 +214,7 @@ async fn a_panic_while_a_request_is_judged_ends_that_request_alone() {
     let count = AtomicU8::new(0);
     let (server, _) = server_with(|builder| {
         builder
-            .allow_request(async |handshake: socketio_tokio::Handshake| {
+            .allow_request(async |handshake: socketio_tokio::server::Handshake| {
                 assert!(handshake.query("x").as_deref() != Some("allow"));
                 Ok(())
             })

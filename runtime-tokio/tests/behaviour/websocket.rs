@@ -1,6 +1,7 @@
 //! The WebSocket transport on the wire, and the way to it.
 
-use socketio_tokio::{Bytes, DisconnectReason, Server, Socket};
+use socketio_tokio::server::DisconnectReason;
+use socketio_tokio::{Bytes, Server, Socket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout};
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};

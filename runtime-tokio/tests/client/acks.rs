@@ -1,6 +1,7 @@
 //! Acks of either side.
 
-use socketio_tokio::{AckError, Client, ClientSocket, EmitError, Event, Pressure, Socket};
+use socketio_tokio::server::Event;
+use socketio_tokio::{AckError, Client, ClientSocket, EmitError, Pressure, Socket};
 
 use crate::support::{Log, client, millis, secs, settle, soon, until, world};
 

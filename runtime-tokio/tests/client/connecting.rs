@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
-use socketio_tokio::{
-    AuthRequest, BuildError, ClientBuilder, ClientSocket, ConnectError, ConnectRequest, Refusal, ServerBuilder, State,
-    TransportKind,
-};
+use socketio_tokio::client::{AuthRequest, ConnectError, State};
+use socketio_tokio::server::{BuildError, ConnectRequest, Refusal};
+use socketio_tokio::{ClientBuilder, ClientSocket, ServerBuilder, TransportKind};
 
 use crate::support::{Fake, Log, Network, URL, client, millis, secs, soon, world};
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use socketio_tokio::{ClientBuilder, ClientDisconnectReason, TransportKind};
+use socketio_tokio::client::DisconnectReason;
+use socketio_tokio::{ClientBuilder, TransportKind};
 use tokio::time::Instant;
 
 use crate::support::{Fake, Log, URL, Wire, secs, settle, soon, until};
@@ -69,7 +70,7 @@ async fn a_server_that_pings_and_does_not_read_is_given_up() {
             let client = builder.reconnection(false).build().unwrap();
             let socket = client.socket("/");
             let pen = log.pen.clone();
-            socket.on_disconnect(move |_, reason: ClientDisconnectReason| {
+            socket.on_disconnect(move |_, reason: DisconnectReason| {
                 pen.say(reason);
                 std::future::ready(())
             });

@@ -1,6 +1,7 @@
 //! The end of a client.
 
-use socketio_tokio::{Client, ClientBuilder, ConnectError, Server, Socket, TransportKind};
+use socketio_tokio::client::ConnectError;
+use socketio_tokio::{Client, ClientBuilder, Server, Socket, TransportKind};
 
 use crate::support::{Counting, Log, Network, URL, client, secs, settle, soon, until, world};
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use socketio_tokio::{Args, ClientSocket, Event, HandlerError, Socket};
+use socketio_tokio::client::Event;
+use socketio_tokio::{Args, ClientSocket, HandlerError, Socket};
 use tokio::sync::Semaphore;
 
 use crate::support::{Log, client, secs, settle, soon, until, world};
@@ -113,7 +114,7 @@ async fn raw_events_go_back_as_they_came() {
     let (network, server) = world();
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
-    socket.on_event(async |mut event: Event<ClientSocket>| {
+    socket.on_event(async |mut event: Event| {
         let ack = event.ack().unwrap();
         ack.send(event.raw_args()).unwrap();
     });

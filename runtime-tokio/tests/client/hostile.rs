@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use socketio_tokio::{BoxFuture, BoxStream, Client, ClientBuilder, ClientSocket, Connector, State, TransportKind};
+use socketio_tokio::client::{Connector, State};
+use socketio_tokio::{BoxFuture, BoxStream, Client, ClientBuilder, ClientSocket, TransportKind};
 use tokio::sync::Notify;
 
 use crate::support::{Counting, Fake, Log, Network, OPEN, URL, Wire, client, secs, settle, soon, until, world};
@@ -241,7 +242,7 @@ async fn comes_back(what: &str, misbehave: fn(Wire) -> BoxFuture<'static, Option
     let mut log = Log::new();
     let pen = log.pen.clone();
     let socket = client.socket("/");
-    socket.on_disconnect(move |_: ClientSocket, reason: socketio_tokio::ClientDisconnectReason| {
+    socket.on_disconnect(move |_: ClientSocket, reason: socketio_tokio::client::DisconnectReason| {
         let pen = pen.clone();
         async move { pen.say(reason.as_str()) }
     });

@@ -1,6 +1,7 @@
 //! What becomes of a client whose connection breaks.
 
-use socketio_tokio::{ClientSocket, ServerBuilder, Socket, State};
+use socketio_tokio::client::State;
+use socketio_tokio::{ClientSocket, ServerBuilder, Socket};
 
 use crate::support::{Log, Network, client, secs, settle, soon, until, world};
 
@@ -12,7 +13,7 @@ fn tell(socket: &ClientSocket, log: &Log) {
         async move { pen.say("connect") }
     });
     let pen = log.pen.clone();
-    socket.on_disconnect(move |_, reason: socketio_tokio::ClientDisconnectReason| {
+    socket.on_disconnect(move |_, reason: socketio_tokio::client::DisconnectReason| {
         let pen = pen.clone();
         async move { pen.say(reason.as_str()) }
     });

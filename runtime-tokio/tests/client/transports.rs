@@ -1,7 +1,8 @@
 //! The same over every transport.
 
 use bytes::Bytes;
-use socketio_tokio::{Client, ClientBuilder, ClientSocket, Event, Server, State, TransportKind};
+use socketio_tokio::client::{Event, State};
+use socketio_tokio::{Client, ClientBuilder, ClientSocket, Server, TransportKind};
 
 use crate::support::{Log, URL, in_real_time, soon, world};
 
@@ -33,7 +34,7 @@ async fn does_everything(client: &Client) {
     });
     socket.on("who?", async |_: ClientSocket, (who, bytes): (String, Bytes)| (format!("{who} I am"), bytes));
     let pen = log.pen.clone();
-    socket.on_event(move |event: Event<ClientSocket>| {
+    socket.on_event(move |event: Event| {
         let pen = pen.clone();
         async move { pen.say(format!("{} {}", event.name(), event.raw_args().json())) }
     });

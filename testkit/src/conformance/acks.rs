@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use socketio_runtime::{AckError, ClientSocket, Event, Runtime, Socket};
+use socketio_runtime::server::Event;
+use socketio_runtime::{AckError, ClientSocket, Runtime, Socket};
 
 use super::log::Log;
 use super::stage::Stage;
@@ -41,7 +42,7 @@ pub async fn that_do_not_come_are_timeouts<R: Runtime + Clone>(stage: &Stage<R>)
     let socket = client.socket("/");
     stage.soon("the socket", socket.connect()).await.expect("the server is there");
     log.hears(stage, "connect").await;
-    socket.on_event(async |_: Event<ClientSocket>| {});
+    socket.on_event(async |_: socketio_runtime::client::Event| {});
     let silence = socket.timeout(Duration::from_millis(30)).emit_with_ack::<_, ()>("silence", ());
     let answer = stage.soon("the timeout", silence).await;
     assert!(matches!(answer, Err(AckError::Timeout)), "{answer:?}");
@@ -69,7 +70,7 @@ pub async fn are_settled_by_a_disconnect<R: Runtime + Clone>(stage: &Stage<R>) {
     let client = stage.websocket(stage.serve(&server).await).build().expect("it is a URL");
     let socket = client.socket("/");
     let of = log.clone();
-    socket.on_event(move |_: Event<ClientSocket>| {
+    socket.on_event(move |_: socketio_runtime::client::Event| {
         of.say("asked");
         async {}
     });

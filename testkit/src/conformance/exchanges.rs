@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use socketio_runtime::{Client, ClientSocket, Runtime, Server, Socket, State, TransportKind};
+use socketio_runtime::client::State;
+use socketio_runtime::{Client, ClientSocket, Runtime, Server, Socket, TransportKind};
 
 use super::log::Log;
 use super::stage::Stage;

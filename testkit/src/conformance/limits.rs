@@ -1,6 +1,7 @@
 //! Sizes, and sides that are slower than what is sent to them.
 
-use socketio_runtime::{EmitError, Event, Runtime, Socket, TransportKind};
+use socketio_runtime::server::Event;
+use socketio_runtime::{EmitError, Runtime, Socket, TransportKind};
 
 use super::log::Log;
 use super::stage::{Gate, Stage};

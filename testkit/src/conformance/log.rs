@@ -6,10 +6,9 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use socketio_runtime::{
-    ClientDisconnectReason, ClientSocket, ConnectError, DisconnectReason, Event, HandlerError, Namespace, Runtime,
-    Socket,
-};
+use socketio_runtime::client::{ConnectError, DisconnectReason as ClientDisconnectReason};
+use socketio_runtime::server::{DisconnectReason, Event};
+use socketio_runtime::{ClientSocket, HandlerError, Namespace, Runtime, Socket};
 
 use super::journal::Journal;
 use super::stage::Stage;
@@ -46,7 +45,7 @@ impl Log {
         let of = log.clone();
         socket.on_error(move |_, error: HandlerError| of.saying(format!("error: {error}")));
         let of = log.clone();
-        socket.on_event(move |event: Event<ClientSocket>| {
+        socket.on_event(move |event: socketio_runtime::client::Event| {
             of.saying(format!("{} {}", event.name(), event.raw_args().json()))
         });
         log

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use socketio_runtime::{
-    AckError, Args, Client, ClientSocket, ConnectError, ConnectRequest, Event, Json, Refusal, Runtime, Socket,
-    TransportKind, Value,
-};
+use socketio_runtime::client::ConnectError;
+use socketio_runtime::server::{ConnectRequest, Event, Refusal};
+use socketio_runtime::{AckError, Args, Client, ClientSocket, Json, Runtime, Socket, TransportKind, Value};
 
 use super::log::Log;
 use super::stage::Stage;

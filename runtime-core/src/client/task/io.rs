@@ -11,10 +11,10 @@ use futures_channel::oneshot;
 use socketio_proto::client::Manager;
 
 use super::net::{Net, Outcome};
-use crate::alarm::Alarm;
+use crate::client::dial::Dialer;
 use crate::client::shared::{Inner, Shared};
-use crate::dial::Dialer;
-use crate::task::scratch::Scratch;
+use crate::turn::alarm::Alarm;
+use crate::turn::scratch::Scratch;
 use crate::ws::{Incoming, Pump};
 
 /// How long requests may go on that were sent for a connection which is over: the last of them says goodbye.

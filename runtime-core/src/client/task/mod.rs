@@ -10,6 +10,7 @@ mod lane;
 mod net;
 
 use socketio_proto::SocketKey;
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use super::error::ConnectError;
 use super::shared::{Faint, Shared, Stage};
 use super::state::State;
 use crate::handler::{HandlerError, poll_all};
-use crate::task::scratch::{self, Scratch};
+use crate::turn::scratch::{self, Scratch};
 
 /// Turns that a task takes before it lets others run.
 const TURNS: usize = 16;
@@ -38,6 +39,11 @@ const INBOX_BYTES: usize = 256 * 1024;
 
 /// Bytes that may wait while an ack is awaited: it may be behind them.
 const AWAITED_BYTES: usize = 4 * 1024 * 1024;
+
+thread_local! {
+    /// The events of a turn, in room that the clients of a thread share.
+    static EVENTS: Cell<Vec<Event>> = const { Cell::new(Vec::new()) };
+}
 
 pub(super) struct ClientTask {
     shared: Arc<Shared>,
@@ -137,6 +143,7 @@ impl ClientTask {
     fn feed(&mut self, scratch: &mut Scratch, unread: bool) -> Fed {
         let now = self.shared.now();
         let mut again = !self.answers.is_empty();
+        let mut events = EVENTS.take();
         let mut inner = self.shared.lock();
         again |= self.io.feed(&mut inner.machine, &self.shared, scratch, now, unread);
         for answer in self.answers.drain(..) {
@@ -158,24 +165,25 @@ impl ClientTask {
             }
         }
         let mut woken = Vec::new();
-        while scratch.client_events.len() < INBOX_EVENTS {
+        while events.len() < INBOX_EVENTS {
             let Some(event) = inner.machine.poll_event() else { break };
             if let Event::Ready = event {
                 woken.append(&mut inner.ready);
             } else {
-                scratch.client_events.extend(inner.settle(event, &self.io.cause, self.shared.options.reconnection));
+                events.extend(inner.settle(event, &self.io.cause, self.shared.options.reconnection));
             }
         }
         let quiet = self.beside.is_empty() && self.lanes.iter().all(Lane::is_quiet);
-        let collected = scratch.client_events.is_empty() && quiet;
+        let collected = events.is_empty() && quiet;
         if collected {
             again |= self.io.collect(&mut inner, &self.shared, scratch);
         }
         drop(inner);
         drop(woken);
-        for event in scratch.client_events.drain(..) {
+        for event in events.drain(..) {
             again |= self.take(event);
         }
+        EVENTS.set(events);
         Fed { again, collected }
     }
     /// Takes an event of the machine. `true` if there is more to do for it at once.

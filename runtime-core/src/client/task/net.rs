@@ -10,7 +10,7 @@ use http::request::Request;
 use http::response::{Parts, Response};
 use hyper::upgrade::Upgraded;
 
-use crate::dial::{DialError, Dialer};
+use crate::client::dial::{DialError, Dialer};
 use crate::handler::guarded;
 use crate::runtime::BoxFuture;
 

@@ -8,7 +8,8 @@ mod world;
 use std::future::Future;
 use std::time::Duration;
 
-use socketio_tokio::{Peer, Server, ServerBuilder};
+use socketio_tokio::server::Peer;
+use socketio_tokio::{Server, ServerBuilder};
 use tokio::io::DuplexStream;
 
 pub(crate) use http::{Response, request, request_on, roundtrip};

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex};
 
-use socketio_tokio::{ConnectRequest, Server, Socket};
+use socketio_tokio::server::ConnectRequest;
+use socketio_tokio::{Server, Socket};
 use tokio::sync::{Notify, Semaphore};
 
 use super::soon;

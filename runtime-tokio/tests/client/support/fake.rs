@@ -4,8 +4,9 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
+use socketio_tokio::client::Connector;
 use socketio_tokio::engineio_proto::http::accept_websocket;
-use socketio_tokio::{BoxFuture, BoxStream, Connector, http};
+use socketio_tokio::{BoxFuture, BoxStream, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use super::Counting;

@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use socketio_tokio::{BoxFuture, BoxStream, Connector, Peer, Server};
+use socketio_tokio::client::Connector;
+use socketio_tokio::server::Peer;
+use socketio_tokio::{BoxFuture, BoxStream, Server};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 

@@ -1,10 +1,9 @@
-//! Buffers that every session task of a thread uses in turn, so that an idle session holds none.
+//! Buffers that the tasks of a thread use in turn, so that an idle session holds none.
 
 use std::cell::Cell;
 
 use engineio_proto::WebSocketId;
 
-use crate::machine::Event;
 use crate::ws::Incoming;
 
 /// Bytes read at once.
@@ -16,9 +15,6 @@ const KEEP: usize = 1024 * 1024;
 pub(crate) struct Scratch {
     pub(crate) read: Box<[u8]>,
     pub(crate) inputs: Vec<(WebSocketId, Incoming)>,
-    pub(crate) events: Vec<Event>,
-    /// The same of a client.
-    pub(crate) client_events: Vec<socketio_proto::client::Event>,
     pub(crate) write: Vec<u8>,
     /// Whose bytes `write` holds, by index.
     pub(crate) writing: Option<usize>,
@@ -31,8 +27,6 @@ impl Scratch {
         Box::new(Self {
             read: vec![0; READ_BUFFER].into(),
             inputs: Vec::new(),
-            events: Vec::new(),
-            client_events: Vec::new(),
             write: Vec::new(),
             writing: None,
             spare: Vec::new(),

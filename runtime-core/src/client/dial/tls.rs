@@ -22,11 +22,11 @@ pub struct TlsError(rustls::Error);
 /// Cryptography is rustls' process-wide default if the application installed one, else ring.
 ///
 /// ```
-/// use socketio_runtime::Tls;
+/// use socketio_runtime::client::Tls;
 /// use socketio_runtime::rustls::RootCertStore;
 ///
 /// let own = Tls::roots(RootCertStore { roots: Vec::new() })?;
-/// # Ok::<(), socketio_runtime::TlsError>(())
+/// # Ok::<(), socketio_runtime::client::TlsError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Tls {

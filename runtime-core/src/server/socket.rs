@@ -16,20 +16,22 @@ use serde::de::DeserializeOwned;
 use socketio_proto::server::{self, DisconnectReason, Target};
 use socketio_proto::{Encoded, FromArgs, Json, SocketKey, encode};
 
+use super::Event;
+use super::broadcast::Broadcast;
+use super::handlers::Handlers;
 use crate::ack::IntoAck;
-use crate::conn::Conn;
-use crate::emit::{AckFuture, Broadcast, EmitError, Volatile, WithTimeout};
-use crate::endpoint::{Awaited, Endpoint};
-use crate::event::Event;
-use crate::handler::{self, Answer, HandlerError, Handlers};
-use crate::handshake::Handshake;
-use crate::machine::Machine;
-use crate::mailbox::Mailbox;
-use crate::namespace::{Namespace, NamespaceInner};
+use crate::emit::{AckFuture, EmitError, Volatile, WithTimeout};
+use crate::endpoint::{Awaited, Endpoint, sealed};
+use crate::handler::{self, Answer, HandlerError};
 use crate::rooms::IntoRooms;
 use crate::runtime::BoxFuture;
-use crate::server::Overflow;
+use crate::server::conn::Conn;
+use crate::server::handle::Overflow;
+use crate::server::handshake::Handshake;
+use crate::server::machine::Machine;
+use crate::server::namespace::{Namespace, NamespaceInner};
 use crate::trace;
+use crate::turn::slot::Mailbox;
 
 /// One client's membership of one namespace: a cheap handle that may be kept and used from anywhere.
 ///
@@ -185,7 +187,7 @@ impl Socket {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> AckFuture<T> {
+    pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> AckFuture<T, Self> {
         AckFuture::emit(self.clone(), event, &args, self.ack_timeout())
     }
 
@@ -198,12 +200,12 @@ impl Socket {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn timeout(&self, timeout: Duration) -> WithTimeout<'_> {
+    pub fn timeout(&self, timeout: Duration) -> WithTimeout<'_, Self> {
         WithTimeout { socket: self, timeout }
     }
 
     /// Emits only what can leave at once.
-    pub fn volatile(&self) -> Volatile<'_> {
+    pub fn volatile(&self) -> Volatile<'_, Self> {
         Volatile { socket: self }
     }
 
@@ -538,6 +540,8 @@ impl Drop for LeaveMailbox<'_> {
         self.0.inner.conn.turns.call();
     }
 }
+
+impl sealed::Sealed for Socket {}
 
 impl Endpoint for Socket {
     type Ticket = u64;

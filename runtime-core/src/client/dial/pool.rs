@@ -32,8 +32,8 @@ use hyper::client::conn::http1;
 use super::dialer::DialError;
 use super::route::Route;
 use crate::body::Body;
-use crate::deadline::{BoundedStream, WriteTimeout};
 use crate::runtime::Runtime;
+use crate::turn::deadline::{BoundedStream, WriteTimeout};
 
 /// Idle connections are dropped before Node drops them (5 s), so that few requests meet a connection that is just closing.
 const IDLE: Duration = Duration::from_secs(4);

@@ -17,15 +17,15 @@ use http_body_util::{BodyExt, Full};
 use hyper::upgrade::OnUpgrade;
 
 use crate::body::Body;
-use crate::conn::{Answer, Conn, FIRST_ID};
-use crate::handshake::{Handshake, Peer};
 use crate::runtime::BoxFuture;
-use crate::server::{Shared, status};
+use crate::server::conn::{Answer, Conn, FIRST_ID};
+use crate::server::handle::{Shared, status};
+use crate::server::handshake::{Handshake, Peer};
 
 /// A server as a [`tower_service::Service`]: what hyper, axum and their family take.
 ///
 /// It answers every request, those outside of the server's path with 404. To keep other routes beside it, use the
-/// [`Layer`](crate::Layer). Where the server tells the HTTP connection to end without a response (overlapping requests of a broken
+/// [`Layer`](crate::server::Layer). Where the server tells the HTTP connection to end without a response (overlapping requests of a broken
 /// client), a service of this kind can only answer 400 and close behind it.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -201,7 +201,7 @@ fn open(shared: &Arc<Shared>, parts: &Parts, upgrade: Option<OnUpgrade>, peer: P
         shared.session_ended(&conn.sid);
         return Ok(status(StatusCode::SERVICE_UNAVAILABLE));
     }
-    shared.runtime.spawn(Box::pin(crate::task::SessionTask::new(conn)));
+    shared.runtime.spawn(Box::pin(crate::server::task::SessionTask::new(conn)));
     Ok(response)
 }
 

@@ -13,13 +13,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
-use crate::alarm::PatientTimer;
-use crate::handshake::Peer;
-use crate::http_options::HttpOptions;
-use crate::http_stream::{Exchange, HttpStream};
 use crate::runtime::{Accept, Stream};
-use crate::server::Server;
-use crate::service::respond;
+use crate::server::handle::Server;
+use crate::server::handshake::Peer;
+use crate::server::http_options::HttpOptions;
+use crate::server::http_stream::{Exchange, HttpStream};
+use crate::server::service::respond;
+use crate::turn::alarm::PatientTimer;
 
 /// Bytes that hyper reads ahead on a connection, so that what a client may pipeline is bounded. (A head may be longer.)
 const READ_AHEAD: usize = 64 * 1024;
@@ -64,7 +64,7 @@ impl Server {
     ///
     /// ```no_run
     /// # async fn example(server: socketio_runtime::Server, stream: socketio_runtime::BoxStream) {
-    /// let peer = socketio_runtime::Peer { addr: None, secure: true };
+    /// let peer = socketio_runtime::server::Peer { addr: None, secure: true };
     /// server.serve_connection(stream, peer).await;
     /// # }
     /// ```

@@ -20,7 +20,8 @@ use crate::runtime::{BoxFuture, BoxStream, Runtime};
 ///
 /// ```
 /// use std::io;
-/// use socketio_runtime::{BoxFuture, BoxStream, Connector};
+/// use socketio_runtime::{BoxFuture, BoxStream};
+/// use socketio_runtime::client::Connector;
 ///
 /// struct Nowhere;
 ///
@@ -65,10 +66,10 @@ impl Proxy {
     /// together at most; beyond that no connection is made.
     ///
     /// ```
-    /// use socketio_runtime::Proxy;
+    /// use socketio_runtime::client::Proxy;
     ///
     /// let proxy = Proxy::new("socks5://jane:secret@localhost:1080")?;
-    /// # Ok::<(), socketio_runtime::UrlError>(())
+    /// # Ok::<(), socketio_runtime::client::UrlError>(())
     /// ```
     ///
     /// # Errors

@@ -21,22 +21,23 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use socketio_proto::server::{self, Connection, NamespaceError, namespace_name};
 
+use super::broadcast::Broadcast;
 use crate::ack::IntoAck;
 use crate::client::AuthError;
-use crate::client_files::{ClientFiles, ClientFilesError};
-use crate::dial::{DialError, UrlError};
-use crate::emit::{Broadcast, EmitError};
-use crate::engine::{EngineSocket, OnData, on_data};
-use crate::handshake::{Handshake, Peer};
-use crate::http_options::{HttpOptions, HttpSettings};
-use crate::layer::Layer;
-use crate::machine::Machine;
-use crate::namespace::{Namespace, NamespaceInner};
+use crate::client::{DialError, UrlError};
+use crate::emit::EmitError;
 use crate::rooms::IntoRooms;
 use crate::runtime::{BoxFuture, Runtime, random};
-use crate::service::Service;
-use crate::sessions::Sessions;
-use crate::signal::Signal;
+use crate::server::client_files::{ClientFiles, ClientFilesError};
+use crate::server::engine::{EngineSocket, OnData, on_data};
+use crate::server::handshake::{Handshake, Peer};
+use crate::server::http_options::{HttpOptions, HttpSettings};
+use crate::server::layer::Layer;
+use crate::server::machine::Machine;
+use crate::server::namespace::{Namespace, NamespaceInner};
+use crate::server::service::Service;
+use crate::server::sessions::Sessions;
+use crate::server::signal::Signal;
 
 /// What happens to a client whose outbox has no room for a packet of a broadcast. (A packet for one socket is refused to its
 /// emitter instead, and a volatile one skipped.)
@@ -274,7 +275,9 @@ impl<R: Runtime> ServerBuilder<R> {
     /// default path is `/socket.io`, too, and its namespaces stay empty.
     ///
     /// ```no_run
-    /// # use socketio_runtime::{BuildError, EngineSocket, Runtime, Server, ServerBuilder};
+    /// # use socketio_runtime::{Runtime, Server, ServerBuilder};
+    /// # use socketio_runtime::engine::EngineSocket;
+    /// # use socketio_runtime::server::BuildError;
     /// # fn example<R: Runtime + Default>() -> Result<Server, BuildError> {
     /// ServerBuilder::<R>::new().path("/engine.io").build_engine(async |socket: EngineSocket, data| {
     ///     socket.send(data).ok(); // an echo

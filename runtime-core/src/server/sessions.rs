@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engineio_proto::Sid;
 
-use crate::conn::Conn;
+use crate::server::conn::Conn;
 
 /// Parts of the table; a power of two, and more than a machine has cores in use.
 const SHARDS: usize = 32;

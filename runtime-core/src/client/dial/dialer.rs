@@ -14,9 +14,9 @@ use hyper::upgrade::Upgraded;
 use super::base::BaseUrl;
 use super::pool::Pool;
 use super::route::{Connector, Proxy, Route, Tcp};
-use crate::deadline::WriteTimeout;
 use crate::handler::HandlerError;
 use crate::runtime::{BoxFuture, Runtime, random};
+use crate::turn::deadline::WriteTimeout;
 
 /// Why a server could not be reached, or gave no whole answer.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -15,8 +15,8 @@ use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 
-use crate::deadline::Deadline;
-use crate::server::Shared;
+use crate::server::handle::Shared;
+use crate::turn::deadline::Deadline;
 
 /// Bytes of a following request that are read while an answer is awaited.
 const AHEAD: usize = 256;

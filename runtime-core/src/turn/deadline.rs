@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-use crate::alarm::Patient;
 use crate::runtime::{BoxStream, Runtime};
+use crate::turn::alarm::Patient;
 
 /// A deadline of one I/O operation. It costs nothing while it is not armed.
 #[derive(Default)]

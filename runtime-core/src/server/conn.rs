@@ -12,10 +12,10 @@ use hyper::upgrade::OnUpgrade;
 use socketio_proto::server::{self};
 use socketio_proto::{AckError, Args, SocketKey};
 
-use crate::handshake::Handshake;
-use crate::machine::{Event, Machine};
-use crate::server::Shared;
-use crate::turns::Turns;
+use crate::server::handle::Shared;
+use crate::server::handshake::Handshake;
+use crate::server::machine::{Event, Machine};
+use crate::turn::wake::Turns;
 
 /// What an HTTP request is told.
 #[derive(Debug)]

@@ -9,15 +9,16 @@ use http::Extensions;
 use socketio_proto::server::{self, DisconnectReason};
 use socketio_proto::{Args, Json, SocketKey};
 
-use crate::conn::Conn;
 use crate::endpoint::Endpoint;
-use crate::event::Event;
-use crate::handler::{Answer, HandlerError, Handlers, guarded, poll_all, poll_guarded, reported};
-use crate::machine::{self, Machine};
-use crate::namespace::{ConnectRequest, NamespaceInner, Refusal};
+use crate::handler::{Answer, HandlerError, guarded, poll_all, poll_guarded, reported};
 use crate::runtime::{BoxFuture, random};
-use crate::socket::Socket;
-use crate::task::messages::Messages;
+use crate::server::Event;
+use crate::server::conn::Conn;
+use crate::server::handlers::Handlers;
+use crate::server::machine::{self, Machine};
+use crate::server::namespace::{ConnectRequest, NamespaceInner, Refusal};
+use crate::server::socket::Socket;
+use crate::server::task::messages::Messages;
 use crate::trace::{self, Span};
 
 /// Handlers started in one turn for one socket, so that other tasks get their turn, too.

@@ -10,8 +10,8 @@ use http_body::Body;
 use http_body_util::{Either, Full};
 
 use crate::runtime::BoxFuture;
-use crate::server::Shared;
-use crate::service::Service;
+use crate::server::handle::Shared;
+use crate::server::service::Service;
 
 /// A server as a [`tower_layer::Layer`]: requests for its path are the server's, all others go on to the service below.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@
 
 mod messages;
 mod runner;
-pub(crate) mod scratch;
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,11 +14,12 @@ use std::task::{Context, Poll, Waker};
 
 use engineio_proto::Instant;
 
-use crate::alarm::Alarm;
-use crate::conn::{Conn, Inner, Output};
+use crate::server::conn::{Conn, Inner, Output};
+use crate::server::machine::Event;
+use crate::turn::alarm::Alarm;
+use crate::turn::scratch::{self, Scratch};
 use crate::ws::{Incoming, Pump};
 use runner::{Runners, Step};
-use scratch::Scratch;
 
 /// Turns that a task takes before it lets others run.
 const TURNS: usize = 16;
@@ -26,6 +27,11 @@ const TURNS: usize = 16;
 /// Events and bytes that may wait for handlers before the client is no longer read from.
 const INBOX_EVENTS: usize = 64;
 const INBOX_BYTES: usize = 256 * 1024;
+
+thread_local! {
+    /// The events of a turn, in room that the sessions of a thread share.
+    static EVENTS: Cell<Vec<Event>> = const { Cell::new(Vec::new()) };
+}
 
 pub(crate) struct SessionTask {
     conn: Arc<Conn>,
@@ -104,6 +110,7 @@ impl SessionTask {
     /// to send, too.
     fn feed(&mut self, scratch: &mut Scratch, now: Instant, unread: bool) -> Fed {
         let mut closed = false;
+        let mut events = EVENTS.take();
         let mut inner = self.conn.lock();
         let mut again = adopt(&mut self.pumps, &mut inner, &self.conn);
         again |= !scratch.inputs.is_empty();
@@ -120,22 +127,23 @@ impl SessionTask {
         let judged = self.alarm.rings(now) && ring(&mut self.alarm, &self.pumps, &mut inner, now, unread);
         again |= judged;
         // What is left of a long body waits in the machine until there is room.
-        while scratch.events.len() < INBOX_EVENTS {
+        while events.len() < INBOX_EVENTS {
             let Some(event) = inner.machine.poll_event() else { break };
             closed |= event.is_closed();
             if let Some(event) = inner.settle_ack(event) {
-                scratch.events.push(event);
+                events.push(event);
             }
         }
-        let collected = scratch.events.is_empty() && self.runners.is_quiet();
+        let collected = events.is_empty() && self.runners.is_quiet();
         if collected {
             inner.machine.handle_idle(now);
             self.deadline = take_outputs(&mut self.pumps, &mut inner, &self.conn, scratch);
         }
         drop(inner);
-        for event in scratch.events.drain(..) {
+        for event in events.drain(..) {
             self.runners.take(event);
         }
+        EVENTS.set(events);
         if closed && !self.ended {
             self.ended = true;
             self.conn.shared.session_ended(&self.conn.sid);

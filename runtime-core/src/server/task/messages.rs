@@ -7,11 +7,11 @@ use std::task::Context;
 use engineio_proto::Data;
 
 use super::runner::{BUDGET, Step};
-use crate::conn::Conn;
-use crate::engine::EngineSocket;
 use crate::handler::{Answer, guarded, poll_guarded};
 use crate::runtime::BoxFuture;
-use crate::server::App;
+use crate::server::conn::Conn;
+use crate::server::engine::EngineSocket;
+use crate::server::handle::App;
 
 /// What waits for the one handler of bare Engine.IO.
 #[derive(Default)]

@@ -13,14 +13,16 @@ use serde::de::DeserializeOwned;
 use socketio_proto::server::{DisconnectReason, Rooms, Target};
 use socketio_proto::{EncodeError, FromArgs, Json};
 
+use super::Event;
+use super::broadcast::Broadcast;
+use super::handlers::Handlers;
 use crate::ack::IntoAck;
-use crate::conn::Conn;
-use crate::emit::{Broadcast, EmitError};
-use crate::event::Event;
-use crate::handler::{self, HandlerError, Handlers};
-use crate::handshake::Handshake;
+use crate::emit::EmitError;
+use crate::handler::{self, HandlerError};
 use crate::rooms::IntoRooms;
-use crate::socket::Socket;
+use crate::server::conn::Conn;
+use crate::server::handshake::Handshake;
+use crate::server::socket::Socket;
 
 /// A namespace of a server: where handlers are set and broadcasts begin. A cheap handle.
 ///
@@ -121,7 +123,7 @@ impl Namespace {
     /// Handles every event that has no handler of its own: by name, with raw arguments, answered now, later or never.
     ///
     /// ```no_run
-    /// # use socketio_runtime::Event;
+    /// # use socketio_runtime::server::Event;
     /// # fn example(root: socketio_runtime::Namespace) {
     /// root.on_event(async |mut event: Event| {
     ///     if let Some(ack) = event.ack() {
@@ -181,7 +183,7 @@ impl Namespace {
     /// that refuses ends it, and the client's `connect_error` shows why.
     ///
     /// ```no_run
-    /// # use socketio_runtime::{ConnectRequest, Refusal};
+    /// # use socketio_runtime::server::{ConnectRequest, Refusal};
     /// # fn example(admin: socketio_runtime::Namespace) {
     /// admin.middleware(async |request: ConnectRequest| {
     ///     let token = request.auth_as::<(String,)>();
@@ -325,7 +327,7 @@ impl fmt::Debug for ConnectRequest {
 /// Why a client may not join a namespace: what its `connect_error` shows.
 ///
 /// ```
-/// use socketio_runtime::Refusal;
+/// use socketio_runtime::server::Refusal;
 ///
 /// let refusal = Refusal::new("not authorized").data(("code", 42)).unwrap();
 /// assert_eq!(refusal.as_json().as_str(), r#"{"message":"not authorized","data":["code",42]}"#);

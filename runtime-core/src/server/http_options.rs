@@ -5,7 +5,7 @@ use std::time::Duration;
 use engineio_proto::{Config, ConfigError};
 
 use crate::runtime::Runtime;
-use crate::server::{BuildError, ServerBuilder};
+use crate::server::handle::{BuildError, ServerBuilder};
 
 /// The durations accepted, as those of the engine: what fits the reference's timers, about 24 days.
 const SHORTEST: Duration = Duration::from_millis(1);

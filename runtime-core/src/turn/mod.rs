@@ -1,0 +1,7 @@
+//! What the tasks of both roles are made of.
+
+pub(crate) mod alarm;
+pub(crate) mod deadline;
+pub(crate) mod scratch;
+pub(crate) mod slot;
+pub(crate) mod wake;
