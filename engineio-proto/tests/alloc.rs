@@ -1,4 +1,4 @@
-//! How often the hot paths allocate, counted: not at all, once a session has run for a while.
+//! Counts the allocations of the hot paths: none, once the queues of a session have their capacity.
 
 use allocation_counter::measure;
 use engineio_proto::{
@@ -18,7 +18,7 @@ fn parts(method: &str) -> Parts {
     http::Request::builder().method(method).uri("/engine.io/").body(()).unwrap().into_parts().0
 }
 
-/// A session by WebSocket whose handshake has been written.
+/// A session on WebSocket whose handshake has been flushed.
 fn websocket(now: Instant) -> Session {
     let mut session = Session::open_websocket(Config::default().into(), Sid::new("S"), WS, &parts("GET"), now);
     while session.poll_transmit().is_some() {}
@@ -26,13 +26,13 @@ fn websocket(now: Instant) -> Session {
     session
 }
 
-/// Allocations of the second run, the first having made the room.
+/// The allocations of the second run; the first one allocates the queues.
 fn steady(mut run: impl FnMut()) -> u64 {
     run();
     measure(run).count_total
 }
 
-/// Takes a batch and drops it; how many frames there were.
+/// Takes a batch and returns the number of its frames.
 fn take_batch(session: &mut Session) -> usize {
     let mut frames = 0;
     while let Some(transmit) = session.poll_transmit() {
@@ -48,11 +48,11 @@ fn the_counter_counts() {
 }
 
 #[test]
-fn a_message_becomes_an_event() {
+fn receiving_a_message_does_not_allocate() {
     let now = now();
     let mut session = websocket(now);
     let text = Text::from("4hello".to_owned());
-    // The first handle on bytes that have but one makes a count of handles.
+    // The first clone of `Bytes` allocates its reference count.
     let shared = text.clone();
     let allocations = steady(|| {
         for _ in 0..20 {
@@ -68,7 +68,7 @@ fn a_message_becomes_an_event() {
 }
 
 #[test]
-fn a_message_is_sent() {
+fn sending_a_message_does_not_allocate() {
     let now = now();
     let mut session = websocket(now);
     let data = [Data::from(Text::from_static("hello")), Data::from(bytes::Bytes::from_static(b"\x01"))];
@@ -86,7 +86,7 @@ fn a_message_is_sent() {
 }
 
 #[test]
-fn a_heartbeat_goes_round() {
+fn a_heartbeat_does_not_allocate() {
     let mut now = now();
     let mut session = websocket(now);
     let pong = Text::from_static("3");
@@ -102,9 +102,9 @@ fn a_heartbeat_goes_round() {
     assert_eq!(allocations, 0);
 }
 
-/// Sending to a client that reads slowly: what queues meanwhile leaves in one batch.
+/// Sending to a slow client: the queued messages leave in one batch.
 #[test]
-fn messages_queue_and_leave() {
+fn queued_messages_do_not_allocate() {
     let now = now();
     let mut session = websocket(now);
     let data = Data::from(Text::from_static("hello"));
@@ -118,9 +118,9 @@ fn messages_queue_and_leave() {
     assert_eq!(allocations, 0);
 }
 
-/// Each message of a body is a slice of it; the answer is the body, its headers and its box, whatever there is to read.
+/// Each message is a slice of the body. The response (body, headers, box) takes the same allocations for any number of messages.
 #[test]
-fn a_body_is_cut_without_copies() {
+fn a_body_is_split_without_copies() {
     let now = now();
     let mut session = Session::open_polling(Config::default().into(), Sid::new("S"), RequestId(0), &parts("GET"), now);
     while session.poll_transmit().is_some() {}
@@ -146,12 +146,12 @@ fn a_body_is_cut_without_copies() {
 }
 
 #[test]
-fn a_payload_is_written_in_one_allocation() {
+fn a_payload_is_encoded_in_one_allocation() {
     let packets = [Packet::Message(Data::from("hello")), Packet::Message(Data::from(vec![7; 1000])), Packet::Noop];
     assert_eq!(steady(|| drop(payload::encode(&packets))), 1);
 }
 
-/// A client's session by WebSocket.
+/// A client's session on WebSocket.
 fn client(now: Instant) -> client::Session {
     let config = client::Config::builder().transports([TransportKind::WebSocket]).build().unwrap();
     let mut session = client::Session::open(config.into(), client::Start { first_id: WS.0, ..Default::default() }, now);
@@ -165,12 +165,12 @@ fn client(now: Instant) -> client::Session {
 }
 
 #[test]
-fn a_client_receives_sends_and_answers_pings() {
+fn a_client_receives_sends_and_answers_pings_without_allocating() {
     let now = now();
     let mut session = client(now);
     let (text, ping) = (Text::from("4hello".to_owned()), Text::from_static("2"));
     let data = [Data::from(Text::from_static("hello")), Data::from(bytes::Bytes::from_static(b"\x01"))];
-    // The first handle on bytes that have but one makes a count of handles.
+    // The first clone of `Bytes` allocates its reference count.
     let shared = text.clone();
     let allocations = steady(|| {
         for _ in 0..20 {
@@ -194,9 +194,9 @@ fn a_client_receives_sends_and_answers_pings() {
     drop(shared);
 }
 
-/// Each message of a body is a slice of it; the next GET costs the same, whatever there was to read.
+/// Each message is a slice of the body. The next GET takes the same allocations for any number of messages.
 #[test]
-fn a_clients_body_is_cut_without_copies() {
+fn a_clients_body_is_split_without_copies() {
     let now = now();
     let mut session = client::Session::open(
         client::Config::builder().upgrade(false).build().unwrap().into(),

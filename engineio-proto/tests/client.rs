@@ -1,4 +1,4 @@
-//! Random sequences of inputs against a client's session, with a model of what a driver and a server may rely on.
+//! Random sequences of inputs to a client's session, checked against a model of its guarantees to the driver and the server.
 
 use bytes::Bytes;
 use engineio_proto::{
@@ -12,22 +12,23 @@ use std::{collections::BTreeMap, time::Duration};
 
 const MAX_PAYLOAD: usize = 60;
 const OUTBOX: usize = 1000;
-/// What the protocol itself may queue beyond the limit: a pong, `5`.
-const OWN: usize = 200;
+/// The bytes that the protocol may queue beyond the limit: a pong, `5`.
+const PROTOCOL: usize = 200;
 const OPEN: &str = r#"0{"sid":"S","upgrades":["websocket"],"pingInterval":300,"pingTimeout":200,"maxPayload":60}"#;
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// An answer to the GET or POST under way, or to one that is not.
-    Answer(&'static str, u16),
-    Told(u16),
-    Lost(u64),
+    /// The response to the GET in flight, or to an unknown request.
+    GetResponse(&'static str, u16),
+    /// The response to the POST in flight, or to an unknown request.
+    PostResponse(u16),
+    RequestFailed(u64),
     Connected(u64),
     Refused(u64),
-    /// By the newest WebSocket, or another one.
+    /// A message of the newest WebSocket, or of another one.
     Message(&'static str, u64),
     Flushed(u64),
-    HungUp(u64, bool),
+    WebSocketClosed(u64, bool),
     Wait(u64),
     Send(usize),
     SendBatch(usize),
@@ -49,14 +50,14 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![Just("1"), Just("0{}"), Just("3"), Just("5"), Just(""), Just("4#\u{1e}"), Just("4#\u{1e}x\u{1e}4")],
     ];
     prop_oneof![
-        20 => (body, status()).prop_map(|(body, status)| Step::Answer(body, status)),
-        14 => status().prop_map(Step::Told),
-        1 => (0..3u64).prop_map(Step::Lost),
+        20 => (body, status()).prop_map(|(body, status)| Step::GetResponse(body, status)),
+        14 => status().prop_map(Step::PostResponse),
+        1 => (0..3u64).prop_map(Step::RequestFailed),
         6 => age().prop_map(Step::Connected),
         1 => age().prop_map(Step::Refused),
         14 => (text, age()).prop_map(|(text, age)| Step::Message(text, age)),
         12 => age().prop_map(Step::Flushed),
-        1 => (age(), any::<bool>()).prop_map(|(age, error)| Step::HungUp(age, error)),
+        1 => (age(), any::<bool>()).prop_map(|(age, error)| Step::WebSocketClosed(age, error)),
         6 => (0..300u64).prop_map(Step::Wait),
         12 => (0..40usize).prop_map(Step::Send),
         3 => (0..5usize).prop_map(Step::SendBatch),
@@ -71,20 +72,23 @@ fn step() -> impl Strategy<Value = Step> {
 struct WebSocket {
     open: bool,
     closed: bool,
-    under_way: bool,
+    in_flight: bool,
 }
 
 struct Model {
     session: Session,
     now: Instant,
     next_id: u64,
-    /// Requests under way.
+    /// Requests in flight.
     requests: BTreeMap<u64, Method>,
     sockets: BTreeMap<u64, WebSocket>,
-    /// Messages taken by `send`, seen on the wire; sent by the server, delivered.
-    taken: u64,
-    seen: u64,
+    /// The number of messages accepted by `send`.
+    accepted: u64,
+    /// The number of messages transmitted to the server.
+    transmitted: u64,
+    /// The number of messages sent by the server.
     server_sent: u64,
+    /// The number of the last message delivered.
     last: Option<u64>,
     opened: bool,
     closing: bool,
@@ -111,8 +115,8 @@ impl Model {
             next_id: 10,
             requests: BTreeMap::new(),
             sockets: BTreeMap::new(),
-            taken: 0,
-            seen: 0,
+            accepted: 0,
+            transmitted: 0,
             server_sent: 0,
             last: None,
             opened: false,
@@ -123,35 +127,37 @@ impl Model {
         model
     }
 
-    /// Whether a server that keeps the rules would do it, and an application that goes on.
+    /// Whether the step keeps the session alive: a server that keeps the rules, and an application that does not close.
     fn is_polite(&self, step: &Step) -> bool {
         let websocket = self.session.transport() == TransportKind::WebSocket;
         match step {
-            Step::Answer(body, status) => {
+            Step::GetResponse(body, status) => {
                 *status == 200
                     && (*body == OPEN) != self.opened
                     && !["1", "0{}", "3", "5", ""].contains(body)
                     && !body.ends_with(['\u{1e}', '4'])
             }
-            Step::Told(status) => *status == 200,
+            Step::PostResponse(status) => *status == 200,
             Step::Message(text, _) => match *text {
                 OPEN => !self.opened && websocket,
                 "3probe" => !websocket,
                 "4#" | "2" | "6" => websocket && self.opened,
                 _ => false,
             },
-            Step::Lost(_) | Step::Refused(_) | Step::HungUp(..) | Step::Close | Step::Discard => false,
+            Step::RequestFailed(_) | Step::Refused(_) | Step::WebSocketClosed(..) | Step::Close | Step::Discard => {
+                false
+            }
             Step::Wait(ms) => *ms < 100,
             _ => true,
         }
     }
 
-    fn under_way(&self, method: &Method) -> Option<u64> {
+    fn in_flight(&self, method: &Method) -> Option<u64> {
         self.requests.iter().find(|request| request.1 == method).map(|request| *request.0)
     }
 
     fn respond(&mut self, method: &Method, status: u16, body: String) {
-        let id = self.under_way(method).unwrap_or(5);
+        let id = self.in_flight(method).unwrap_or(5);
         self.requests.remove(&id);
         let response = Response::builder().status(status).body(Bytes::from(body)).unwrap();
         self.session.handle_response(RequestId(id), response, self.now);
@@ -161,13 +167,13 @@ impl Model {
         let now = self.now;
         let newest = self.sockets.keys().next_back().copied().unwrap_or_default();
         match *step {
-            Step::Answer(template, status) => {
+            Step::GetResponse(template, status) => {
                 let long = ["4#"; 50].join("\u{1e}");
                 let body = self.fill(if template == "LONG" { &long } else { template });
                 self.respond(&Method::GET, status, body);
             }
-            Step::Told(status) => self.respond(&Method::POST, status, "ok".into()),
-            Step::Lost(which) => {
+            Step::PostResponse(status) => self.respond(&Method::POST, status, "ok".into()),
+            Step::RequestFailed(which) => {
                 let id = self.requests.keys().nth(which as usize).copied().unwrap_or(5);
                 self.requests.remove(&id);
                 self.session.handle_request_failed(RequestId(id), now);
@@ -198,11 +204,11 @@ impl Model {
             Step::Flushed(age) => {
                 let id = newest.saturating_sub(age);
                 if let Some(socket) = self.sockets.get_mut(&id) {
-                    socket.under_way = false;
+                    socket.in_flight = false;
                     self.session.handle_flushed(WebSocketId(id), now);
                 }
             }
-            Step::HungUp(age, error) => {
+            Step::WebSocketClosed(age, error) => {
                 let id = newest.saturating_sub(age);
                 if let Some(socket) = self.sockets.get_mut(&id).filter(|socket| socket.open) {
                     socket.closed = true;
@@ -214,17 +220,17 @@ impl Model {
                 self.session.handle_timeout(self.now);
                 self.drain();
                 let deadline = self.session.poll_timeout();
-                assert!(deadline.is_none_or(|deadline| deadline > self.now), "a timer that spins");
+                assert!(deadline.is_none_or(|deadline| deadline > self.now), "the deadline has passed already");
             }
             Step::Send(size) => {
                 let writable = self.session.writable();
-                let text = format!("{:>size$}", self.taken);
+                let text = format!("{:>size$}", self.accepted);
                 match self.session.send(Data::from(text)) {
                     Ok(_) => {
-                        self.taken += 1;
-                        let seen = self.seen;
+                        self.accepted += 1;
+                        let transmitted = self.transmitted;
                         self.drain();
-                        assert!(!writable || self.seen > seen, "volatile would have left");
+                        assert!(!writable || self.transmitted > transmitted, "a writable session transmits at once");
                     }
                     Err(SendError::Full) => assert!(self.session.buffered() > 0),
                     Err(SendError::TooLarge) => assert!(size > OUTBOX / 2),
@@ -232,10 +238,10 @@ impl Model {
                 }
             }
             Step::SendBatch(count) => {
-                let from = self.taken;
+                let from = self.accepted;
                 let batch = (0..count as u64).map(|n| Data::from(format!("{}", from + n)));
                 if self.session.send_batch(batch).is_ok() {
-                    self.taken += count as u64;
+                    self.accepted += count as u64;
                 }
             }
             Step::Close => {
@@ -282,26 +288,26 @@ impl Model {
             any = true;
             match transmit {
                 Transmit::Request { id, request } => {
-                    self.name(id.0);
+                    self.check_id(id.0);
                     let method = request.method().clone();
-                    assert!(self.under_way(&method).is_none(), "one of each");
+                    assert!(self.in_flight(&method).is_none(), "one of each kind");
                     assert!(self.session.handshake().is_some() || method == Method::GET);
                     if method == Method::POST {
                         self.read(request.body());
                     }
                     self.requests.insert(id.0, method);
                 }
-                Transmit::Cancel { id } => assert!(self.requests.remove(&id.0).is_some(), "under way"),
+                Transmit::Cancel { id } => assert!(self.requests.remove(&id.0).is_some(), "not in flight"),
                 Transmit::Connect { id, .. } => {
-                    self.name(id.0);
+                    self.check_id(id.0);
                     self.sockets.insert(id.0, WebSocket::default());
                 }
                 Transmit::Frame { id, frame } => {
                     let socket = self.sockets.get(&id.0).unwrap();
-                    assert!(socket.open && !socket.closed && !socket.under_way, "no credit");
+                    assert!(socket.open && !socket.closed && !socket.in_flight, "no credit");
                     batch = Some(id.0);
                     let wire: Vec<u8> = frame.prefix.into_iter().chain(frame.body).collect();
-                    self.see(&Packet::decode_text(Text::try_from(wire).unwrap()).unwrap());
+                    self.transmitted(&Packet::decode_text(Text::try_from(wire).unwrap()).unwrap());
                 }
                 Transmit::Barrier { .. } => {}
                 Transmit::Close { id } => {
@@ -311,29 +317,29 @@ impl Model {
             }
         }
         if let Some(socket) = batch.and_then(|id| self.sockets.get_mut(&id)) {
-            socket.under_way = true;
+            socket.in_flight = true;
         }
         any
     }
 
-    /// Names count up, whatever they name.
-    fn name(&mut self, id: u64) {
+    /// Ids count up, those of requests and WebSockets together.
+    fn check_id(&mut self, id: u64) {
         assert_eq!(id, self.next_id);
         self.next_id += 1;
     }
 
     fn read(&mut self, body: &Bytes) {
         let packets: Vec<_> = payload::decode(Text::try_from(body.clone()).unwrap()).map(Result::unwrap).collect();
-        assert!(body.len() <= MAX_PAYLOAD || packets.len() == 1, "a body that is refused");
-        packets.iter().for_each(|packet| self.see(packet));
+        assert!(body.len() <= MAX_PAYLOAD || packets.len() == 1, "the server would refuse this body");
+        packets.iter().for_each(|packet| self.transmitted(packet));
     }
 
-    /// A packet left: messages in order, none lost, none doubled.
-    fn see(&mut self, packet: &Packet) {
+    /// A packet was transmitted. Messages are in order, without gaps and duplicates.
+    fn transmitted(&mut self, packet: &Packet) {
         if let Packet::Message(Data::Text(text)) = packet {
             assert!(self.session.handshake().is_some());
-            assert_eq!(text.trim().parse(), Ok(self.seen));
-            self.seen += 1;
+            assert_eq!(text.trim().parse(), Ok(self.transmitted));
+            self.transmitted += 1;
         }
     }
 
@@ -359,15 +365,15 @@ impl Model {
     }
 
     fn check(&self) {
-        assert!(self.session.buffered() <= OUTBOX + OWN);
+        assert!(self.session.buffered() <= OUTBOX + PROTOCOL);
         assert_eq!(self.session.is_closed(), self.closed);
         assert_eq!(self.session.next_id(), self.next_id);
         assert_eq!(self.session.is_open(), self.opened && !self.closed);
         if self.closed {
-            assert!(self.sockets.values().all(|socket| socket.closed), "no WebSocket is forgotten");
+            assert!(self.sockets.values().all(|socket| socket.closed), "a WebSocket was left open");
             assert_eq!((self.session.poll_timeout(), self.session.buffered()), (None, 0));
         }
-        assert!(self.seen <= self.taken);
+        assert!(self.transmitted <= self.accepted);
     }
 }
 
@@ -375,7 +381,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_session_keeps_its_promises(
+    fn a_session_keeps_its_invariants(
         order in 0..4_u8,
         all: bool,
         steps in prop::collection::vec((step(), prop::bool::weighted(0.03)), 0..120),
@@ -388,7 +394,7 @@ proptest! {
                 model.step(step);
             }
         }
-        // Left alone it ends, unless its reading is paused for ever or it waits for a WebSocket to open.
+        // Without further inputs the session ends, unless it waits for a WebSocket to open.
         model.step(&Step::Resume);
         for _ in 0..10 {
             model.step(&Step::Wait(1000));

@@ -18,7 +18,7 @@ fn packet() -> impl Strategy<Value = Packet> {
     ]
 }
 
-/// A packet whose text does not hold the separator, as in a payload it must not.
+/// A packet whose text does not contain the separator, which a payload does not allow.
 fn payload_packet() -> impl Strategy<Value = Packet> {
     packet().prop_filter("separator", |packet| match packet {
         Packet::Message(Data::Binary(_)) => true,
@@ -26,7 +26,7 @@ fn payload_packet() -> impl Strategy<Value = Packet> {
     })
 }
 
-/// Text that is close to a payload.
+/// Text that resembles a payload.
 fn near_payload() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         "[0-6b][A-Za-z0-9+/]{0,8}={0,2}",
@@ -45,7 +45,7 @@ fn decode(body: &Bytes) -> Result<Vec<Packet>, DecodeError> {
 
 proptest! {
     #[test]
-    fn a_frame_is_read_as_it_was_written(packet in packet()) {
+    fn a_frame_decodes_to_its_packet(packet in packet()) {
         let frame = packet.clone().into_frame();
         prop_assert_eq!(frame.prefix, packet.prefix());
         prop_assert_eq!(&frame.body, packet.body());
@@ -59,15 +59,15 @@ proptest! {
     }
 
     #[test]
-    fn a_payload_is_read_as_it_was_written(packets in prop::collection::vec(payload_packet(), 1..20)) {
+    fn a_payload_decodes_to_its_packets(packets in prop::collection::vec(payload_packet(), 1..20)) {
         prop_assert_eq!(decode(&payload::encode(&packets)), Ok(packets));
     }
 
     #[test]
-    fn what_is_read_writes_itself_again(wire in near_payload()) {
+    fn a_decoded_payload_encodes_to_the_same_bytes(wire in near_payload()) {
         let wire = Bytes::from(wire);
         if let Ok(packets) = decode(&wire) {
-            // Types without data drop it.
+            // Decoding drops data after a type that carries none.
             let dropped = wire.split(|byte| *byte == 0x1e).any(|packet| b"156".contains(&packet[0]) && packet.len() > 1);
             if !dropped {
                 prop_assert_eq!(payload::encode(&packets), wire);
@@ -84,7 +84,7 @@ proptest! {
     }
 
     #[test]
-    fn names_are_twenty_characters_that_need_no_escaping(entropy: [u8; 15]) {
+    fn a_sid_has_twenty_characters_that_need_no_escaping(entropy: [u8; 15]) {
         let sid = Sid::from_entropy(entropy);
         prop_assert_eq!(sid.len(), 20);
         prop_assert!(sid.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
@@ -92,11 +92,11 @@ proptest! {
 }
 
 #[test]
-fn each_rule_has_its_error() {
+fn each_malformed_packet_has_its_error() {
     let error = |text: &str| Packet::decode_text(text.into()).unwrap_err();
     assert_eq!(error(""), DecodeError::Empty);
     assert_eq!(error("7"), DecodeError::UnknownType(b'7'));
-    // A text that starts inside a multi-byte character is no slice of ours to panic on.
+    // Slicing after the first byte would panic here.
     assert_eq!(error("é4"), DecodeError::UnknownType(0xc3));
     assert_eq!(error("😀x"), DecodeError::UnknownType(0xf0));
     for text in ["bA", "bAQ", "bAQ=", "bAR==", "bAQ==AQ==", "b=", "b====", "bAQI\n", "b-_-_"] {
@@ -104,7 +104,7 @@ fn each_rule_has_its_error() {
     }
 }
 
-/// The text of a payload is cut, not copied.
+/// The text of a payload is sliced, not copied.
 #[test]
 fn packets_share_the_bytes_of_the_body() {
     let body = Text::from("4a\u{1e}4bcd".to_owned());

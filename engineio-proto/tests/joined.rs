@@ -1,4 +1,4 @@
-//! Both sides of a session, joined in memory by a network that delivers in any order that a real one could.
+//! A client and a server session, joined in memory by a network that delivers in any order that a real network allows.
 
 use bytes::Bytes;
 use engineio_proto::{
@@ -10,7 +10,7 @@ use http::{request::Parts, response};
 use proptest::{collection::vec, prelude::*};
 use std::{collections::VecDeque, time::Duration};
 
-/// Something that travels.
+/// An item in transit.
 enum Item {
     Request(RequestId, Parts, Bytes),
     Response(RequestId, http::Response<Bytes>),
@@ -19,20 +19,20 @@ enum Item {
         client: bool,
         id: WebSocketId,
     },
-    /// On a WebSocket, in its order.
+    /// This and the following travel on a WebSocket, in order.
     Accepted(WebSocketId, response::Parts),
     Message(WebSocketId, Data),
     Closed(WebSocketId),
 }
 
-/// A client, a server, and what is between them.
+/// A client, a server, and the items in transit.
 struct Joined {
     now: Instant,
     client: client::Session,
     server_config: std::sync::Arc<engineio_proto::Config>,
     server: Option<server::Session>,
-    /// Requests, responses and reports overtake each other.
-    loose: Vec<Item>,
+    /// Requests, responses and flush reports, which may overtake each other.
+    unordered: Vec<Item>,
     up: VecDeque<Item>,
     down: VecDeque<Item>,
     bodies: Vec<(RequestId, Bytes)>,
@@ -54,7 +54,7 @@ impl Joined {
             client: client::Session::open(client.build().unwrap().into(), client::Start::default(), now),
             server_config: server.build().unwrap().into(),
             server: None,
-            loose: Vec::new(),
+            unordered: Vec::new(),
             up: VecDeque::new(),
             down: VecDeque::new(),
             bodies: Vec::new(),
@@ -82,14 +82,14 @@ impl Joined {
                 match transmit {
                     client::Transmit::Request { id, request } => {
                         let (parts, body) = request.into_parts();
-                        self.loose.push(Item::Request(id, parts, body));
+                        self.unordered.push(Item::Request(id, parts, body));
                     }
                     client::Transmit::Cancel { id } => self.cancelled.push(id),
                     client::Transmit::Connect { id, request } => {
                         let mut parts = request.into_parts().0;
                         parts.headers.insert("connection", "upgrade".parse().unwrap());
                         parts.headers.insert("upgrade", "websocket".parse().unwrap());
-                        self.loose.push(Item::Connect(id, parts));
+                        self.unordered.push(Item::Connect(id, parts));
                     }
                     client::Transmit::Frame { id, frame } => {
                         batch = Some(id);
@@ -99,7 +99,7 @@ impl Joined {
                     client::Transmit::Close { id } => self.up.push_back(Item::Closed(id)),
                 }
             }
-            self.loose.extend(batch.map(|id| Item::Flushed { client: true, id }));
+            self.unordered.extend(batch.map(|id| Item::Flushed { client: true, id }));
             while let Some(event) = self.client.poll_event() {
                 idle = false;
                 assert!(self.client_closed.is_none(), "{event:?} after the end");
@@ -124,7 +124,7 @@ impl Joined {
             while let Some(transmit) = server.poll_transmit() {
                 idle = false;
                 match transmit {
-                    server::Transmit::Respond { id, response } => self.loose.push(Item::Response(id, *response)),
+                    server::Transmit::Respond { id, response } => self.unordered.push(Item::Response(id, *response)),
                     server::Transmit::Receive { id, limit } => {
                         let at = self.bodies.iter().position(|(known, _)| *known == id).unwrap();
                         let (_, body) = self.bodies.remove(at);
@@ -139,7 +139,7 @@ impl Joined {
                     server::Transmit::Close { id } => self.down.push_back(Item::Closed(id)),
                 }
             }
-            self.loose.extend(batch.map(|id| Item::Flushed { client: false, id }));
+            self.unordered.extend(batch.map(|id| Item::Flushed { client: false, id }));
             while let Some(event) = server.poll_event() {
                 idle = false;
                 match event {
@@ -155,17 +155,17 @@ impl Joined {
         }
     }
 
-    /// Delivers one of the things that may come next; whether there was one.
+    /// Delivers one of the items that may arrive next. Returns whether there was one.
     fn step(&mut self, choice: usize) -> bool {
-        let ways = self.loose.len() + usize::from(!self.up.is_empty()) + usize::from(!self.down.is_empty());
-        if ways == 0 {
+        let choices = self.unordered.len() + usize::from(!self.up.is_empty()) + usize::from(!self.down.is_empty());
+        if choices == 0 {
             return false;
         }
-        let choice = choice % ways;
-        if choice < self.loose.len() {
-            let item = self.loose.swap_remove(choice);
+        let choice = choice % choices;
+        if choice < self.unordered.len() {
+            let item = self.unordered.swap_remove(choice);
             self.deliver(item, true);
-        } else if choice == self.loose.len() && !self.up.is_empty() {
+        } else if choice == self.unordered.len() && !self.up.is_empty() {
             let item = self.up.pop_front().unwrap();
             self.deliver(item, true);
         } else {
@@ -220,12 +220,12 @@ impl Joined {
                 self.bodies.push((id, body));
                 server.handle_request(id, &parts, self.now);
             }
-            (Verdict::Respond { response, .. }, _) => self.loose.push(Item::Response(id, *response)),
+            (Verdict::Respond { response, .. }, _) => self.unordered.push(Item::Response(id, *response)),
             (verdict, _) => panic!("{verdict:?}"),
         }
     }
 
-    /// Delivers until nothing is on its way, nor after a poll that was held has been let go.
+    /// Delivers until nothing is in transit, even after a held poll has been released.
     fn settle(&mut self) {
         let mut waited = false;
         for choice in 0..100_000 {
@@ -239,7 +239,7 @@ impl Joined {
                 self.drain();
             }
         }
-        panic!("it goes on for ever");
+        panic!("there is always another item");
     }
 }
 
@@ -248,7 +248,7 @@ fn data(frame: Frame) -> Data {
     if frame.binary { Data::from(bytes) } else { Data::from(String::from_utf8(bytes).unwrap()) }
 }
 
-/// The message with that number; some are binary, of any size up to a hundred bytes.
+/// The message of that number: text or binary, of up to a hundred bytes.
 fn message(number: usize) -> Data {
     let text = format!("{number}:{}", "x".repeat(number * 7 % 90));
     if number % 3 == 0 { Data::from(text.into_bytes()) } else { Data::from(text) }
@@ -261,7 +261,7 @@ fn messages(count: usize) -> Vec<Data> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
 
-    /// Whatever overtakes what, each message comes once and in order, and the session ends up where it should.
+    /// In any order of delivery, each message arrives once and in order, and the session ends on the expected transport.
     #[test]
     fn messages_arrive_in_order_whatever_the_transport(
         steps in vec((0..8_u8, any::<usize>()), 0..200),
@@ -278,17 +278,17 @@ proptest! {
             _ => config,
         };
         let mut joined = Joined::new(config, 200);
-        let (mut sent, mut pushed) = (0, 0);
+        let (mut client_sent, mut server_sent) = (0, 0);
         for (action, choice) in steps {
             match action {
                 0 => {
-                    joined.client.send(message(sent)).unwrap();
-                    sent += 1;
+                    joined.client.send(message(client_sent)).unwrap();
+                    client_sent += 1;
                     joined.drain();
                 }
                 1 => if let Some(server) = &mut joined.server {
-                    server.send(message(pushed)).unwrap();
-                    pushed += 1;
+                    server.send(message(server_sent)).unwrap();
+                    server_sent += 1;
                     joined.drain();
                 },
                 _ => drop(joined.step(choice)),
@@ -309,12 +309,12 @@ proptest! {
         }
         joined.drain();
         joined.settle();
-        // A close takes neither side's own messages, but those that come to it are of no interest any more.
-        let sound = |got: &[Data], all: usize| got == messages(got.len()) && got.len() <= all;
-        prop_assert!(sound(&joined.server_got, sent), "{:?}", joined.server_got);
-        prop_assert!(sound(&joined.client_got, pushed), "{:?}", joined.client_got);
+        // A side that closes delivers its own messages, but drops those that it receives.
+        let is_prefix = |got: &[Data], all: usize| got == messages(got.len()) && got.len() <= all;
+        prop_assert!(is_prefix(&joined.server_got, client_sent), "{:?}", joined.server_got);
+        prop_assert!(is_prefix(&joined.client_got, server_sent), "{:?}", joined.client_got);
         prop_assert!(joined.client_closed.is_some());
-        // A client that gave up before its handshake came says nothing; the driver sees its connection end.
+        // A client that closes before its handshake sends nothing; the server's driver would see the connection end.
         if joined.server_closed.is_none() {
             prop_assert!(!joined.client.is_open() && !joined.cancelled.is_empty() || joined.server.is_none());
         } else if client_closes {
@@ -322,13 +322,13 @@ proptest! {
             if !at_once {
                 prop_assert_eq!(joined.server_closed, Some(CloseReason::TransportClose));
             }
-            prop_assert_eq!(joined.server_got.len(), sent);
+            prop_assert_eq!(joined.server_got.len(), client_sent);
         } else if joined.client_closed == Some(CloseReason::TransportError) {
-            // A POST that was under way is refused, and its answer may be the first to come.
+            // A POST in flight is refused, and its response may arrive first.
             prop_assert!(at_once);
         } else {
             prop_assert_eq!(joined.client_closed, Some(CloseReason::TransportClose));
-            prop_assert_eq!(joined.client_got.len(), pushed);
+            prop_assert_eq!(joined.client_got.len(), server_sent);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Random sequences of inputs against a session, with a model of what a driver and a client may rely on.
+//! Random sequences of inputs to a server's session, checked against a model of its guarantees to the driver and the client.
 
 use bytes::Bytes;
 use engineio_proto::{
@@ -13,25 +13,26 @@ use std::{collections::BTreeMap, time::Duration};
 
 const MAX_PAYLOAD: usize = 512;
 const OUTBOX: usize = 1000;
-/// What the protocol itself may queue beyond the limit: the handshake, one ping.
-const OWN: usize = 300;
+/// The bytes that the protocol may queue beyond the limit: the handshake, one ping.
+const PROTOCOL: usize = 300;
 
 #[derive(Debug, Clone)]
 enum Step {
     Get,
     Post,
     Request(&'static str),
-    /// The body of the POST that is being received; `#` becomes the next message.
+    /// The body of the newest POST; `#` is replaced by the number of the next message.
     Body(&'static str),
     BodyTooLarge,
-    /// Of the newest GET or POST without an answer.
+    /// The newest GET without a response is aborted.
     AbortGet,
+    /// The newest POST without a response is aborted.
     AbortPost,
     Attach,
-    /// By the newest WebSocket, or another one.
+    /// A message of the newest WebSocket, or of another one.
     Message(&'static str, u64),
     Flushed(u64),
-    HungUp(u64, bool),
+    WebSocketClosed(u64, bool),
     Wait(u64),
     Send(usize),
     SendBatch(usize),
@@ -70,7 +71,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Attach),
         16 => (text, age()).prop_map(|(text, age)| Step::Message(text, age)),
         12 => age().prop_map(Step::Flushed),
-        1 => (age(), any::<bool>()).prop_map(|(age, error)| Step::HungUp(age, error)),
+        1 => (age(), any::<bool>()).prop_map(|(age, error)| Step::WebSocketClosed(age, error)),
         6 => (0..400u64).prop_map(Step::Wait),
         12 => (0..40usize).prop_map(Step::Send),
         3 => (0..5usize).prop_map(Step::SendBatch),
@@ -81,15 +82,15 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a WebSocket may be sent.
+/// The state of a WebSocket.
 #[derive(Debug, Default)]
 struct WebSocket {
     closed: bool,
-    under_way: bool,
+    in_flight: bool,
 }
 
 impl Step {
-    /// Whether a client that keeps the rules would do it, and an application that goes on.
+    /// Whether the step keeps the session alive: a client that keeps the rules, and an application that does not close.
     fn is_polite(&self, model: &Model) -> bool {
         let upgraded = model.session.transport() == TransportKind::WebSocket;
         match self {
@@ -98,7 +99,7 @@ impl Step {
             Self::Body(body) => ["4#", "4#\u{1e}4#", LONG, "3"].contains(body),
             Self::Message("2probe" | "5", _) => !upgraded,
             Self::Message(text, _) => ["4#", "3"].contains(text) && upgraded,
-            Self::AbortGet | Self::AbortPost | Self::HungUp(..) | Self::Close | Self::Discard => false,
+            Self::AbortGet | Self::AbortPost | Self::WebSocketClosed(..) | Self::Close | Self::Discard => false,
             Self::Attach => !upgraded,
             Self::Wait(ms) => *ms < 100,
             _ => true,
@@ -110,17 +111,22 @@ struct Model {
     session: Session,
     now: Instant,
     requests: u64,
-    /// The requests without an answer.
+    /// The requests without a response.
     open: BTreeMap<u64, &'static str>,
     sockets: BTreeMap<u64, WebSocket>,
-    /// Messages taken by `send`, seen on the wire; sent by the client, delivered.
-    taken: u64,
-    seen: u64,
+    /// The number of messages accepted by `send`.
+    accepted: u64,
+    /// The number of messages transmitted to the client.
+    transmitted: u64,
+    /// The number of messages sent by the client.
     client_sent: u64,
+    /// The number of messages delivered to the application.
     delivered: u64,
+    /// The number of the last message delivered.
     last: Option<u64>,
-    /// The driver does not read. A body that had come before is read on later: of which POST, how many messages.
+    /// Reading is paused.
     paused: bool,
+    /// A body that arrived during the pause: the id of its POST, and the number of its messages.
     unread: Option<(u64, u64)>,
     closing: bool,
     closed: bool,
@@ -154,8 +160,8 @@ impl Model {
             requests: 1,
             open,
             sockets,
-            taken: 0,
-            seen: 0,
+            accepted: 0,
+            transmitted: 0,
             client_sent: 0,
             delivered: 0,
             last: None,
@@ -218,11 +224,11 @@ impl Model {
             Step::Flushed(age) => {
                 let id = newest.saturating_sub(age);
                 if let Some(socket) = self.sockets.get_mut(&id) {
-                    socket.under_way = false;
+                    socket.in_flight = false;
                     self.session.handle_flushed(WebSocketId(id), now);
                 }
             }
-            Step::HungUp(age, error) => {
+            Step::WebSocketClosed(age, error) => {
                 let id = newest.saturating_sub(age);
                 if let Some(socket) = self.sockets.get_mut(&id) {
                     socket.closed = true;
@@ -237,13 +243,13 @@ impl Model {
             }
             Step::Send(size) => {
                 let writable = self.session.writable();
-                let text = format!("{:>size$}", self.taken);
+                let text = format!("{:>size$}", self.accepted);
                 match self.session.send(Data::from(text)) {
                     Ok(_) => {
-                        self.taken += 1;
-                        let seen = self.seen;
+                        self.accepted += 1;
+                        let transmitted = self.transmitted;
                         self.drain();
-                        assert!(!writable || self.seen > seen, "volatile would have left");
+                        assert!(!writable || self.transmitted > transmitted, "a writable session transmits at once");
                     }
                     Err(SendError::Full) => assert!(self.session.buffered() > 0),
                     Err(SendError::TooLarge) => assert!(size > OUTBOX / 2),
@@ -251,10 +257,10 @@ impl Model {
                 }
             }
             Step::SendBatch(count) => {
-                let from = self.taken;
+                let from = self.accepted;
                 let batch = (0..count as u64).map(|n| Data::from(format!("{}", from + n)));
                 if self.session.send_batch(batch).is_ok() {
-                    self.taken += count as u64;
+                    self.accepted += count as u64;
                 }
             }
             Step::Close => {
@@ -280,7 +286,7 @@ impl Model {
         self.check();
     }
 
-    /// An input that brings so many messages, if anybody listens.
+    /// Applies an input that delivers that many messages, or none if the session is closing or closed.
     fn expect(&mut self, messages: u64, input: impl FnOnce(&mut Session)) {
         let expected = if self.closing || self.closed { 0 } else { messages };
         let delivered = self.delivered;
@@ -321,7 +327,7 @@ impl Model {
     fn drain(&mut self) {
         self.transmits();
         self.events();
-        // The end of a body that was read meanwhile.
+        // The response to a POST whose body ended during `events`.
         self.transmits();
     }
 
@@ -330,7 +336,7 @@ impl Model {
         while let Some(transmit) = self.session.poll_transmit() {
             match transmit {
                 Transmit::Respond { id, response } => {
-                    assert!(self.open.remove(&id.0).is_some(), "an answer to an open request");
+                    assert!(self.open.remove(&id.0).is_some(), "a response to an unknown request");
                     self.read(&response);
                 }
                 Transmit::Receive { id, limit } => {
@@ -339,17 +345,17 @@ impl Model {
                 Transmit::Abort { id } => assert_eq!(self.open.remove(&id.0), Some("POST")),
                 Transmit::Frame { id, frame } => {
                     let socket = self.sockets.get(&id.0).unwrap();
-                    assert!(!socket.closed && !socket.under_way, "no credit");
+                    assert!(!socket.closed && !socket.in_flight, "no credit");
                     batch = Some(id.0);
                     assert!(!frame.binary);
                     let wire: Vec<u8> = frame.prefix.into_iter().chain(frame.body).collect();
-                    self.see(&Packet::decode_text(Text::try_from(wire).unwrap()).unwrap());
+                    self.transmitted(&Packet::decode_text(Text::try_from(wire).unwrap()).unwrap());
                 }
                 Transmit::Close { id } => self.closed_socket(id.0),
             }
         }
         if let Some(id) = batch {
-            self.sockets.get_mut(&id).unwrap().under_way = true;
+            self.sockets.get_mut(&id).unwrap().in_flight = true;
         }
     }
 
@@ -375,31 +381,31 @@ impl Model {
         if response.status() == 200 && response.headers()["content-type"] != "text/html" {
             let body = Text::try_from(Bytes::clone(response.body())).unwrap();
             for packet in payload::decode(body) {
-                self.see(&packet.unwrap());
+                self.transmitted(&packet.unwrap());
             }
         }
     }
 
-    /// A packet left: messages in order, none lost, none doubled.
-    fn see(&mut self, packet: &Packet) {
+    /// A packet was transmitted. Messages are in order, without gaps and duplicates.
+    fn transmitted(&mut self, packet: &Packet) {
         if let Packet::Message(Data::Text(text)) = packet {
-            assert_eq!(text.trim().parse(), Ok(self.seen));
-            self.seen += 1;
+            assert_eq!(text.trim().parse(), Ok(self.transmitted));
+            self.transmitted += 1;
         }
     }
 
     fn check(&self) {
-        assert!(self.session.buffered() <= OUTBOX + OWN);
+        assert!(self.session.buffered() <= OUTBOX + PROTOCOL);
         assert_eq!(self.session.is_closed(), self.closed);
         if self.closed {
-            assert!(self.open.is_empty(), "every request has its answer");
-            assert!(self.sockets.values().all(|socket| socket.closed), "no WebSocket is forgotten");
+            assert!(self.open.is_empty(), "a request has no response");
+            assert!(self.sockets.values().all(|socket| socket.closed), "a WebSocket was left open");
             assert_eq!((self.session.poll_timeout(), self.session.buffered()), (None, 0));
         }
         for method in ["GET", "POST"] {
-            assert!(self.open.values().filter(|open| **open == method).count() <= 1, "one of each");
+            assert!(self.open.values().filter(|open| **open == method).count() <= 1, "one of each kind");
         }
-        assert!(self.seen <= self.taken);
+        assert!(self.transmitted <= self.accepted);
     }
 }
 
@@ -411,14 +417,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_session_keeps_its_promises(by_websocket: bool, steps in prop::collection::vec((step(), prop::bool::weighted(0.03)), 0..120)) {
+    fn a_session_keeps_its_invariants(by_websocket: bool, steps in prop::collection::vec((step(), prop::bool::weighted(0.03)), 0..120)) {
         let mut model = Model::new(by_websocket);
         for (step, rude) in &steps {
             if *rude || step.is_polite(&model) {
                 model.step(step);
             }
         }
-        // Left alone it ends, unless its reading is paused for ever.
+        // Without further inputs the session ends.
         model.step(&Step::Resume);
         for _ in 0..10 {
             model.step(&Step::Wait(1000));

@@ -1,4 +1,4 @@
-//! The golden vectors, made by the official parsers (engine.io-parser 5.2.3): our codec against each case of revision 4.
+//! Golden vectors generated with the official parser (engine.io-parser 5.2.3): the codec must agree on each case of revision 4.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
@@ -6,12 +6,11 @@ use engineio_proto::{Data, DecodeError, Frame, Packet, payload};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// Base64 that is not strictly padded and of the standard alphabet. The reference takes what it can find; we
-/// refuse, so that bytes are never silently lost or made up.
+/// Base64 without padding, or of another alphabet. The reference decodes what it can; we refuse it, so that no bytes are silently lost or
+/// added.
 const LENIENT_BASE64: [u32; 10] = [152, 153, 154, 155, 156, 157, 158, 160, 161, 162];
 
-/// Decoding: data behind a type that carries none (`1x`). The packet is accepted as by the reference, its data, which nobody
-/// reads, is dropped.
+/// Decoding: data after a type that carries none (`1x`). The packet is accepted, as by the reference, but its data is dropped.
 const DATA_DROPPED: [u32; 4] = [165, 171, 172, 173];
 
 #[derive(Debug, Deserialize)]
@@ -31,7 +30,7 @@ struct Case {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Described {
-    // Revision 3 has packets without.
+    // Missing in some packets of revision 3.
     #[serde(default)]
     r#type: String,
     data: Option<String>,
@@ -39,7 +38,7 @@ struct Described {
 }
 
 impl Described {
-    /// The packet, and whether that says all of the description: types without data drop it.
+    /// The packet, and whether it is complete: a type that carries no data drops it.
     fn packet(&self) -> Option<(Packet, bool)> {
         let text = self.data.clone().unwrap_or_default();
         let bare = text.is_empty();
@@ -77,7 +76,7 @@ fn check(case: &Case, condition: bool) {
 }
 
 #[test]
-fn every_packet_of_revision_4_agrees() {
+fn every_packet_of_revision_4_matches_the_reference() {
     let mut counts = BTreeMap::<&str, u32>::new();
     for case in &cases(include_str!("vectors/engineio-packets.json")) {
         let outcome = match case.transport.as_deref().unwrap() {
@@ -138,7 +137,7 @@ fn decode_packet(case: &Case) -> &'static str {
 }
 
 #[test]
-fn every_payload_of_revision_4_agrees() {
+fn every_payload_of_revision_4_matches_the_reference() {
     let mut counts = BTreeMap::<&str, u32>::new();
     for case in &cases(include_str!("vectors/engineio-payloads.json")) {
         let outcome = if case.v != Some(4) {
