@@ -214,17 +214,17 @@
 //!
 //! | what | reference | here | test |
 //! |---|---|---|---|
-//! | a close packet by WebSocket | ignored, until the ping timeout | `transport close` | `closing::the_server_closes` |
+//! | a close packet by WebSocket | ignored, until the ping timeout | `transport close` | `closing::a_close_by_the_server_ends_the_session` |
 //! | an open packet without its fields, or with intervals that are none | an exception, or a timer of 1 ms | a clear fault | `handshake::every_field_of_the_handshake_is_checked` |
 //! | a ping interval beyond what a timer holds | a timer of 1 ms | cut to 24 days | `handshake::absurd_intervals_are_cut` |
-//! | another packet in front of the open packet | handled | a clear fault | `hostile::binary_before_the_handshake_is_none` |
+//! | another packet in front of the open packet | handled | a clear fault | `hostile::binary_before_the_handshake_is_refused` |
 //! | a second open packet, a pong, `5` from the server | obeyed or ignored | `transport error` with a clear fault | `hostile::packets_that_are_not_the_servers_end_the_session` |
 //! | pings without end | a pong each | one pong waits at a time | `heartbeat::pings_without_end_are_one_pong` |
 //! | the heartbeat at the move to a WebSocket | its timer goes on | begins anew | `heartbeat::the_move_to_a_websocket_begins_the_time_anew` |
 //! | binary in a POST body | counted as 1.33 bytes for one: now and then too long for the server | counted as base64 | `polling::binary_counts_as_base64` |
 //! | a remembered WebSocket that fails, with `try_all_transports` | the first of the list is given up instead | it is given up | `handshake::a_remembered_websocket_that_fails_gives_way` |
 //! | closing before the handshake came | waits for it by polling, to say `1` | breaks it off, unless something is buffered | `closing::a_session_that_is_not_open_is_given_up` |
-//! | messages that come while closing | delivered | dropped, as on the server | `closing::messages_are_not_delivered_any_more_but_pings_are_answered` |
+//! | messages that come while closing | delivered | dropped, as on the server | `closing::a_closing_session_answers_pings_but_delivers_no_messages` |
 //! | when a cookie expires | by the client's clock | by the `Date` of the response that set it | `cookies::an_expiry_is_compared_with_the_servers_clock` |
 //! | what waits for the server, what it may send at once, cookies | unbounded | bounded | `messages::the_outbox_is_bounded_and_reports_room`, `polling::a_body_beyond_the_limit_is_refused`, `cookies::the_jar_is_bounded` |
 //!

@@ -1,18 +1,18 @@
-//! The cookies of one session, for load balancers that know their clients by one.
+//! The cookies of one session, for load balancers with sticky sessions.
 
 use http::{HeaderMap, HeaderValue, header};
 use std::time::{Duration, SystemTime};
 
 use crate::{Instant, clock::after};
 
-/// So many cookies are kept at most; further names are ignored.
-const MOST: usize = 64;
+/// The maximum number of cookies; further names are ignored.
+const MAX_COOKIES: usize = 64;
 
-/// The longest cookie that is kept, name and value, in bytes.
-const LONGEST: usize = 4096;
+/// The maximum size of a cookie, name and value, in bytes; longer ones are ignored.
+const MAX_COOKIE_BYTES: usize = 4096;
 
-/// Names and values in the order of their coming. Path, domain and `Secure` are ignored, as the reference does: the jar belongs to one
-/// server's one path.
+/// Cookies in the order in which they were set. Path, domain and `Secure` are ignored, as in the reference: the jar is used for one path
+/// of one server.
 #[derive(Debug, Default)]
 pub(super) struct Jar(Vec<Cookie>);
 
@@ -20,20 +20,20 @@ pub(super) struct Jar(Vec<Cookie>);
 struct Cookie {
     name: String,
     value: String,
-    /// None: as long as the session.
+    /// `None`: at the end of the session.
     expires: Option<Instant>,
 }
 
 impl Jar {
-    /// Takes what a response sets.
+    /// Stores the cookies that a response sets.
     pub(super) fn store(&mut self, headers: &HeaderMap, now: Instant) {
         let date = headers.get(header::DATE).and_then(|date| date.to_str().ok()?.parse::<httpdate::HttpDate>().ok());
         for value in headers.get_all(header::SET_COOKIE) {
-            // What is in it goes into headers again.
+            // `to_str` fails for values that are not valid in a `cookie` header.
             let Some(cookie) = value.to_str().ok().and_then(|text| parse(text, date.map(SystemTime::from), now)) else {
                 continue;
             };
-            let room = self.0.len() < MOST;
+            let room = self.0.len() < MAX_COOKIES;
             match self.0.iter_mut().find(|known| known.name == cookie.name) {
                 Some(known) => *known = cookie,
                 None if room => self.0.push(cookie),
@@ -42,7 +42,7 @@ impl Jar {
         }
     }
 
-    /// Adds `cookie` to the headers of a request, behind the application's own.
+    /// Adds the cookies to the headers of a request, after those of the application.
     pub(super) fn write(&mut self, headers: &mut HeaderMap, now: Instant) {
         self.0.retain(|cookie| cookie.expires.is_none_or(|expires| now < expires));
         if self.0.is_empty() {
@@ -57,12 +57,14 @@ impl Jar {
     }
 }
 
-/// Of the attributes only `Expires` and `Max-Age` count, the latter before the former. A clock is not at hand: `Expires` is
-/// compared with the `Date` of the response or else with the year 1970, with which cookies are deleted.
+/// Parses a `set-cookie` header. Of the attributes only `Expires` and `Max-Age` are used; `Max-Age` has precedence.
+///
+/// There is no clock here, so `Expires` is relative to the `Date` of the response. Without a `Date`, only dates in 1970 or earlier, which
+/// delete a cookie, have an effect.
 fn parse(text: &str, date: Option<SystemTime>, now: Instant) -> Option<Cookie> {
     let mut parts = text.split(';').map(str::trim);
     let (name, value) = parts.next()?.split_once('=')?;
-    if name.is_empty() || name.len() + value.len() > LONGEST {
+    if name.is_empty() || name.len() + value.len() > MAX_COOKIE_BYTES {
         return None;
     }
     let (mut max_age, mut expires) = (None, None);
@@ -79,7 +81,7 @@ fn parse(text: &str, date: Option<SystemTime>, now: Instant) -> Option<Cookie> {
             });
         }
     }
-    // Beyond a century is beyond the session.
+    // At most a century, which is longer than any session.
     let bounded = |age: Duration| after(now, age.min(Duration::from_secs(3_155_760_000)));
     let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     Some(Cookie {

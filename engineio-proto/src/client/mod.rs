@@ -1,4 +1,4 @@
-//! The client's side of one session: the mirror of [`server`](crate::server).
+//! The client's side of a session, the counterpart of [`server`](crate::server).
 //!
 //! See the [crate's documentation](crate#how-to-drive-a-clients-session) for how to drive it.
 
@@ -24,79 +24,79 @@ pub use session::{Session, Start};
 use crate::{CloseReason, Data, Frame};
 use bytes::Bytes;
 
-/// What the driver has to do, from [`Session::poll_transmit`].
+/// An action for the driver, from [`Session::poll_transmit`].
 ///
-/// Exhaustive: a driver has to do each.
+/// Exhaustive: a driver must handle each variant.
 #[derive(Debug)]
 pub enum Transmit {
-    /// Send this request and bring its whole response to [`Session::handle_response`], or tell that there is none:
-    /// [`Session::handle_request_failed`]. A body longer than [`Config::max_body`] is none.
+    /// Send this request and pass the complete response to [`Session::handle_response`]. If there is none, or its body is longer than
+    /// [`Config::max_body`], call [`Session::handle_request_failed`].
     ///
-    /// The URI is a path and a query; headers are set but for those that belong to a connection, such as `host` and `content-length`.
+    /// The URI is a path and a query. The driver adds the headers of the connection, such as `host` and `content-length`.
     Request {
-        /// The name of the request, the session's choice.
+        /// The id of the request, chosen by the session.
         id: RequestId,
         /// The request: a GET without a body or a POST.
         request: Box<http::Request<Bytes>>,
     },
-    /// Drop this request: what becomes of it is of no interest.
+    /// Cancel this request. Its outcome is ignored.
     Cancel {
         /// The request.
         id: RequestId,
     },
-    /// Open a WebSocket and tell: [`Session::handle_websocket`] or [`Session::handle_websocket_failed`].
+    /// Open a WebSocket, then call [`Session::handle_websocket`] or [`Session::handle_websocket_failed`].
     ///
-    /// The URI is a path and a query; the driver adds `host` and the headers of a WebSocket's opening handshake, but
-    /// `sec-websocket-protocol`, which is there if it is wanted.
+    /// The URI is a path and a query. The driver adds `host` and the headers of the opening handshake, except `sec-websocket-protocol`,
+    /// which the session sets if it offers subprotocols.
     Connect {
-        /// The name of the WebSocket, the session's choice.
+        /// The id of the WebSocket, chosen by the session.
         id: WebSocketId,
-        /// The request to begin with.
+        /// The upgrade request.
         request: Box<http::Request<()>>,
     },
-    /// Send this frame of a batch: the frames until [`Session::poll_transmit`] has no more. When all of the batch has been
-    /// written, call [`Session::handle_flushed`] once. The next batch comes only then.
+    /// Send this frame. The frames until [`Session::poll_transmit`] returns `None` are one batch: when all of it has been written, call
+    /// [`Session::handle_flushed`] once. The next batch follows only after that.
     Frame {
         /// The WebSocket.
         id: WebSocketId,
-        /// The frame, text or binary, one packet.
+        /// One packet as a text or binary frame.
         frame: Frame,
     },
-    /// What follows is to be read apart from what was transmitted before: write it once the server has read that, as a WebSocket ping and
-    /// its pong tell; but do not wait for long. A driver that knows no such pings writes on.
+    /// Write the following frames after the server has read the previous ones, so that it does not read both together: send a WebSocket
+    /// ping and wait for its pong, with a short timeout. A driver without WebSocket pings ignores this.
     Barrier {
         /// The WebSocket.
         id: WebSocketId,
     },
-    /// Close this WebSocket behind what was transmitted for it, with a close frame without a code; give it up if it is not open yet.
+    /// Close this WebSocket after the frames transmitted before, with a close frame without a code. If it is not open yet, stop opening it.
     Close {
         /// The WebSocket.
         id: WebSocketId,
     },
 }
 
-/// What happened, from [`Session::poll_event`].
+/// An event for the application, from [`Session::poll_event`].
 ///
-/// Exhaustive: a driver has to look at each.
+/// Exhaustive: a driver must handle each variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The server opened the session. Messages follow.
+    /// The server opened the session.
     Opened(Handshake),
     /// A message arrived.
     Message(Data),
-    /// The WebSocket was probed; polling comes to its end. Nothing is sent until [`Event::Upgraded`] or [`Event::UpgradeFailed`].
+    /// The probe succeeded and polling ends. Nothing is sent until [`Event::Upgraded`] or [`Event::UpgradeFailed`].
     Upgrading,
     /// The session moved to WebSocket.
     Upgraded,
-    /// The session stays with polling: there was no WebSocket to be had. The session goes on.
+    /// The upgrade failed, and the session stays on polling.
     UpgradeFailed(Fault),
-    /// The pressure fell back to [`Pressure::Low`] after a `send` was answered [`Pressure::High`] or [`SendError::Full`].
+    /// The pressure is [`Pressure::Low`] again, after a `send` returned [`Pressure::High`] or [`SendError::Full`].
     Ready,
-    /// The session ended, or never began. Nothing follows.
+    /// The session ended, or could not be opened. It is the last event.
     Closed {
-        /// Why.
+        /// The reason.
         reason: CloseReason,
-        /// What was wrong, if anything was.
+        /// The error, if there was one.
         fault: Option<Fault>,
     },
 }

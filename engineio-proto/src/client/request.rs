@@ -1,11 +1,11 @@
-//! The requests of a session, as plain data.
+//! Building the requests of a session.
 
 use super::{Config, cookies::Jar};
 use crate::{Instant, Sid, TransportKind};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Uri, header};
 
-/// Writes the requests of one session.
+/// Builds the requests of one session.
 #[derive(Debug)]
 pub(super) struct Requests {
     /// The state of the timestamps; see [`Requests::stamp`].
@@ -38,7 +38,7 @@ impl Requests {
 
     pub(super) fn websocket(&mut self, config: &Config, sid: Option<&Sid>, now: Instant) -> Request<()> {
         let mut request = self.request(config, TransportKind::WebSocket, sid, (), now);
-        // Checked when the configuration was built.
+        // Cannot fail: the subprotocols were checked when the configuration was built.
         if let Some(value) = HeaderValue::try_from(config.protocols().join(", ")).ok().filter(|value| !value.is_empty())
         {
             request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, value);
@@ -55,14 +55,14 @@ impl Requests {
         now: Instant,
     ) -> Request<B> {
         let mut request = Request::new(body);
-        // Escaped, and its length bounded when the configuration was built.
+        // Cannot fail: the target is escaped, and the configuration bounded its length.
         *request.uri_mut() = Uri::try_from(self.target(config, kind, sid)).unwrap_or_default();
         *request.headers_mut() = config.headers().clone();
         self.jar.write(request.headers_mut(), now);
         request
     }
 
-    /// Path and query: the application's pairs, `EIO`, `transport`, the timestamp, `sid`, `b64`.
+    /// The path and the query: the application's parameters, `EIO`, `transport`, the timestamp, `sid`, `b64`.
     fn target(&mut self, config: &Config, kind: TransportKind, sid: Option<&Sid>) -> String {
         let mut target = config.target().to_owned();
         target.push_str("EIO=4&transport=");
@@ -87,14 +87,14 @@ impl Requests {
         target
     }
 
-    /// Eight characters that have not been there before, against caches that hold what they must not.
+    /// Appends eight characters that are different in each request of a session, against caches.
     fn stamp(&mut self, out: &mut String) {
         const DIGITS: [char; 36] = [
             '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k',
             'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
         ];
         let mut rest = self.entropy;
-        // An odd step visits all numbers before one comes again.
+        // An odd step visits all numbers before it repeats one.
         self.entropy = self.entropy.wrapping_add(0x9e37_79b9_7f4a_7c15);
         for _ in 0..8 {
             out.extend(DIGITS.get((rest % 36) as usize));

@@ -9,12 +9,12 @@ const PROBE: &str = "probe";
 #[derive(Debug)]
 pub(super) struct Probe {
     pub(super) id: WebSocketId,
-    /// It is open, and `2probe` was sent.
+    /// The WebSocket is open, and `2probe` was sent.
     open: bool,
 }
 
 impl Session {
-    /// Asks for a WebSocket to move to, if both sides want one.
+    /// Opens a WebSocket for an upgrade, if the client is configured for it and the server offers it.
     pub(super) fn probe(&mut self) {
         let wanted = self.config.upgrade() && self.config.transports().contains(&TransportKind::WebSocket);
         let offered = |session: &Self| {
@@ -27,7 +27,7 @@ impl Session {
         }
     }
 
-    /// The WebSocket that probes is open.
+    /// The probing WebSocket is open.
     pub(super) fn on_probe_open(&mut self) {
         if let State::Probing(probe @ Probe { open: false, .. }) = &mut self.state {
             probe.open = true;
@@ -38,7 +38,7 @@ impl Session {
         }
     }
 
-    /// The first message must be the probe's answer. Anything else ends the probe, not the session.
+    /// A message on the probing WebSocket, which must be `3probe`. Any other one ends the probe, not the session.
     pub(super) fn on_probe_message(&mut self, data: Data) {
         let State::Probing(Probe { id, open }) = self.state else {
             return;
@@ -53,13 +53,13 @@ impl Session {
         self.settle();
     }
 
-    /// Back to polling alone, telling the WebSocket.
+    /// Closes the probing WebSocket; the session stays on polling.
     pub(super) fn end_probe(&mut self, id: WebSocketId, fault: Fault) {
         self.transmits.push_back(Transmit::Close { id });
         self.on_probe_lost(fault);
     }
 
-    /// Back to polling alone.
+    /// The probing WebSocket is closed; the session stays on polling.
     pub(super) fn on_probe_lost(&mut self, fault: Fault) {
         self.prior_websocket = false;
         self.outbox.free();
@@ -67,7 +67,7 @@ impl Session {
         self.events.push_back(Event::UpgradeFailed(fault));
     }
 
-    /// Polling is over: `5` leaves in front of what waits.
+    /// Upgrades to the WebSocket, once polling has ended: `5` is sent before the queued packets.
     pub(super) fn move_to(&mut self, id: WebSocketId) {
         self.state = State::WebSocket(id);
         self.outbox.push_front(Packet::Upgrade);

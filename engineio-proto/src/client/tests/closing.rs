@@ -1,9 +1,9 @@
-//! How a session ends.
+//! Closing a session.
 
 use super::*;
 
 #[test]
-fn polling_ends_with_a_farewell() {
+fn a_polling_session_closes_with_a_close_packet() {
     let mut script = polling();
     assert_eq!(script.close(), ["2 POST 1", "closed forced close"]);
     assert_eq!((script.answer(2, "ok"), script.answer(1, "6"), script.timeout()), (vec![], vec![], None));
@@ -16,7 +16,7 @@ fn a_websocket_is_closed() {
 }
 
 #[test]
-fn what_is_buffered_leaves_first() {
+fn buffered_messages_leave_before_the_close() {
     let mut script = polling();
     script.send("a");
     script.send("b");
@@ -38,7 +38,7 @@ fn what_is_buffered_leaves_first() {
 }
 
 #[test]
-fn messages_are_not_delivered_any_more_but_pings_are_answered() {
+fn a_closing_session_answers_pings_but_delivers_no_messages() {
     let mut script = websocket();
     script.send("a");
     script.send("b");
@@ -66,7 +66,7 @@ fn a_close_waits_for_an_upgrade_that_fails() {
 }
 
 #[test]
-fn a_close_waits_for_an_upgrade_for_a_time_only() {
+fn a_close_waits_for_an_upgrade_until_the_close_timeout() {
     let mut script = pausing();
     assert_eq!(script.close(), [""; 0]);
     assert_eq!(script.at(29_999), [""; 0]);
@@ -74,7 +74,7 @@ fn a_close_waits_for_an_upgrade_for_a_time_only() {
 }
 
 #[test]
-fn a_probe_does_not_keep_a_close() {
+fn a_probe_does_not_delay_a_close() {
     assert_eq!(probing().close(), ["ws1 close", "3 POST 1", "closed forced close"]);
     assert_eq!(dialling().close(), ["ws1 close", "3 POST 1", "closed forced close"]);
 }
@@ -90,17 +90,17 @@ fn a_session_that_is_not_open_is_given_up() {
 }
 
 #[test]
-fn what_was_sent_before_the_handshake_keeps_the_close() {
+fn a_message_sent_before_the_handshake_delays_the_close() {
     let mut script = open(config());
     script.send("a");
     assert_eq!(script.close(), [""; 0]);
-    // No upgrade for so short a time.
+    // A closing session starts no upgrade.
     assert_eq!(script.answer(0, OPEN), ["1 GET", "2 POST 4a", "opened S"]);
     assert_eq!(script.answer(2, "ok"), ["3 POST 1", "closed forced close"]);
 }
 
 #[test]
-fn a_discard_loses_what_is_buffered() {
+fn a_discard_drops_buffered_messages() {
     let mut script = polling();
     script.send("a");
     script.session.discard(script.now);
@@ -115,7 +115,7 @@ fn a_discard_loses_what_is_buffered() {
 }
 
 #[test]
-fn the_server_closes() {
+fn a_close_by_the_server_ends_the_session() {
     assert_eq!(polling().answer(1, "4a|1|4b"), ["message a", "closed transport close"]);
     assert_eq!(websocket().text(0, "1"), ["ws0 close", "closed transport close"]);
     assert_eq!(websocket().gone(0, false), ["closed transport close"]);
@@ -123,7 +123,7 @@ fn the_server_closes() {
 }
 
 #[test]
-fn after_the_end_nothing_happens() {
+fn a_closed_session_ignores_inputs() {
     let mut script = upgraded();
     script.gone(1, false);
     assert_eq!((script.text(1, "4a"), script.flushed(1), script.close()), (vec![], vec![], vec![]));

@@ -1,8 +1,8 @@
-//! Cookies, where they are wanted.
+//! Cookies.
 
 use super::*;
 
-/// What is sent back after a handshake whose answer has these headers, so many milliseconds later.
+/// The cookies that are sent `ms` milliseconds after a handshake whose response has these headers.
 fn jar(config: ConfigBuilder, headers: &[(&str, &str)], ms: u64) -> String {
     let mut script = open(config.upgrade(false));
     script.out();
@@ -25,13 +25,13 @@ fn kept(cookies: &[&str], ms: u64) -> String {
 }
 
 #[test]
-fn cookies_are_sent_back_only_where_that_is_wanted() {
+fn cookies_are_sent_back_only_if_enabled() {
     assert_eq!(kept(&["1=1; Path=/; HttpOnly", "2=2"], 0), "1=1; 2=2");
     assert_eq!(jar(config(), &[("set-cookie", "1=1")], 0), "");
 }
 
 #[test]
-fn values_are_kept_whole() {
+fn cookie_values_are_kept_unchanged() {
     assert_eq!(kept(&["a=b=c&d; Path=/", "q=\"x y\"", "a=2"], 0), "a=2; q=x y");
     assert_eq!(kept(&["novalue", "=x", "e="], 0), "e=");
 }
@@ -81,7 +81,7 @@ fn a_websocket_has_the_cookies_too() {
     let response = http::Response::builder().header("set-cookie", "a=1").body(Bytes::from(OPEN)).unwrap();
     script.session.handle_response(RequestId(0), response, script.now);
     let Some(Transmit::Connect { request, .. }) = script.session.poll_transmit() else { panic!() };
-    // Those of a response that opens the session are there already.
+    // The cookies of the handshake's response are already stored.
     assert_eq!(request.headers()["cookie"], "a=1");
     let (parts, ()) = http::Response::builder().header("set-cookie", "b=2").body(()).unwrap().into_parts();
     script.session.handle_websocket(WebSocketId(1), &parts, script.now);

@@ -1,4 +1,4 @@
-//! Servers that break the rules: each breach has a clear end.
+//! Servers that violate the protocol.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn a_second_open_packet_ends_the_session() {
 }
 
 #[test]
-fn packets_that_mean_nothing_from_a_server_are_passed_over() {
+fn meaningless_packets_from_a_server_are_ignored() {
     let out = polling().answer(1, "3|3probe|5|4a");
     assert!(
         out.iter().any(|line| line == "message a") && !out.iter().any(|line| line.starts_with("closed")),
@@ -54,7 +54,7 @@ fn a_message_beyond_the_limit_ends_the_session() {
 }
 
 #[test]
-fn binary_before_the_handshake_is_none() {
+fn binary_before_the_handshake_is_refused() {
     let mut script = open(config().transports([TransportKind::WebSocket]));
     script.out();
     script.connected(0);
@@ -65,7 +65,7 @@ fn binary_before_the_handshake_is_none() {
 }
 
 #[test]
-fn names_that_are_not_under_way_are_ignored() {
+fn inputs_for_unknown_ids_are_ignored() {
     for mut script in [polling(), websocket(), probing(), pausing(), upgraded()] {
         assert_eq!((script.answer(99, "4a"), script.lost(99), script.respond(99, 500, "")), (vec![], vec![], vec![]));
         assert_eq!((script.text(99, "4a"), script.flushed(99), script.gone(99, true)), (vec![], vec![], vec![]));
@@ -75,7 +75,7 @@ fn names_that_are_not_under_way_are_ignored() {
 }
 
 #[test]
-fn a_refusal_that_is_a_page_is_not_read() {
+fn a_long_error_page_is_not_parsed() {
     let mut script = polling();
     let page = format!(r#"{{"code":1,"message":"{}"}}"#, "x".repeat(5000));
     assert_eq!(script.respond(1, 503, &page), ["closed transport error: the GET request failed with status 503"]);

@@ -1,9 +1,9 @@
-//! Sending, and how much of it.
+//! Sending, and the bounds of the outbox.
 
 use super::*;
 
 #[test]
-fn one_batch_is_under_way_at_a_time() {
+fn one_batch_is_in_flight_at_a_time() {
     let mut script = websocket();
     script.session.send("a".into()).unwrap();
     script.session.send_batch(["b".into(), vec![1].into()]).unwrap();
@@ -24,16 +24,16 @@ fn base64_can_be_forced() {
 
 #[test]
 fn the_outbox_is_bounded_and_reports_room() {
-    let place = size_of::<Packet>();
+    let slot = size_of::<Packet>();
     for websocket in [true, false] {
-        let config = config().outbox_limit(2 * (place + 10));
+        let config = config().outbox_limit(2 * (slot + 10));
         let mut script = if websocket { websocket_with(config) } else { polling_with(config) };
         let id = if websocket { 0 } else { 2 };
         assert_eq!(script.session.send(Text::from("x".repeat(10)).into()), Ok(Pressure::Low));
         assert_eq!(script.out().len(), 1);
         assert_eq!(script.session.send(Text::from("y".repeat(10)).into()), Ok(Pressure::High));
         assert_eq!(script.session.send("z".into()), Err(SendError::Full));
-        assert_eq!(script.session.buffered(), 2 * (place + 10));
+        assert_eq!(script.session.buffered(), 2 * (slot + 10));
         let out = if websocket { script.flushed(id) } else { script.answer(id, "ok") };
         assert_eq!(out.len(), 2);
         assert!(out.contains(&"ready".to_string()));
@@ -42,7 +42,7 @@ fn the_outbox_is_bounded_and_reports_room() {
 }
 
 #[test]
-fn a_batch_stays_together_or_is_not_taken() {
+fn a_batch_is_queued_whole_or_not_at_all() {
     let mut script = websocket_with(config().outbox_limit(3 * (size_of::<Packet>() + 1)));
     let batch = || ["a".into(), "b".into()];
     script.session.send_batch(batch()).unwrap();
@@ -51,7 +51,7 @@ fn a_batch_stays_together_or_is_not_taken() {
 }
 
 #[test]
-fn memory_of_a_burst_is_given_back() {
+fn the_memory_of_a_burst_is_released() {
     let mut script = websocket();
     for _ in 0..10_000 {
         script.session.send("a".into()).unwrap();
@@ -75,8 +75,8 @@ fn a_message_alone_shares_its_batch_with_no_other() {
     script.session.send("e".into()).unwrap();
     assert_eq!(script.out(), ["ws0 4a"]);
     assert_eq!(script.flushed(0), ["ws0 barrier", "ws0 4b"]);
-    assert_eq!(script.text(0, "2"), [""; 0], "a pong waits for the batch");
-    assert_eq!(script.flushed(0), ["ws0 3"], "and goes before");
+    assert_eq!(script.text(0, "2"), [""; 0], "the pong waits for the batch in flight");
+    assert_eq!(script.flushed(0), ["ws0 3"], "and precedes the next part");
     assert_eq!(script.flushed(0), ["ws0 barrier", "ws0 4c"]);
     assert!(!script.session.writable());
     assert_eq!(script.flushed(0), ["ws0 barrier", "ws0 4d", "ws0 4e"]);
@@ -84,10 +84,10 @@ fn a_message_alone_shares_its_batch_with_no_other() {
     assert!(script.session.writable());
     assert_eq!(script.session.buffered(), 0);
 
-    // At once, if nothing is in front.
+    // Sent at once, if nothing is queued.
     script.session.send_alone("f".into()).unwrap();
     assert_eq!(script.out(), ["ws0 barrier", "ws0 4f"]);
-    // What comes later stays behind it, too.
+    // Later messages do not share its batch either.
     assert_eq!(script.send("g"), [""; 0]);
     assert_eq!(script.flushed(0), ["ws0 barrier", "ws0 4g"]);
     script.flushed(0);
@@ -109,13 +109,13 @@ fn a_message_alone_has_a_post_of_its_own() {
 
 #[test]
 fn a_message_alone_counts_like_any_other() {
-    let place = size_of::<Packet>();
-    let mut script = websocket_with(config().outbox_limit(2 * place + 2));
+    let slot = size_of::<Packet>();
+    let mut script = websocket_with(config().outbox_limit(2 * slot + 2));
     script.session.send("a".into()).unwrap();
     assert_eq!(script.session.send_alone("bb".into()), Err(SendError::Full));
-    assert_eq!(script.session.send_alone(Text::from("b".repeat(place + 3)).into()), Err(SendError::TooLarge));
+    assert_eq!(script.session.send_alone(Text::from("b".repeat(slot + 3)).into()), Err(SendError::TooLarge));
     assert_eq!(script.session.send("b".into()), Ok(Pressure::High));
-    assert_eq!(script.out(), ["ws0 4a", "ws0 4b"], "what was refused leaves no trace");
+    assert_eq!(script.out(), ["ws0 4a", "ws0 4b"], "the refused message begins no part");
     assert_eq!(script.flushed(0), ["ready"]);
     script.session.close(script.now);
     assert_eq!(script.session.send_alone("c".into()), Err(SendError::Closed));

@@ -1,4 +1,4 @@
-//! Scripts: what is put in, what comes out, line by line.
+//! Scripted tests: each line is one input and its exact outputs.
 
 mod closing;
 mod cookies;
@@ -14,7 +14,7 @@ use super::*;
 use crate::{ConfigError, Instant, Packet, Text, TransportKind};
 use std::time::Duration;
 
-/// A session and a clock that only goes when told to.
+/// A session and a clock that the test sets.
 struct Script {
     session: Session,
     start: Instant,
@@ -29,7 +29,7 @@ fn start() -> Instant {
     Instant::now()
 }
 
-/// Without timestamps, so that URLs are what they look like.
+/// A configuration without timestamps, for predictable URLs.
 fn config() -> ConfigBuilder {
     Config::builder().timestamp_requests(Some(false))
 }
@@ -43,7 +43,7 @@ fn open(config: ConfigBuilder) -> Script {
     open_with(config, Start::default())
 }
 
-/// A session that stays with polling, with request 1 waiting.
+/// A session without upgrade, whose GET 1 is pending.
 fn polling() -> Script {
     polling_with(config())
 }
@@ -55,7 +55,7 @@ fn polling_with(config: ConfigBuilder) -> Script {
     script
 }
 
-/// A session by the WebSocket 0, open.
+/// An open session on the WebSocket 0.
 fn websocket() -> Script {
     websocket_with(config())
 }
@@ -68,7 +68,7 @@ fn websocket_with(config: ConfigBuilder) -> Script {
     script
 }
 
-/// A session by polling, request 2 waiting, with the WebSocket 1 asked for.
+/// A session on polling whose GET 2 is pending, and which opens the WebSocket 1.
 fn dialling() -> Script {
     let mut script = open(config());
     assert_eq!(script.out(), ["0 GET"]);
@@ -84,14 +84,14 @@ fn probing() -> Script {
     script
 }
 
-/// As [`probing`], with the probe answered; request 2 still waits.
+/// As [`probing`], with the probe answered; GET 2 is still pending.
 fn pausing() -> Script {
     let mut script = probing();
     assert_eq!(script.text(1, "3probe"), ["upgrading"]);
     script
 }
 
-/// A session that moved from polling to the WebSocket 1.
+/// A session upgraded from polling to the WebSocket 1.
 fn upgraded() -> Script {
     let mut script = pausing();
     assert_eq!(script.answer(2, "6"), ["ws1 5", "upgraded"]);
@@ -100,16 +100,16 @@ fn upgraded() -> Script {
 }
 
 impl Script {
-    /// All outputs, one line each: transmits, then events, until there are no more.
+    /// All outputs, one line each: transmits, then events, until both are drained.
     fn out(&mut self) -> Vec<String> {
         let mut out = Vec::new();
         loop {
             let before = out.len();
             while let Some(transmit) = self.session.poll_transmit() {
-                out.push(line(transmit));
+                out.push(transmit_line(transmit));
             }
             while let Some(event) = self.session.poll_event() {
-                out.push(said(event));
+                out.push(event_line(event));
             }
             if out.len() == before {
                 return out;
@@ -117,7 +117,7 @@ impl Script {
         }
     }
 
-    /// The next thing to do is a request: this one.
+    /// The request that the next transmit must be.
     fn request(&mut self) -> http::Request<Bytes> {
         let Some(Transmit::Request { request, .. }) = self.session.poll_transmit() else { panic!("no request") };
         *request
@@ -180,21 +180,21 @@ impl Script {
         self.out()
     }
 
-    /// Lets time pass, in one step, to so many milliseconds after the start.
+    /// Sets the clock, in milliseconds since the start, and calls `handle_timeout`.
     fn at(&mut self, ms: u64) -> Vec<String> {
         self.now = self.start + Duration::from_millis(ms);
         self.session.handle_timeout(self.now);
         self.out()
     }
 
-    /// When the session wants to be called, in milliseconds after the start.
+    /// The deadline, in milliseconds since the start.
     fn timeout(&self) -> Option<u64> {
         let at = self.session.poll_timeout()?;
         Some(at.saturating_duration_since(self.start).as_millis().try_into().unwrap())
     }
 }
 
-fn line(transmit: Transmit) -> String {
+fn transmit_line(transmit: Transmit) -> String {
     match transmit {
         Transmit::Request { id, request } => {
             let body = String::from_utf8(request.body().to_vec()).unwrap().replace('\u{1e}', "|");
@@ -211,7 +211,7 @@ fn line(transmit: Transmit) -> String {
     }
 }
 
-fn said(event: Event) -> String {
+fn event_line(event: Event) -> String {
     match event {
         Event::Opened(handshake) => format!("opened {}", handshake.sid),
         Event::Message(Data::Text(text)) => format!("message {text}"),

@@ -1,16 +1,16 @@
-//! GET and POST.
+//! The GET and POST requests of polling.
 
 use super::*;
 
 #[test]
-fn one_get_follows_the_other() {
+fn one_get_is_in_flight_at_a_time() {
     let mut script = polling();
     assert_eq!(script.answer(1, "4a|bAQI=|6|4"), ["2 GET", "message a", r#"binary b"\x01\x02""#, "message "]);
     assert_eq!(script.answer(2, "6"), ["3 GET"]);
 }
 
 #[test]
-fn one_post_follows_the_other() {
+fn one_post_is_in_flight_at_a_time() {
     let mut script = polling();
     assert_eq!(script.send("a"), ["2 POST 4a"]);
     assert!(!script.session.writable());
@@ -21,9 +21,9 @@ fn one_post_follows_the_other() {
     assert!(script.session.writable() && script.session.buffered() == 0);
 }
 
-/// The bodies that the reference makes of these, when they are sent as the session opens.
+/// The bodies are those of the reference for the same messages, sent as the session opens.
 #[test]
-fn bodies_are_cut_at_the_servers_limit() {
+fn bodies_are_split_at_the_servers_limit() {
     let mut script = polling();
     assert_eq!(script.send("a".repeat(30)), [format!("2 POST 4{}", "a".repeat(30))]);
     for size in [30, 35, 36, 62, 1] {
@@ -56,7 +56,7 @@ fn a_body_may_be_as_long_as_the_limit() {
 fn binary_counts_as_base64() {
     let mut script = polling();
     script.send("x");
-    // 1 + 88, a separator, 1 + 8: just under. By the reference's 1.33 another would go in: 101 bytes.
+    // 1 + 88, a separator, 1 + 8: 99 bytes. With the reference's factor of 1.33 the next message would be added: 101 bytes.
     script.send(vec![0; 66]);
     script.send(vec![0; 4]);
     script.send("");
@@ -65,7 +65,7 @@ fn binary_counts_as_base64() {
 }
 
 #[test]
-fn what_is_too_large_alone_is_sent_and_refused() {
+fn a_message_beyond_the_servers_limit_is_sent_and_refused() {
     let mut script = polling();
     assert_eq!(script.send("a".repeat(101)), [format!("2 POST 4{}", "a".repeat(101))]);
     assert_eq!(
@@ -75,7 +75,7 @@ fn what_is_too_large_alone_is_sent_and_refused() {
     assert_eq!(script.session.send("x".into()), Err(SendError::Closed));
 }
 
-/// Python's `engineio` drops all of a POST that has more, and answers `ok`.
+/// Python's `engineio` server drops a POST with more than 16 packets, and answers `ok`.
 #[test]
 fn a_body_has_sixteen_packets_at_most() {
     let mut script = polling();
@@ -83,7 +83,7 @@ fn a_body_has_sixteen_packets_at_most() {
     for number in 0..20 {
         script.send(number.to_string());
     }
-    // A batch that stays together may be spread over two bodies, with nothing in between but a pong.
+    // A batch may be split over two bodies, with nothing in between but a pong.
     script.session.send_batch((0..14).map(|_| vec![0].into())).unwrap();
     script.send("last");
     assert_eq!(script.answer(2, "ok"), ["3 POST 40|41|42|43|44|45|46|47|48|49|410|411|412|413|414|415"]);
@@ -95,7 +95,7 @@ fn a_body_has_sixteen_packets_at_most() {
 }
 
 #[test]
-fn a_pong_does_not_wait_for_the_bodies_before_it() {
+fn a_pong_precedes_queued_packets_by_polling() {
     let mut script = polling();
     for _ in 0..100 {
         script.send("a");
@@ -105,7 +105,7 @@ fn a_pong_does_not_wait_for_the_bodies_before_it() {
 }
 
 #[test]
-fn the_packets_of_a_body_are_an_option() {
+fn max_post_packets_bounds_a_body() {
     for (most, expected) in [(Some(1), vec![1; 40]), (Some(39), vec![39, 1]), (Some(40), vec![40]), (None, vec![40])] {
         let mut script = polling_with(config().max_post_packets(most));
         script.send("x");
@@ -124,7 +124,7 @@ fn the_packets_of_a_body_are_an_option() {
     assert_eq!(Config::default().max_post_packets(), Some(16));
 }
 
-/// All of it leaves before the session says that it ends.
+/// All messages are sent before the close packet.
 #[test]
 fn a_close_waits_for_every_body() {
     let mut script = polling();
@@ -140,7 +140,7 @@ fn a_close_waits_for_every_body() {
 }
 
 #[test]
-fn without_a_limit_nothing_is_cut() {
+fn a_body_without_limits_takes_the_whole_queue() {
     let mut script = open(config().upgrade(false).max_post_packets(None));
     script.out();
     script.answer(0, &OPEN.replace("100", "0"));
@@ -185,9 +185,9 @@ fn a_request_can_have_a_deadline() {
     assert_eq!(script.timeout(), None);
 }
 
-/// A body with many packets is kept as it came; the next GET says that all of it was read.
+/// A body with many packets is decoded step by step; the next GET is sent at its end.
 #[test]
-fn a_body_is_read_as_its_events_are_taken() {
+fn a_body_is_decoded_as_its_events_are_taken() {
     let mut script = polling();
     let body = vec!["4x"; 1000].join("|");
     let response = http::Response::new(Bytes::from(body.replace('|', "\u{1e}")));

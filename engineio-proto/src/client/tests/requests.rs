@@ -1,4 +1,4 @@
-//! What requests look like.
+//! The requests of a session.
 
 use super::*;
 use http::{HeaderMap, HeaderValue};
@@ -17,7 +17,7 @@ fn websocket_uri(config: ConfigBuilder) -> String {
 }
 
 #[test]
-fn the_query_has_its_order() {
+fn query_parameters_have_a_fixed_order() {
     assert_eq!(uri(config()), "/engine.io/?EIO=4&transport=polling");
     assert_eq!(uri(config().path("/a/b/").add_trailing_slash(false)), "/a/b?EIO=4&transport=polling");
     assert_eq!(uri(config().path("/")), "/?EIO=4&transport=polling");
@@ -37,7 +37,7 @@ fn the_query_has_its_order() {
 }
 
 #[test]
-fn names_of_the_protocol_are_not_the_applications() {
+fn reserved_query_parameters_are_dropped() {
     let query = [("EIO", "3"), ("sid", "x"), ("t", "y"), ("transport", "z"), ("b64", "0"), ("T", "1")];
     assert_eq!(uri(config().query(query)), "/engine.io/?t=y&T=1&EIO=4&transport=polling");
 }
@@ -61,7 +61,7 @@ fn polling_has_timestamps_that_never_repeat() {
 }
 
 #[test]
-fn headers_are_the_applications_and_those_of_the_body() {
+fn requests_have_the_headers_of_the_application() {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", HeaderValue::from_static("Bearer x"));
     headers.insert("accept", HeaderValue::from_static("text/html"));
@@ -88,7 +88,7 @@ fn subprotocols_are_offered() {
 }
 
 #[test]
-fn a_setting_that_cannot_be_is_refused() {
+fn an_invalid_option_is_refused() {
     let error = |builder: ConfigBuilder| builder.build().unwrap_err();
     for path in ["x", "/a b", "/a?b", "/a#b", "/\u{e4}\n"] {
         assert_eq!(error(config().path(path)), ConfigError::Path(path.into()));
@@ -105,13 +105,13 @@ fn a_setting_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn settings_can_be_changed_for_the_next_session() {
+fn options_can_be_changed_for_the_next_session() {
     let config = config().path("/x").query([("a", "1")]).build().unwrap();
     assert_eq!(uri(config.to_builder().query([("a", "2")])), "/x/?a=2&EIO=4&transport=polling");
 }
 
 #[test]
-fn the_defaults_are_the_references() {
+fn the_defaults_match_the_reference() {
     let config = Config::default();
     let built = Config::builder().build().unwrap();
     assert_eq!(format!("{config:?}"), format!("{built:?}"));

@@ -1,4 +1,4 @@
-//! From polling to a WebSocket, and what may come between.
+//! The upgrade from polling to a WebSocket.
 
 use super::*;
 use TransportKind::{Polling, WebSocket};
@@ -12,7 +12,7 @@ fn a_session_moves_to_a_websocket() {
 }
 
 #[test]
-fn an_upgrade_is_only_tried_where_both_sides_want_it() {
+fn an_upgrade_is_tried_only_if_enabled_and_offered() {
     for (config, open) in [
         (config().upgrade(false), OPEN),
         (config().transports([Polling]), OPEN),
@@ -37,7 +37,7 @@ fn polling_goes_on_until_the_probe_is_answered() {
 }
 
 #[test]
-fn both_requests_are_settled_before_the_move() {
+fn both_requests_end_before_the_upgrade() {
     let mut script = probing();
     assert_eq!(script.send("a"), ["3 POST 4a"]);
     assert_eq!(script.text(1, "3probe"), ["upgrading"]);
@@ -52,7 +52,7 @@ fn both_requests_are_settled_before_the_move() {
 }
 
 #[test]
-fn the_post_may_be_the_first_to_settle() {
+fn the_post_may_end_before_the_get() {
     let mut script = probing();
     assert_eq!(script.send("a"), ["3 POST 4a"]);
     assert_eq!(script.text(1, "3probe"), ["upgrading"]);
@@ -60,9 +60,9 @@ fn the_post_may_be_the_first_to_settle() {
     assert_eq!(script.answer(2, "6"), ["ws1 5", "upgraded"]);
 }
 
-/// A body that is still being read is not settled: its messages would come behind the WebSocket's.
+/// Otherwise the messages of the WebSocket could overtake those of the body.
 #[test]
-fn what_came_by_polling_is_read_before_the_move() {
+fn a_polling_body_is_processed_before_the_upgrade() {
     let mut script = pausing();
     let response = http::Response::new(Bytes::from(vec!["4x"; 40].join("\u{1e}")));
     script.session.handle_response(RequestId(2), response, script.now);
@@ -71,9 +71,9 @@ fn what_came_by_polling_is_read_before_the_move() {
     assert_eq!((out.len(), &out[39..]), (42, &["message x".into(), "upgraded".into(), "ws1 5".to_string()][..]));
 }
 
-/// The report of the probe's write is late: `5` waits for it.
+/// `5` waits until the write of the probe is reported.
 #[test]
-fn the_move_waits_until_the_probe_was_written() {
+fn the_upgrade_waits_until_the_probe_is_flushed() {
     let mut script = dialling();
     assert_eq!(script.connected(1), ["ws1 2probe"]);
     assert_eq!(script.text(1, "3probe"), ["upgrading"]);
@@ -83,13 +83,13 @@ fn the_move_waits_until_the_probe_was_written() {
 }
 
 #[test]
-fn a_ping_before_the_move_is_answered_after_it() {
+fn a_ping_before_the_upgrade_is_answered_after_it() {
     let mut script = pausing();
     assert_eq!(script.answer(2, "2|6"), ["ws1 5", "ws1 3", "upgraded"]);
 }
 
 #[test]
-fn a_probe_that_fails_leaves_polling_alone() {
+fn polling_goes_on_after_a_failed_probe() {
     let failed = |text: &str| format!("upgrade failed: {text}");
     let refused = failed("the WebSocket failed with status 400");
     assert_eq!(dialling().refused(1, Some(400)), [refused]);
@@ -102,16 +102,16 @@ fn a_probe_that_fails_leaves_polling_alone() {
         assert!(!script.session.prior_websocket());
         assert_eq!(script.answer(2, "4a"), ["3 GET", "message a"]);
         assert_eq!(script.send("b"), ["4 POST 4b"]);
-        // It is not tried again, and what it says is of no interest.
+        // There is no second probe, and inputs of the closed WebSocket are ignored.
         assert_eq!((script.text(1, "3probe"), script.gone(1, false)), (vec![], vec![]));
     }
     assert_eq!(probing().binary(1, b"3probe"), ["ws1 close", &unanswered]);
-    // An answer before the question.
+    // A probe answer before the WebSocket is open.
     assert_eq!(dialling().text(1, "3probe"), ["ws1 close", &unanswered]);
 }
 
 #[test]
-fn a_websocket_lost_in_the_pause_gives_polling_back() {
+fn polling_resumes_after_the_loss_of_a_probed_websocket() {
     let mut script = pausing();
     script.send("a");
     assert_eq!(script.gone(1, true), ["3 POST 4a", "upgrade failed: the WebSocket failed"]);
@@ -129,14 +129,14 @@ fn a_websocket_lost_in_the_pause_gives_polling_back() {
 }
 
 #[test]
-fn a_request_that_fails_in_the_pause_ends_the_session() {
+fn a_request_that_fails_during_the_upgrade_ends_the_session() {
     assert_eq!(pausing().lost(2), ["ws1 close", "closed transport error: the GET request failed"]);
     assert_eq!(pausing().answer(2, "1"), ["ws1 close", "closed transport close"]);
     assert_eq!(dialling().lost(2), ["ws1 close", "closed transport error: the GET request failed"]);
 }
 
 #[test]
-fn a_second_opening_of_the_websocket_is_ignored() {
+fn a_repeated_open_of_the_websocket_is_ignored() {
     let mut script = probing();
     assert_eq!(script.connected(1), [""; 0]);
     assert_eq!(script.text(1, "3probe"), ["upgrading"]);
