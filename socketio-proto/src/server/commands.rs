@@ -1,4 +1,4 @@
-//! What the server wants of a connection.
+//! The commands of a connection.
 
 use engineio_proto::{Data, Instant, Pressure, Sid};
 
@@ -6,16 +6,19 @@ use super::DisconnectReason;
 use super::connection::{Connection, Phase};
 use crate::{EmitError, Encoded, Json, SocketKey, encode};
 
-/// Commands: the server's wishes.
+/// Commands: what the server does with the connection and its sockets.
 impl Connection {
-    /// Lets a pending socket join. CONNECT with the new socket id is queued before anything else of this socket.
+    /// Accepts a pending socket. Queues CONNECT with the new socket id, before any other packet of this socket. Returns
+    /// the id.
     ///
-    /// `entropy` becomes the id: 15 random bytes.
+    /// The id is derived from `entropy`: 15 random bytes.
     ///
     /// # Errors
-    /// The socket has not joined, and [`Event::Disconnected`](super::Event::Disconnected) follows if it has not gone before:
-    /// [`EmitError::Disconnected`] if it is not pending (any more) because the client left meanwhile, or the connection is closing;
-    /// [`EmitError::Full`] if the client has to read first, [`EmitError::TooLarge`] if that would not help: the connection is being closed.
+    /// The socket has not joined, and [`Event::Disconnected`](super::Event::Disconnected) follows unless it came
+    /// before:
+    ///
+    /// - [`EmitError::Disconnected`]: the socket is not pending (any more), because the client left or the connection is closing.
+    /// - [`EmitError::Full`], [`EmitError::TooLarge`]: the outbox has no space for the packet, so the connection is closed.
     pub fn accept(&mut self, socket: SocketKey, entropy: [u8; 15]) -> Result<Sid, EmitError> {
         let member = self.pending(socket)?;
         let id = Sid::from_entropy(entropy);
@@ -28,8 +31,8 @@ impl Connection {
         Ok(id)
     }
 
-    /// Refuses a pending socket with a CONNECT_ERROR. `error` is what the client's `connect_error` shows: an object with
-    /// `message` and perhaps `data`. The client may try again.
+    /// Refuses a pending socket with a CONNECT_ERROR. `error` is passed to the client's `connect_error` handlers: an
+    /// object with `message` and optionally `data`. The client may try again.
     ///
     /// # Errors
     /// As for [`accept`](Self::accept). If the refusal was queued, no `Disconnected` follows.
@@ -41,9 +44,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a packet for a connected socket: an event, or the ack that the client asked for. It was encoded for the
-    /// socket's namespace by [`encode::event`] or [`encode::ack`]. Give it away if it is for this socket alone, and by reference if
-    /// it is shared.
+    /// Queues a packet for a connected socket: an event, or an ack that the client requested. The packet must have been
+    /// encoded for the socket's namespace by [`encode::event`] or [`encode::ack`]. Pass it by value if it is for this
+    /// socket alone, and by reference if it is shared. Returns the pressure of the outbox.
     ///
     /// # Errors
     /// [`EmitError::Disconnected`], [`EmitError::Full`] or [`EmitError::TooLarge`].
@@ -52,7 +55,8 @@ impl Connection {
         self.send(packet.into())
     }
 
-    /// Queues a packet only if it can leave at once: nothing is queued, and no batch is under way. Answers whether it did.
+    /// Queues a packet only if it can be sent at once: nothing is queued and no batch is in flight. Returns whether it
+    /// was queued; otherwise it is dropped.
     pub fn emit_volatile(&mut self, socket: SocketKey, packet: impl Into<Encoded>) -> bool {
         self.connected(socket).is_ok() && self.engine.writable() && self.send(packet.into()).is_ok()
     }
@@ -60,10 +64,10 @@ impl Connection {
     /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`](super::Event::Acked) follows exactly once: with
     /// the client's arguments, with [`AckError::Timeout`](crate::AckError::Timeout) at `deadline`, or with [`AckError::Disconnected`](crate::AckError::Disconnected).
     ///
-    /// The driver picks the ids, because a broadcast carries one id to many connections.
+    /// The driver chooses the ids, because a broadcast uses one id for many connections.
     ///
     /// # Errors
-    /// Any [`EmitError`]; then no `Acked` follows.
+    /// Any [`EmitError`]. No `Acked` follows then.
     pub fn emit_with_ack(
         &mut self,
         socket: SocketKey,
@@ -88,28 +92,29 @@ impl Connection {
         self.acks.settle(socket, id);
     }
 
-    /// Disconnects one socket: DISCONNECT is queued, [`Event::Disconnected`](super::Event::Disconnected) follows, the connection
-    /// stays (unless its outbox has no room for the packet). A pending socket is given up in the same way. Nothing happens for
-    /// a socket that left.
+    /// Disconnects one socket, connected or pending: queues DISCONNECT, and
+    /// [`Event::Disconnected`](super::Event::Disconnected) follows. The connection stays open, unless the outbox has no
+    /// space for the packet. Does nothing for a socket that has left.
     ///
-    /// What the client says to the namespace before it hears of this is ignored, until it joins again.
+    /// Packets that the client sends to the namespace before it receives the DISCONNECT are ignored, until it joins
+    /// again.
     pub fn disconnect(&mut self, socket: SocketKey) {
         if let Some(member) = self.member(socket) {
             member.phase = Phase::Left;
             let packet = encode::disconnect(&member.namespace);
             self.removed(socket, DisconnectReason::ServerNamespaceDisconnect);
-            // Full: the connection is being closed. Closing: the client learns it from that.
+            // If the outbox is full, this closes the connection. If the connection is closing, no DISCONNECT is needed.
             _ = self.send_control(packet);
         }
     }
 
-    /// Disconnects every socket, then closes the connection once that has been delivered.
+    /// Disconnects every socket, then closes the connection once the DISCONNECTs have been delivered.
     pub fn disconnect_all(&mut self, now: Instant) {
         self.clock(now);
         for member in &self.members {
             if member.phase == Phase::Connected {
                 let packet = encode::disconnect(&member.namespace);
-                // If it does not fit: the client learns it from the close.
+                // No DISCONNECT is needed if it does not fit: the connection is closed anyway.
                 _ = self.engine.send(Data::Text(packet.text().clone()));
             }
         }
@@ -117,22 +122,22 @@ impl Connection {
         self.close_engine();
     }
 
-    /// Closes the connection because the server stops: no DISCONNECT is sent, sockets leave with
-    /// [`ServerShuttingDown`](DisconnectReason::ServerShuttingDown), and what was queued is delivered first.
+    /// Closes the connection because the server shuts down: queued packets are delivered first, no DISCONNECT is sent,
+    /// and the sockets are disconnected with [`ServerShuttingDown`](DisconnectReason::ServerShuttingDown).
     pub fn shut_down(&mut self, now: Instant) {
         self.clock(now);
         self.remove_all(DisconnectReason::ServerShuttingDown);
         self.close_engine();
     }
 
-    /// Closes the engine session once what is queued has left; sockets leave with `forced close` at its end. Until then their
-    /// acks may expire, and nothing can be emitted.
+    /// Closes the engine session once queued packets have been sent; its end disconnects the sockets with `forced
+    /// close`. Until then nothing can be emitted, and acks may time out.
     pub fn close(&mut self, now: Instant) {
         self.clock(now);
         self.close_engine();
     }
 
-    /// Closes the engine session at once. What is queued is lost.
+    /// Closes the engine session at once. Queued packets are dropped.
     pub fn discard(&mut self, now: Instant) {
         let now = self.clock(now);
         self.engine.discard(now);

@@ -1,4 +1,4 @@
-//! What a server allows a connection.
+//! Timings and bounds of a connection.
 
 use std::time::Duration;
 
@@ -16,21 +16,23 @@ use crate::Limits;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// How long a client may stay without having joined any namespace. Default 45 s, as the reference's `connectTimeout`.
+    /// Time within which a client must have joined a namespace, otherwise its connection is closed. Default 45 s, as
+    /// the reference's `connectTimeout`.
     pub connect_timeout: Duration,
-    /// How many namespaces one connection may be in, pending ones included; the next CONNECT is refused. Default 64. The
-    /// reference has no bound.
+    /// Maximum number of namespaces of one connection, including pending ones. A further CONNECT is refused. Default
+    /// 64. The reference has no bound.
     pub max_namespaces: usize,
-    /// How many bytes the name of a namespace may have; a longer one is refused as invalid, nobody is asked. Default 1,024. The
-    /// reference has no bound.
+    /// Maximum length of a namespace name in bytes. A CONNECT with a longer one is refused without an event. Default
+    /// 1,024. The reference has no bound.
     pub max_namespace_bytes: usize,
-    /// How many bytes the payload of a CONNECT may have, as it came: the socket keeps it. A larger one is refused, nobody is asked.
-    /// Default 16,384, so that one connection keeps at most 64 times that. The reference has no bound but that of a message.
+    /// Maximum size of the payload of a CONNECT in bytes of JSON, which is kept as long as the socket. A CONNECT with a
+    /// larger one is refused without an event. Default 16,384, so by default one connection keeps at most 64 times
+    /// that. The reference only bounds the size of a message.
     pub max_auth_bytes: usize,
-    /// How many acks the client of one connection may owe; the next emit that asks for one is refused. Default 16,384.
-    /// The reference has no bound.
+    /// Maximum number of pending acks of one connection. A further emit with an ack is refused. Default 16,384. The
+    /// reference has no bound.
     pub max_pending_acks: usize,
-    /// Bounds of binary packets under reassembly.
+    /// Bounds on the reassembly and decoding of packets.
     pub decoder: Limits,
 }
 
@@ -83,7 +85,7 @@ impl Config {
         self
     }
 
-    /// Sets the bounds of binary packets: [`decoder`](Self::decoder).
+    /// Sets the decoder's bounds: [`decoder`](Self::decoder).
     #[must_use]
     pub fn decoder(mut self, limits: Limits) -> Self {
         self.decoder = limits;

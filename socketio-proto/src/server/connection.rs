@@ -1,4 +1,4 @@
-//! One client: its engine session and all its sockets.
+//! A connection: one client's engine session and its sockets.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use super::{Config, Event};
 use crate::acks::AckTable;
 use crate::{AckError, Decoder, SocketKey};
 
-/// One client of a server: its engine session, its sockets in their namespaces, the acks it owes.
+/// One client of a server: its engine session, its sockets in their namespaces, and its pending acks.
 ///
-/// Feed it what happens to the client's HTTP requests and WebSockets (`handle_*`) and the server's wishes (the bare verbs);
-/// after each of them, or several that belong together, drain [`poll_transmit`](Self::poll_transmit) and
-/// [`poll_event`](Self::poll_event) until neither has any more, then look at [`poll_timeout`](Self::poll_timeout).
+/// Pass it what happens to the client's HTTP requests and WebSockets (`handle_*`) and the server's commands (bare
+/// verbs). After each of them, or after several, drain [`poll_transmit`](Self::poll_transmit) and
+/// [`poll_event`](Self::poll_event) until both return `None`, then read [`poll_timeout`](Self::poll_timeout).
 ///
-/// Beside what its engine session holds, it holds a few dozen events until they are taken, at most
-/// [`Config::max_namespaces`] names, [`Config::max_pending_acks`] acks, and one packet that waits for its attachments, within
-/// [`Config::decoder`].
+/// Memory: besides its engine session, it holds a few dozen events until they are taken, at most
+/// [`Config::max_namespaces`] names and [`Config::max_pending_acks`] acks, and one packet that waits for its
+/// attachments, within [`Config::decoder`].
 ///
 /// ```
 /// use std::sync::Arc;
@@ -34,7 +34,7 @@ use crate::{AckError, Decoder, SocketKey};
 /// let config = Arc::new(EngineConfig::default());
 /// let session = Session::open_websocket(config, Sid::from_entropy([7; 15]), ws, &request, now);
 /// let mut connection = Connection::new(session, Arc::new(Config::default()), now);
-/// while connection.poll_transmit().is_some() {} // the handshake leaves
+/// while connection.poll_transmit().is_some() {} // the handshake is sent
 /// connection.handle_flushed(ws, now);
 ///
 /// connection.handle_message(ws, Data::from("40"), now);
@@ -48,13 +48,13 @@ use crate::{AckError, Decoder, SocketKey};
 pub struct Connection {
     pub(super) engine: Session,
     pub(super) config: Arc<Config>,
-    /// The latest time that an input brought.
+    /// The latest time passed by an input.
     pub(super) now: Instant,
     pub(super) decoder: Decoder,
-    /// In the order of their CONNECTs; at most [`Config::max_namespaces`], those that left included.
+    /// In the order of their CONNECTs; at most [`Config::max_namespaces`], including those that left.
     pub(super) members: Vec<Member>,
     pub(super) acks: AckTable,
-    /// When the connection ends unless a socket has joined; none once one has.
+    /// The deadline for joining a namespace; `None` once a socket has joined.
     pub(super) connect_deadline: Option<Instant>,
     pub(super) events: VecDeque<Event>,
     pub(super) next_key: u64,
@@ -64,7 +64,7 @@ pub struct Connection {
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) key: SocketKey,
-    /// In memory of its own: a part of what the client sent would keep all of that.
+    /// Copied, so that it does not pin the received buffer.
     pub(super) namespace: Text,
     pub(super) phase: Phase,
 }
@@ -76,32 +76,33 @@ pub(super) struct Member {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The driver has not answered the CONNECT.
+    /// The driver has not accepted or refused the CONNECT.
     Pending,
     Connected,
-    /// The server disconnected it, and the client may not have heard of it: what it still says is ignored.
+    /// The server disconnected the socket. The client's packets are ignored, because it may not have received the
+    /// DISCONNECT.
     Left,
 }
 
-/// The queue of events is given back beyond this many places: the end of a socket can settle many acks at once.
+/// The largest capacity that an empty event queue keeps: the end of a socket can settle many acks at once.
 const KEPT: usize = 64;
 
 /// ```text
-///  Open --violation, undecodable packet, close()--> Deaf --engine closed--> Closed
-///    '----------------------- engine closed ---------------------------------^
+///  Open --violation, undecodable packet, close()--> Closing --engine closed--> Closed
+///    '----------------------- engine closed ------------------------------------^
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Open,
-    /// The engine session is draining; what the client still says is ignored.
-    Deaf,
+    /// The engine session is draining; the client's packets are ignored.
+    Closing,
     Closed,
 }
 
 impl Connection {
-    /// Takes over a freshly opened engine session. The connect timer starts at `now`.
+    /// Creates a connection from a newly opened engine session. The connect timer starts at `now`.
     pub fn new(mut engine: Session, config: Arc<Config>, now: Instant) -> Self {
-        // Its CONNECT.
+        // The client's CONNECT.
         engine.expect_message();
         let connect_deadline = now.checked_add(config.connect_timeout);
         let decoder = Decoder::new(config.decoder);
@@ -119,23 +120,23 @@ impl Connection {
         }
     }
 
-    /// The engine session below, to look at.
+    /// The underlying engine session.
     pub fn engine(&self) -> &Session {
         &self.engine
     }
 
-    /// The namespace of a socket that is pending or connected.
+    /// The namespace of a pending or connected socket.
     pub fn namespace(&self, socket: SocketKey) -> Option<&Text> {
         let member = self.members.iter().find(|member| member.key == socket && member.phase != Phase::Left);
         member.map(|member| &member.namespace)
     }
 
-    /// Whether the connection is over.
+    /// Whether the connection has ended.
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed
     }
 
-    /// How many acks the client owes.
+    /// Number of pending acks.
     pub fn pending_acks(&self) -> usize {
         self.acks.len()
     }
@@ -143,63 +144,63 @@ impl Connection {
 
 /// Inputs: something happened. Drain the outputs after each.
 impl Connection {
-    /// An HTTP request that [`verify`](engineio_proto::http::verify) gave to this session.
+    /// An HTTP request that [`verify`](engineio_proto::http::verify) assigned to this session.
     pub fn handle_request(&mut self, id: RequestId, parts: &Parts, now: Instant) {
         let now = self.clock(now);
         self.engine.handle_request(id, parts, now);
         self.process();
     }
 
-    /// The whole body of a request that was to be received.
+    /// The complete body of a request that the connection asked to receive.
     pub fn handle_body(&mut self, id: RequestId, body: Bytes, now: Instant) {
         let now = self.clock(now);
         self.engine.handle_body(id, body, now);
         self.process();
     }
 
-    /// The body of a request went over its limit; reading stopped.
+    /// The body of a request exceeded its limit, and the driver stopped reading it.
     pub fn handle_body_too_large(&mut self, id: RequestId, now: Instant) {
         let now = self.clock(now);
         self.engine.handle_body_too_large(id, now);
         self.process();
     }
 
-    /// The client gave up a request before it was answered.
+    /// The client aborted a request before it was answered.
     pub fn handle_aborted(&mut self, id: RequestId, now: Instant) {
         let now = self.clock(now);
         self.engine.handle_aborted(id, now);
         self.process();
     }
 
-    /// A WebSocket was accepted for this session, from this request.
+    /// A WebSocket was accepted for this session; `parts` is its HTTP request.
     pub fn handle_websocket(&mut self, id: WebSocketId, parts: &Parts, now: Instant) {
         let now = self.clock(now);
         self.engine.handle_websocket(id, parts, now);
         self.process();
     }
 
-    /// One message of a WebSocket.
+    /// A message arrived on a WebSocket.
     pub fn handle_message(&mut self, id: WebSocketId, data: Data, now: Instant) {
         let now = self.clock(now);
         self.engine.handle_message(id, data, now);
         self.process();
     }
 
-    /// The batch last taken for a WebSocket has left.
+    /// The last batch taken for a WebSocket has been written.
     pub fn handle_flushed(&mut self, id: WebSocketId, now: Instant) {
         let now = self.clock(now);
         self.engine.handle_flushed(id, now);
         self.process();
     }
 
-    /// A WebSocket is gone: closed, or broken (`error`).
+    /// A WebSocket was closed, or failed (`error`).
     pub fn handle_websocket_closed(&mut self, id: WebSocketId, error: bool, now: Instant) {
         let now = self.clock(now);
         self.engine.handle_websocket_closed(id, error, now);
         self.process();
     }
 
-    /// All events that were taken from [`poll_event`](Self::poll_event) are handled: no answer to them is to be expected. See
+    /// All events taken from [`poll_event`](Self::poll_event) have been handled, so no answers to them are pending. See
     /// [`Session::handle_idle`].
     pub fn handle_idle(&mut self, now: Instant) {
         let now = self.clock(now);
@@ -209,7 +210,7 @@ impl Connection {
         }
     }
 
-    /// The time of [`poll_timeout`](Self::poll_timeout) has come. Early, late and spurious calls are harmless.
+    /// The deadline of [`poll_timeout`](Self::poll_timeout) has passed. Early, late and spurious calls are harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock(now);
         self.engine.handle_timeout(now);
@@ -233,8 +234,8 @@ impl Connection {
         self.process();
     }
 
-    /// The driver stops reading from this client. What the client owes the server's reading stands still: the pong, and the
-    /// attachments of a packet that has begun. See [`Session::pause_reading`].
+    /// The driver stops reading from this client. Suspends the deadlines for what the client sends: the pong, and the
+    /// attachments of a pending packet. See [`Session::pause_reading`].
     pub fn pause_reading(&mut self, now: Instant) {
         let now = self.clock(now);
         self.engine.pause_reading(now);
@@ -242,7 +243,7 @@ impl Connection {
         self.process();
     }
 
-    /// The driver reads again: pong and attachments get their whole time anew.
+    /// The driver resumes reading. The deadlines for pong and attachments start again with their full timeouts.
     pub fn resume_reading(&mut self, now: Instant) {
         let now = self.clock(now);
         self.engine.resume_reading(now);
@@ -250,30 +251,30 @@ impl Connection {
         self.process();
     }
 
-    /// Time does not go backwards.
+    /// Clamps a time that goes backwards.
     pub(super) fn clock(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.now
     }
 }
 
-/// Outputs: drain [`poll_transmit`](Connection::poll_transmit) and [`poll_event`](Connection::poll_event) until neither has any
-/// more, then look at [`poll_timeout`](Connection::poll_timeout).
+/// Outputs: drain [`poll_transmit`](Connection::poll_transmit) and [`poll_event`](Connection::poll_event) until both
+/// return `None`, then read [`poll_timeout`](Connection::poll_timeout).
 impl Connection {
-    /// The next thing to do for the client's requests and WebSockets.
+    /// The next action on the client's requests and WebSockets.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         let transmit = self.engine.poll_transmit();
         if transmit.is_none() {
-            // The last of what was to leave may be what a close has waited for.
+            // A close may have waited for the last transmit.
             self.process();
         }
         transmit
     }
 
-    /// The next thing that happened.
+    /// The next event.
     ///
-    /// A long body is read bit by bit as this is called, and answered at its end, so there may be something to transmit
-    /// afterwards.
+    /// A long request body is decoded in parts by these calls and answered at its end, so there may be something to
+    /// transmit afterwards.
     pub fn poll_event(&mut self) -> Option<Event> {
         if self.events.is_empty() {
             self.process();
@@ -285,12 +286,13 @@ impl Connection {
         event
     }
 
-    /// Whether [`poll_event`](Self::poll_event) may have something to say.
+    /// Whether [`poll_event`](Self::poll_event) may return an event.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty() || self.engine.has_events()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before. None once the connection is over.
+    /// When to call [`handle_timeout`](Self::handle_timeout), unless another call changes it before. `None` once the
+    /// connection has ended.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.state == State::Closed {
             return None;

@@ -1,4 +1,4 @@
-//! What the packets of a client and the end of its session do to a connection.
+//! Handles a client's packets and the end of its session.
 
 use engineio_proto::server::SendError;
 use engineio_proto::{CloseReason, Data, Pressure, Text};
@@ -7,14 +7,15 @@ use super::connection::{Connection, Member, Phase, State};
 use super::{DisconnectReason, Event};
 use crate::{AckError, Body, DecodeError, EmitError, Encoded, Json, Packet, SocketKey, encode};
 
-/// So many events are held at a time: what the client sent beyond waits as it came.
-const AHEAD: usize = 32;
+/// The number of queued events from which decoding stops; further messages stay encoded in the engine session.
+const MAX_EVENTS: usize = 32;
 
 impl Connection {
-    /// Takes what happened below, as far as there is room for events: the rest may still be the bytes of a body, and small.
+    /// Takes the engine session's events, as far as the queue has space: undecoded messages take less memory than
+    /// events.
     pub(super) fn process(&mut self) {
         use engineio_proto::server::Event as Engine;
-        while self.events.len() < AHEAD || self.state != State::Open {
+        while self.events.len() < MAX_EVENTS || self.state != State::Open {
             let Some(event) = self.engine.poll_event() else { return };
             match event {
                 Engine::Message(data) if self.state == State::Open => self.receive(data),
@@ -59,7 +60,7 @@ impl Connection {
             // A packet before its namespace is joined, a second CONNECT, an error from a client.
             _ => {
                 self.close_engine();
-                // Still draining: the reference disconnects the sockets before the session has ended.
+                // If the session is still draining: the reference disconnects the sockets before the session has ended.
                 self.remove_all(DisconnectReason::ForcedServerClose);
             }
         }
@@ -67,32 +68,32 @@ impl Connection {
 
     fn connecting(&mut self, namespace: &str, auth: Option<Json>) {
         if namespace.len() > self.config.max_namespace_bytes {
-            // What is so long can't exist.
-            return self.refuse_unasked(namespace, "Invalid namespace");
+            // No namespace with such a long name can exist.
+            return self.refuse_without_event(namespace, "Invalid namespace");
         }
         if auth.as_ref().is_some_and(|auth| auth.as_str().len() > self.config.max_auth_bytes) {
-            return self.refuse_unasked(namespace, "Auth payload too large");
+            return self.refuse_without_event(namespace, "Auth payload too large");
         }
         if self.members.len() >= self.config.max_namespaces {
             match self.members.iter().position(|member| member.phase == Phase::Left) {
                 Some(left) => drop(self.members.remove(left)),
-                None => return self.refuse_unasked(namespace, "Too many namespaces"),
+                None => return self.refuse_without_event(namespace, "Too many namespaces"),
             }
         }
         let socket = SocketKey(self.next_key);
         self.next_key += 1;
-        // Who keeps them keeps no more than them: they leave the buffer in which they came.
+        // Copied, so that keeping them does not pin the received buffer.
         let namespace = owned(namespace);
         let auth = auth.map(|auth| auth.copied());
-        // Most clients are in one namespace; a vector would make room for four.
+        // Most clients are in one namespace; `push` alone would allocate space for four.
         self.members.reserve_exact(1);
         self.members.push(Member { key: socket, namespace: namespace.clone(), phase: Phase::Pending });
         self.events.push_back(Event::Connecting { socket, namespace, auth });
     }
 
-    fn refuse_unasked(&mut self, namespace: &str, message: &str) {
+    fn refuse_without_event(&mut self, namespace: &str, message: &str) {
         let error = Json::object([("message", message)]);
-        // Full: the connection is being closed.
+        // If the outbox is full, this closes the connection.
         _ = self.send_control(encode::connect_error(namespace, &error));
     }
 
@@ -103,8 +104,8 @@ impl Connection {
 
     pub(super) fn close_engine(&mut self) {
         if self.state == State::Open {
-            self.state = State::Deaf;
-            // Nobody waits for them any more.
+            self.state = State::Closing;
+            // These timeouts no longer apply.
             self.connect_deadline = None;
             self.decoder.reset();
         }
@@ -120,8 +121,8 @@ impl Connection {
         self.events.push_back(Event::Closed { reason });
     }
 
-    /// Queues a packet that tells the client where it is: CONNECT, CONNECT_ERROR, DISCONNECT. One that does not fit can't be
-    /// left out, or the two sides would think differently of the namespace: it closes the connection.
+    /// Queues CONNECT, CONNECT_ERROR or DISCONNECT. If the packet does not fit, closes the connection: without the
+    /// packet the two sides would disagree on the state of the namespace.
     pub(super) fn send_control(&mut self, packet: Encoded) -> Result<(), EmitError> {
         let sent = self.send(packet);
         if matches!(sent, Err(EmitError::Full | EmitError::TooLarge)) {
@@ -142,7 +143,7 @@ impl Connection {
         })
     }
 
-    /// A socket that is pending or connected.
+    /// A pending or connected socket.
     pub(super) fn member(&mut self, socket: SocketKey) -> Option<&mut Member> {
         self.members.iter_mut().find(|member| member.key == socket && member.phase != Phase::Left)
     }
@@ -156,7 +157,7 @@ impl Connection {
         if connected { Ok(()) } else { Err(EmitError::Disconnected) }
     }
 
-    /// Takes out all sockets that have not left.
+    /// Removes all sockets and reports those that have not left.
     pub(super) fn remove_all(&mut self, reason: DisconnectReason) {
         for member in std::mem::take(&mut self.members) {
             if member.phase != Phase::Left {
@@ -165,7 +166,7 @@ impl Connection {
         }
     }
 
-    /// Tells of the end of a socket.
+    /// Reports the end of a socket and of its pending acks.
     pub(super) fn removed(&mut self, socket: SocketKey, reason: DisconnectReason) {
         for id in self.acks.settle_all(socket, |_, _| false) {
             self.events.push_back(Event::Acked { socket, id, result: Err(AckError::Disconnected) });

@@ -6,10 +6,10 @@ use engineio_proto::Text;
 
 use super::Rooms;
 
-/// The server-wide index: namespaces, their sockets, their rooms.
+/// The server-wide index: namespaces, with their sockets and rooms.
 ///
-/// A single-threaded driver keeps one `Hub`. A driver with several threads keeps one [`Rooms`] per namespace, each behind
-/// a lock of its own, which is why the index is made of these parts.
+/// A single-threaded driver uses one `Hub`. A multi-threaded driver uses one [`Rooms`] per namespace, each with its own
+/// lock.
 ///
 /// ```
 /// use socketio_proto::Sid;
@@ -33,55 +33,56 @@ impl<T> Default for Hub<T> {
 }
 
 impl<T: Clone> Hub<T> {
-    /// A hub without any namespace, not even `/`.
+    /// Creates a hub without namespaces, not even `/`.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The namespace of that name, made if need be. A missing leading `/` is added, as the reference does.
+    /// The namespace with this name, created if it does not exist. A missing leading `/` is added, as in the reference.
     ///
     /// # Errors
-    /// No client could name it: see [`namespace_name`].
+    /// The name can't be sent on the wire: see [`namespace_name`].
     pub fn create(&mut self, name: impl Into<Text>) -> Result<&mut Rooms<T>, NamespaceError> {
         Ok(self.namespaces.entry(namespace_name(name.into())?).or_default())
     }
 
-    /// The namespace that a client names. Clients spell it in full, so nothing is added here.
+    /// The namespace with this full name, including the leading `/`.
     pub fn namespace(&self, name: &str) -> Option<&Rooms<T>> {
         self.namespaces.get(name)
     }
 
-    /// Like [`namespace`](Self::namespace), to change it.
+    /// Like [`namespace`](Self::namespace), but mutable.
     pub fn namespace_mut(&mut self, name: &str) -> Option<&mut Rooms<T>> {
         self.namespaces.get_mut(name)
     }
 
-    /// All namespaces, in order of name.
+    /// All namespaces, ordered by name.
     pub fn namespaces(&self) -> impl Iterator<Item = (&Text, &Rooms<T>)> {
         self.namespaces.iter()
     }
 
-    /// Removes a namespace. Its sockets are the caller's to disconnect.
+    /// Removes a namespace. The caller must disconnect its sockets.
     pub fn remove(&mut self, name: &str) -> Option<Rooms<T>> {
         self.namespaces.remove(name)
     }
 }
 
-/// Why there can be no namespace of a name.
+/// Why a name is not valid for a namespace.
 ///
 /// May grow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NamespaceError {
-    /// On the wire a comma ends the name of a namespace, and U+001E a packet.
+    /// The name contains a comma, which ends a name on the wire, or U+001E, which ends a packet.
     #[error("the namespace {name:?} can't be named on the wire: it contains {character:?}")]
     Character {
         /// The name.
         name: Text,
-        /// The character.
+        /// The invalid character.
         character: char,
     },
-    /// The server refuses clients that give such a long name: [`Config::max_namespace_bytes`](super::Config::max_namespace_bytes).
+    /// The name is longer than [`Config::max_namespace_bytes`](super::Config::max_namespace_bytes), so clients that
+    /// join it would be refused.
     #[error("the name of a namespace has {length} bytes; at most {most} are allowed (max_namespace_bytes)")]
     TooLong {
         /// Its length in bytes.
@@ -91,7 +92,7 @@ pub enum NamespaceError {
     },
 }
 
-/// The full spelling of a namespace: with its leading `/`.
+/// The full name of a namespace, with its leading `/`.
 ///
 /// ```
 /// use socketio_proto::server::namespace_name;
@@ -104,8 +105,8 @@ pub enum NamespaceError {
 /// ```
 ///
 /// # Errors
-/// The name contains a comma or U+001E. Any other character can be sent. (A client that takes the name from the path of a URL, as
-/// those in JavaScript do, can't give one with `?` or `#`.)
+/// The name contains a comma or U+001E. Any other character can be sent. (JavaScript clients take the name from the
+/// path of a URL, so they can't join a namespace whose name contains `?` or `#`.)
 pub fn namespace_name(name: Text) -> Result<Text, NamespaceError> {
     if let Some(character) = name.chars().find(|character| matches!(character, ',' | '\u{1e}')) {
         return Err(NamespaceError::Character { name, character });

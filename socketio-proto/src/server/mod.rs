@@ -1,8 +1,9 @@
-//! The server's machines: one [`Connection`] per client, and the index of who is where.
+//! The server's state machines: one [`Connection`] per client, and the index of namespaces, sockets and rooms.
 //!
-//! A [`Connection`] owns the engine session of one client and everything Socket.IO says on it. A [`Hub`] (or the [`Rooms`] of
-//! one namespace) knows which sockets a [`Target`] selects. Neither does I/O; neither knows the other: the driver encodes a
-//! broadcast once and hands the same [`Encoded`](crate::Encoded) to the connection of every selected socket.
+//! A [`Connection`] owns the engine session of one client and speaks Socket.IO over it. A [`Hub`] (or the [`Rooms`] of
+//! one namespace) determines which sockets a [`Target`] selects. Neither does I/O, and they are independent of each
+//! other: the driver encodes a broadcast once and passes the same [`Encoded`](crate::Encoded) to the connection of
+//! every selected socket.
 
 mod commands;
 mod config;

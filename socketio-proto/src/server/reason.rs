@@ -1,4 +1,4 @@
-//! Why a socket left.
+//! The reasons of a disconnect.
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ pub enum DisconnectReason {
     ClientNamespaceDisconnect,
     /// The server is being closed.
     ServerShuttingDown,
-    /// The client broke the Socket.IO protocol (an event before CONNECT, a second CONNECT, ..) and the engine session
-    /// could not close at once.
+    /// The client violated the Socket.IO protocol (an event before CONNECT, a second CONNECT, ..), and the engine
+    /// session could not close at once.
     ForcedServerClose,
     /// The client did not answer a ping in time.
     PingTimeout,
     /// The transport was closed: by the client, or by its network.
     TransportClose,
-    /// The transport failed: overlapping or aborted polls, a message above the limit, broken frames.
+    /// The transport failed: overlapping or aborted polls, a message above the limit, invalid WebSocket frames.
     TransportError,
     /// The client sent a malformed Engine.IO packet.
     ParseError,
@@ -64,7 +64,7 @@ impl From<CloseReason> for DisconnectReason {
             CloseReason::TransportClose => Self::TransportClose,
             CloseReason::TransportError => Self::TransportError,
             CloseReason::ParseError => Self::ParseError,
-            // Whatever else a session ends itself for.
+            // Any other reason for which the session closes itself.
             _ => Self::ForcedClose,
         }
     }

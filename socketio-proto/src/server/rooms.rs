@@ -1,4 +1,4 @@
-//! Who is where inside one namespace.
+//! The sockets and rooms of one namespace.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -9,9 +9,9 @@ use super::Target;
 
 /// The sockets of one namespace and the rooms they are in.
 ///
-/// It stores a handle `T` per socket and nothing of I/O: the driver decides what a handle is and what to do with the ones
-/// a [`Target`] selects. Sockets are visited in the order in which they were inserted. A socket's own room, named by its id,
-/// is implicit: `to(id)` finds it although nobody joined it.
+/// Stores a handle `T` per socket; the driver decides what a handle is and what it does with those that a [`Target`]
+/// selects. Sockets are visited in insertion order. Every socket is implicitly in a room named by its id: `to(id)`
+/// selects it without a join.
 ///
 /// ```
 /// use socketio_proto::Sid;
@@ -25,7 +25,7 @@ use super::Target;
 /// rooms.join(&bob, "news");
 /// rooms.join(&bob, "sport");
 ///
-/// // Bob is in both rooms and is served once.
+/// // Bob is in both rooms, but is selected once.
 /// assert_eq!(rooms.select(&Target::all().to("news").to("sport")), [1, 2]);
 /// assert_eq!(rooms.select(&Target::all().except("bob")), [1]);
 /// ```
@@ -50,12 +50,12 @@ impl<T> Default for Rooms<T> {
 }
 
 impl<T: Clone> Rooms<T> {
-    /// An empty namespace.
+    /// Creates an empty namespace.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a socket. An older socket of the same id leaves first.
+    /// Adds a socket. Replaces an older socket with the same id, which leaves all its rooms.
     pub fn insert(&mut self, id: Sid, handle: T) {
         self.remove(&id);
         let key = self.next_key;
@@ -64,7 +64,7 @@ impl<T: Clone> Rooms<T> {
         self.members.insert(key, Member { handle, rooms: BTreeSet::new() });
     }
 
-    /// Removes a socket from the namespace and from all its rooms. Rooms left empty are gone.
+    /// Removes a socket from the namespace and from all its rooms. Removes rooms that become empty.
     pub fn remove(&mut self, id: &str) -> Option<T> {
         let key = self.keys.remove(id)?;
         let member = self.members.remove(&key)?;
@@ -89,8 +89,8 @@ impl<T: Clone> Rooms<T> {
         self.members.is_empty()
     }
 
-    /// Puts a socket into a room, which begins to exist with its first socket. `false` if it was there already, or if
-    /// no such socket is in the namespace (any more).
+    /// Adds a socket to a room, which is created for its first socket. Returns `false` if the socket is already in the
+    /// room, or not in the namespace.
     pub fn join(&mut self, id: &str, room: impl Into<Text>) -> bool {
         let Some(&key) = self.keys.get(id) else { return false };
         let Some(member) = self.members.get_mut(&key) else { return false };
@@ -102,7 +102,7 @@ impl<T: Clone> Rooms<T> {
         true
     }
 
-    /// Takes a socket out of a room. `false` if it was not in it.
+    /// Removes a socket from a room. Returns `false` if it was not in it.
     pub fn leave(&mut self, id: &str, room: &str) -> bool {
         let Some(&key) = self.keys.get(id) else { return false };
         let left = self.members.get_mut(&key).is_some_and(|member| member.rooms.remove(room));
@@ -112,13 +112,13 @@ impl<T: Clone> Rooms<T> {
         left
     }
 
-    /// The rooms that a socket has joined, in order of name, without its own implicit room.
+    /// The rooms that a socket has joined, ordered by name, without its implicit room.
     pub fn joined(&self, id: &str) -> impl Iterator<Item = &Text> {
         let member = self.keys.get(id).and_then(|key| self.members.get(key));
         member.into_iter().flat_map(|member| member.rooms.iter())
     }
 
-    /// Every room that holds a socket, with the number of its sockets, in order of name.
+    /// All rooms with the number of their sockets, ordered by name, without the implicit ones.
     pub fn rooms(&self) -> impl Iterator<Item = (&Text, usize)> {
         self.rooms.iter().map(|(name, sockets)| (name, sockets.len()))
     }
@@ -128,7 +128,7 @@ impl<T: Clone> Rooms<T> {
         self.rooms.get(room).map_or(0, BTreeMap::len)
     }
 
-    /// Calls `serve` once for every socket that the target selects.
+    /// Calls `serve` once for each socket that the target selects.
     pub fn for_each(&self, target: &Target, mut serve: impl FnMut(&T)) {
         let except: Vec<Group<'_, T>> = target.excluded().iter().filter_map(|name| self.group(name)).collect();
         let mut serve = |key: u64, handle: &T| {
@@ -149,14 +149,14 @@ impl<T: Clone> Rooms<T> {
         }
     }
 
-    /// The handles of every socket that the target selects, each once.
+    /// The handles of the sockets that the target selects, each once.
     pub fn select(&self, target: &Target) -> Vec<T> {
         let mut handles = Vec::new();
         self.for_each(target, |handle| handles.push(handle.clone()));
         handles
     }
 
-    /// What a name in a target stands for: a room, or else the socket of that id.
+    /// The sockets that a name in a target selects: those of the room, and the socket with that id.
     fn group(&self, name: &str) -> Option<Group<'_, T>> {
         if let Some(sockets) = self.rooms.get(name) {
             return Some(Group::Room(sockets, self.own(name)));
@@ -179,9 +179,9 @@ impl<T: Clone> Rooms<T> {
     }
 }
 
-/// The sockets behind one name.
+/// The sockets that one name selects.
 enum Group<'a, T> {
-    /// A room, and the socket whose id is spelled like the room's name, if there is one.
+    /// A room, and the socket whose id equals the room's name, if any.
     Room(&'a BTreeMap<u64, T>, Option<(u64, &'a T)>),
     Own(u64, &'a T),
 }
@@ -194,7 +194,7 @@ impl<'a, T> Group<'a, T> {
         }
     }
 
-    /// In order of insertion, as all visits.
+    /// Visits the sockets in insertion order.
     fn visit(&self, mut serve: impl FnMut(u64, &'a T)) {
         match self {
             Group::Room(sockets, Some((own, handle))) => {

@@ -1,11 +1,11 @@
-//! Whom a broadcast is for.
+//! The receivers of a broadcast.
 
 use engineio_proto::Text;
 
-/// Whom a broadcast is for: the union of some rooms, minus others.
+/// The receivers of a broadcast: the sockets of some rooms, except those of others.
 ///
-/// Without a room it means every socket of the namespace. A socket's id names a room of its own that holds just that
-/// socket. Operators take and return the value, so a target can be kept and refined in several ways.
+/// Without a room, all sockets of the namespace. A socket's id is the name of a room that contains only that socket.
+/// Operators take and return the value, so a target can be cloned and refined in several ways.
 ///
 /// ```
 /// use socketio_proto::server::Target;
@@ -23,55 +23,55 @@ pub struct Target {
 }
 
 impl Target {
-    /// Every socket of the namespace.
+    /// All sockets of the namespace.
     pub fn all() -> Self {
         Self::default()
     }
 
-    /// Adds a room (or a socket id) to the union.
+    /// Adds the sockets of a room (or one socket by its id).
     #[must_use]
     pub fn to(mut self, room: impl Into<Text>) -> Self {
         self.rooms.push(room.into());
         self
     }
 
-    /// Leaves out the sockets of a room (or one socket by its id).
+    /// Excludes the sockets of a room (or one socket by its id).
     #[must_use]
     pub fn except(mut self, room: impl Into<Text>) -> Self {
         self.except.push(room.into());
         self
     }
 
-    /// Skips a socket whose transport can't take a packet at once, instead of queueing for it.
+    /// Skips sockets whose transport can't send a packet at once, instead of queueing it.
     #[must_use]
     pub fn volatile(mut self) -> Self {
         self.volatile = true;
         self
     }
 
-    /// Stays within this server even when it is part of a cluster.
+    /// Limits the broadcast to this server, even if it is part of a cluster.
     #[must_use]
     pub fn local(mut self) -> Self {
         self.local = true;
         self
     }
 
-    /// The rooms of the union; empty means all sockets.
+    /// The selected rooms and ids; empty means all sockets.
     pub fn rooms(&self) -> &[Text] {
         &self.rooms
     }
 
-    /// The rooms and ids left out.
+    /// The excluded rooms and ids.
     pub fn excluded(&self) -> &[Text] {
         &self.except
     }
 
-    /// Whether [`volatile`](Self::volatile) was asked for.
+    /// Whether [`volatile`](Self::volatile) is set.
     pub fn is_volatile(&self) -> bool {
         self.volatile
     }
 
-    /// Whether [`local`](Self::local) was asked for.
+    /// Whether [`local`](Self::local) is set.
     pub fn is_local(&self) -> bool {
         self.local
     }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn an_event_may_want_an_ack() {
+fn an_event_may_request_an_ack() {
     let mut script = joined();
     let out = script.text(r#"42456["ask",1,"2",{"3":[false]}]"#);
     assert_eq!(out, [r#"received 0 ask(1,"2",{"3":[false]}) ack 456"#]);
@@ -10,7 +10,7 @@ fn an_event_may_want_an_ack() {
 }
 
 #[test]
-fn an_ack_settles_what_was_asked() {
+fn an_ack_is_received_with_its_arguments() {
     let mut script = joined();
     assert_eq!(script.ask(A, 7, None), [r#"ws 427["ask"]"#]);
     assert_eq!(script.connection.pending_acks(), 1);
@@ -29,7 +29,7 @@ fn an_ack_may_carry_attachments() {
 }
 
 #[test]
-fn an_ack_that_does_not_come_in_time_is_settled_and_a_late_one_ignored() {
+fn an_overdue_ack_times_out_and_a_late_one_is_ignored() {
     let mut script = joined();
     script.ask(A, 0, Some(300));
     script.ask(A, 1, Some(200));
@@ -54,7 +54,7 @@ fn a_deadline_that_has_passed_fires_at_the_next_timeout() {
 }
 
 #[test]
-fn an_answered_ack_keeps_no_timer() {
+fn a_settled_ack_keeps_no_timer() {
     let mut script = joined();
     script.ask(A, 0, Some(200));
     script.text("430[]");
@@ -62,7 +62,7 @@ fn an_answered_ack_keeps_no_timer() {
 }
 
 #[test]
-fn double_and_foreign_acks_are_ignored() {
+fn duplicate_and_unknown_acks_are_ignored() {
     let mut script = joined();
     script.ask(A, 0, None);
     nothing(script.text("431[]"));
@@ -73,7 +73,7 @@ fn double_and_foreign_acks_are_ignored() {
 }
 
 #[test]
-fn the_same_id_may_be_owed_in_two_namespaces() {
+fn the_same_ack_id_may_be_pending_in_two_namespaces() {
     let mut script = joined();
     script.ask(A, 0, None);
     script.flushed();
@@ -83,7 +83,7 @@ fn the_same_id_may_be_owed_in_two_namespaces() {
 }
 
 #[test]
-fn an_id_that_is_owed_is_not_asked_again() {
+fn a_pending_ack_id_is_refused() {
     let mut script = joined();
     script.ask(A, 0, None);
     assert_eq!(script.connection.emit_with_ack(A, hello(), 0, None), Err(EmitError::AckIdInUse));
@@ -93,7 +93,7 @@ fn an_id_that_is_owed_is_not_asked_again() {
 }
 
 #[test]
-fn ids_reach_to_the_end_of_64_bits() {
+fn ack_ids_use_all_64_bits() {
     let mut script = joined();
     assert_eq!(script.ask(A, u64::MAX, None), [r#"ws 4218446744073709551615["ask"]"#]);
     assert_eq!(script.text("4318446744073709551615[]"), ["acked 0 18446744073709551615 ()"]);
@@ -105,7 +105,7 @@ fn ids_reach_to_the_end_of_64_bits() {
 }
 
 #[test]
-fn a_disconnect_settles_what_the_socket_asked() {
+fn a_disconnect_settles_the_pending_acks_of_its_socket() {
     for by_client in [true, false] {
         let mut script = joined();
         script.ask(B, 5, Some(1000));
@@ -124,12 +124,12 @@ fn a_disconnect_settles_what_the_socket_asked() {
 }
 
 #[test]
-fn the_end_settles_everything() {
+fn the_end_of_the_session_settles_all_acks() {
     let mut script = joined();
     script.ask(B, 0, None);
     script.ask(A, 1, Some(1000));
     assert_eq!(
-        script.hung_up(true),
+        script.ws_closed(true),
         [
             "acked 0 1 socket has been disconnected",
             "disconnected 0 transport error",
@@ -153,7 +153,7 @@ fn acks_expire_also_while_the_connection_closes() {
 }
 
 #[test]
-fn a_forgotten_ack_is_not_told_of() {
+fn a_forgotten_ack_causes_no_event() {
     let mut script = joined();
     script.ask(A, 0, Some(1000));
     script.connection.forget_ack(A, 0);
@@ -166,7 +166,7 @@ fn a_forgotten_ack_is_not_told_of() {
 }
 
 #[test]
-fn an_emit_that_failed_is_owed_nothing() {
+fn a_failed_emit_leaves_no_pending_ack() {
     let mut script = joined_with(Config::default(), EngineConfig::builder().outbox_limit(100));
     let large = encode::event("/", Some(0), "a", &"x".repeat(200)).unwrap();
     assert_eq!(script.connection.emit_with_ack(A, &large, 0, None), Err(EmitError::TooLarge));

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_was_emitted_leaves_before_the_close() {
+fn packets_emitted_before_a_close_are_sent_first() {
     let mut script = joined();
     script.emit(A, &hello()).unwrap();
     assert_eq!(
@@ -18,15 +18,15 @@ fn what_was_emitted_leaves_before_the_close() {
 
 /// The engine session ends within `poll_transmit`, when the last frame has been taken.
 #[test]
-fn the_end_that_the_last_transmit_brings_is_told_at_once() {
+fn an_end_caused_by_the_last_transmit_is_reported_at_once() {
     let mut script = joined();
     script.disconnect(B);
     script.emit(A, &hello()).unwrap();
     script.close();
     script.connection.handle_flushed(WS, script.now);
     assert!(!script.connection.is_closed());
-    assert_eq!(told(script.connection.poll_transmit().unwrap()), r#"ws 42["hello"]"#);
-    assert_eq!(told(script.connection.poll_transmit().unwrap()), "ws close");
+    assert_eq!(describe_transmit(script.connection.poll_transmit().unwrap()), r#"ws 42["hello"]"#);
+    assert_eq!(describe_transmit(script.connection.poll_transmit().unwrap()), "ws close");
     assert_eq!(script.connection.poll_transmit(), None);
     assert!(script.connection.has_events());
     assert!(script.connection.is_closed());
@@ -44,7 +44,7 @@ fn nothing_is_emitted_while_the_connection_closes() {
 }
 
 #[test]
-fn a_discard_loses_what_is_queued() {
+fn a_discard_drops_queued_packets() {
     let mut script = joined();
     script.emit(A, &hello()).unwrap();
     assert_eq!(
@@ -107,7 +107,7 @@ fn after_the_end_commands_are_refused_and_inputs_ignored() {
     nothing(script.text("x"));
     nothing(script.binary(b"x"));
     nothing(script.flushed());
-    nothing(script.hung_up(true));
+    nothing(script.ws_closed(true));
     nothing(script.at(1_000_000));
     script.connection.pause_reading(script.now);
     script.connection.resume_reading(script.now);
@@ -122,7 +122,7 @@ fn after_the_end_commands_are_refused_and_inputs_ignored() {
 }
 
 #[test]
-fn a_clock_that_goes_backwards_does_no_harm() {
+fn a_clock_that_goes_backwards_is_clamped() {
     let mut script = joined();
     script.at(10_000);
     script.ask(A, 0, Some(20_000));

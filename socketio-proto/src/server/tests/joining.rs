@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn connect_is_a_question() {
+fn a_connect_is_reported_and_accepted() {
     let mut script = websocket();
     assert_eq!(script.text(r#"40{"token":"123"}"#), [r#"connecting 0 / {"token":"123"}"#]);
     assert_eq!(script.connection.namespace(A).map(|name| &**name), Some("/"));
@@ -25,7 +25,7 @@ fn a_namespace_is_taken_literally() {
 }
 
 #[test]
-fn the_answer_to_connect_comes_before_anything_else_of_the_socket() {
+fn the_answer_to_connect_is_sent_before_other_packets_of_the_socket() {
     let mut script = websocket();
     script.text("40");
     assert_eq!(script.emit(A, &hello()), Err(EmitError::Disconnected));
@@ -79,7 +79,7 @@ fn a_client_may_be_in_several_namespaces() {
 }
 
 #[test]
-fn namespaces_are_answered_in_any_order() {
+fn namespaces_are_accepted_in_any_order() {
     let mut script = websocket();
     script.text("40/a");
     script.text("40/b");
@@ -90,19 +90,19 @@ fn namespaces_are_answered_in_any_order() {
 }
 
 #[test]
-fn answers_after_the_client_left_are_refused() {
+fn accept_and_refuse_fail_after_the_client_left() {
     let mut script = websocket();
     script.text("40/a");
     script.text("40/b");
     let gone = ["disconnected 0 transport close", "disconnected 1 transport close", "closed transport close"];
-    assert_eq!(script.hung_up(false), gone);
+    assert_eq!(script.ws_closed(false), gone);
     assert_eq!(script.connection.accept(A, [0; 15]), Err(EmitError::Disconnected));
     assert_eq!(script.connection.refuse(B, &Json::object([])), Err(EmitError::Disconnected));
     nothing(script.out());
 }
 
 #[test]
-fn answers_while_the_connection_closes_are_refused_and_the_end_is_told_once() {
+fn accept_and_refuse_fail_while_the_connection_closes() {
     let mut script = polling();
     script.post("40|40/b,");
     nothing(script.close());
@@ -114,7 +114,7 @@ fn answers_while_the_connection_closes_are_refused_and_the_end_is_told_once() {
 }
 
 #[test]
-fn who_joins_no_namespace_is_closed_after_the_connect_timeout() {
+fn a_client_without_a_namespace_is_closed_after_the_connect_timeout() {
     let mut script =
         websocket_with(Config::default().connect_timeout(Duration::from_millis(100)), EngineConfig::builder());
     assert_eq!(script.deadline(), Some(100));
@@ -150,7 +150,7 @@ fn a_pending_socket_does_not_end_the_connect_timeout() {
 }
 
 #[test]
-fn who_has_joined_may_stay_also_after_leaving() {
+fn a_client_that_has_joined_may_stay_after_leaving() {
     let mut script =
         websocket_with(Config::default().connect_timeout(Duration::from_millis(100)), EngineConfig::builder());
     script.text("40");
@@ -162,7 +162,7 @@ fn who_has_joined_may_stay_also_after_leaving() {
 }
 
 #[test]
-fn a_timeout_beyond_the_clock_is_none() {
+fn a_timeout_beyond_the_clock_never_expires() {
     let script = websocket_with(Config::default().connect_timeout(Duration::MAX), EngineConfig::builder());
     assert_eq!(script.deadline(), Some(25_000), "the first ping");
 }

@@ -28,11 +28,11 @@ fn a_client_may_leave_and_come_back_in_one_payload() {
 }
 
 #[test]
-fn what_a_client_said_before_it_left_is_told() {
+fn events_sent_before_a_disconnect_are_received() {
     let mut script = joined();
     script.text(r#"451-["file",{"_placeholder":true,"num":0}]"#);
-    let told = [r#"received 0 file({"_placeholder":true,"num":0}) [b"\x01\x02"]"#];
-    assert_eq!(script.binary(&[1, 2]), told);
+    let received = [r#"received 0 file({"_placeholder":true,"num":0}) [b"\x01\x02"]"#];
+    assert_eq!(script.binary(&[1, 2]), received);
     assert_eq!(script.text("41"), ["disconnected 0 client namespace disconnect"]);
 }
 
@@ -49,7 +49,7 @@ fn the_server_disconnects_one_socket() {
 }
 
 #[test]
-fn what_was_emitted_leaves_before_the_disconnect() {
+fn packets_emitted_before_a_disconnect_are_sent_first() {
     let mut script = joined();
     script.emit(A, &hello()).unwrap();
     let out = script.disconnect(A);
@@ -57,7 +57,7 @@ fn what_was_emitted_leaves_before_the_disconnect() {
 }
 
 #[test]
-fn a_pending_socket_can_be_given_up() {
+fn a_pending_socket_can_be_disconnected() {
     let mut script = websocket();
     script.text("40/a");
     assert_eq!(script.disconnect(A), ["ws 41/a,", "disconnected 0 server namespace disconnect"]);
@@ -83,7 +83,7 @@ fn the_server_disconnects_all_and_closes() {
 }
 
 #[test]
-fn by_polling_the_disconnects_and_the_close_are_two_answers() {
+fn disconnects_and_close_are_two_responses_over_polling() {
     let mut script = polled();
     let gone = ["disconnected 0 server namespace disconnect", "disconnected 1 server namespace disconnect"];
     assert_eq!(script.disconnect_all(), gone);
@@ -92,7 +92,7 @@ fn by_polling_the_disconnects_and_the_close_are_two_answers() {
 }
 
 #[test]
-fn a_pending_namespace_is_not_disconnected_on_the_wire_when_all_are() {
+fn disconnect_all_sends_no_disconnect_for_a_pending_socket() {
     let mut script = websocket();
     script.text("40");
     script.text("40/slow");
@@ -132,14 +132,14 @@ fn a_server_that_shuts_down_sends_no_disconnect() {
 }
 
 #[test]
-fn every_end_of_the_session_is_a_reason_of_every_socket() {
+fn every_socket_gets_the_reason_of_the_session_end() {
     let ends = |reason: &str| {
         [format!("disconnected 0 {reason}"), format!("disconnected 1 {reason}"), format!("closed {reason}")]
     };
     let closed = |reason: &str| [vec!["ws close".to_owned()], ends(reason).to_vec()].concat();
 
-    assert_eq!(joined().hung_up(false), ends("transport close"));
-    assert_eq!(joined().hung_up(true), ends("transport error"));
+    assert_eq!(joined().ws_closed(false), ends("transport close"));
+    assert_eq!(joined().ws_closed(true), ends("transport error"));
     assert_eq!(joined().text("1"), closed("transport close"));
     assert_eq!(joined().text("2"), closed("transport error"), "only the server pings");
     assert_eq!(joined().text("x"), closed("parse error"));

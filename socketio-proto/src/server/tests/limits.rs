@@ -1,4 +1,4 @@
-//! What a client cannot make a connection hold.
+//! The bounds on what a client can make a connection hold.
 
 use super::*;
 use crate::Limits;
@@ -17,13 +17,13 @@ fn namespaces_are_bounded_and_one_too_many_is_refused() {
 }
 
 #[test]
-fn names_of_namespaces_are_bounded() {
+fn the_length_of_a_namespace_name_is_bounded() {
     let mut script = websocket_with(Config::default().max_namespace_bytes(4), EngineConfig::builder());
     assert_eq!(script.text("40/abc,"), ["connecting 0 /abc"]);
     assert_eq!(script.text("40/abcd,"), [r#"ws 44/abcd,{"message":"Invalid namespace"}"#]);
 }
 
-/// A socket keeps what it was joined with.
+/// The payload is kept as long as the socket.
 #[test]
 fn the_payload_of_a_connect_is_bounded() {
     let mut script = websocket_with(Config::default().max_auth_bytes(9), EngineConfig::builder());
@@ -34,9 +34,9 @@ fn the_payload_of_a_connect_is_bounded() {
     assert_eq!(script.text(r#"40/b,{"a":1}"#), [r#"connecting 1 /b {"a":1}"#]);
 }
 
-/// A name, or an auth, that were a part of what the client sent would keep all of it as long as the socket lives.
+/// A slice of the received body would pin all of it as long as the socket exists.
 #[test]
-fn namespace_and_auth_do_not_keep_the_body_in_which_they_came() {
+fn namespace_and_auth_do_not_pin_the_received_body() {
     let mut script = polling();
     let body = bytes::Bytes::from(format!("40/a,{{\"b\":1}}\u{1e}6{}", "x".repeat(100_000)));
     script.connection.handle_request(RequestId(99), &parts("POST"), script.now);
@@ -48,7 +48,7 @@ fn namespace_and_auth_do_not_keep_the_body_in_which_they_came() {
 }
 
 #[test]
-fn acks_owed_are_bounded() {
+fn pending_acks_are_bounded() {
     let mut script = joined_with(Config::default().max_pending_acks(2), EngineConfig::builder());
     script.ask(A, 0, None);
     script.ask(B, 0, None);
@@ -60,7 +60,7 @@ fn acks_owed_are_bounded() {
 }
 
 #[test]
-fn few_events_are_held_however_many_a_body_has() {
+fn queued_events_are_bounded_however_many_a_body_has() {
     let mut script = polled();
     script.connection.handle_request(RequestId(99), &parts("POST"), script.now);
     script.out();
@@ -68,7 +68,7 @@ fn few_events_are_held_however_many_a_body_has() {
     script.connection.handle_body(RequestId(99), body.into(), script.now);
     let mut received = 0;
     while let Some(event) = script.connection.poll_event() {
-        assert_eq!(happened(event), "received 0 a()");
+        assert_eq!(describe_event(event), "received 0 a()");
         received += 1;
         assert!(script.connection.events.len() <= 32);
     }
@@ -77,7 +77,7 @@ fn few_events_are_held_however_many_a_body_has() {
 }
 
 #[test]
-fn the_queue_of_events_is_given_back() {
+fn the_event_queue_shrinks_when_drained() {
     let mut script = joined();
     for id in 0..1000 {
         script.ask(A, id, None);
@@ -92,7 +92,7 @@ fn an_event_in_the_queue_is_small() {
 }
 
 #[test]
-fn namespaces_that_the_server_disconnected_make_room_for_others() {
+fn namespaces_that_the_server_disconnected_do_not_block_others() {
     let mut script = websocket_with(Config::default().max_namespaces(2), EngineConfig::builder());
     script.text("40/a");
     script.text("40/b");
@@ -108,24 +108,27 @@ fn attachments_are_bounded() {
     let limits = Limits::default().max_attachments(2).max_attachment_bytes(3).max_total_bytes(4);
     let limited = || joined_with(Config::default().decoder(limits), EngineConfig::builder());
     let event = r#"452-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
-    let told = |out: Vec<String>| {
+    let undecodable = |out: Vec<String>| {
         assert_eq!(out[0], "ws close");
         assert_eq!(out[2..], ["disconnected 0 forced close", "disconnected 1 forced close", "closed forced close"]);
         out[1].clone()
     };
 
     let mut script = limited();
-    assert_eq!(told(script.text(r#"453-["a"]"#)), "undecodable: 3 attachments are announced; at most 2 are allowed");
+    assert_eq!(
+        undecodable(script.text(r#"453-["a"]"#)),
+        "undecodable: 3 attachments are announced; at most 2 are allowed"
+    );
 
     let mut script = limited();
     nothing(script.text(event));
-    assert_eq!(told(script.binary(b"1234")), "undecodable: an attachment has 4 bytes; at most 3 are allowed");
+    assert_eq!(undecodable(script.binary(b"1234")), "undecodable: an attachment has 4 bytes; at most 3 are allowed");
 
     let mut script = limited();
     nothing(script.text(event));
     nothing(script.binary(b"123"));
     let text = "undecodable: the attachments of a packet have more than 4 bytes together";
-    assert_eq!(told(script.binary(b"12")), text);
+    assert_eq!(undecodable(script.binary(b"12")), text);
 
     let mut script = limited();
     nothing(script.text(event));
@@ -133,7 +136,7 @@ fn attachments_are_bounded() {
     assert_eq!(script.binary(b"34").len(), 1);
 }
 
-/// A connection that awaits an attachment since 1 s, until 6 s.
+/// A connection that waits for an attachment since 1 s, with a deadline at 6 s.
 fn awaiting() -> Script {
     let limits = Limits::default().reassembly_timeout(Duration::from_secs(5));
     let mut script = joined_with(Config::default().decoder(limits), EngineConfig::builder());
@@ -152,35 +155,35 @@ const OVERDUE: [&str; 5] = [
 ];
 
 #[test]
-fn attachments_that_do_not_come_in_time_close() {
+fn overdue_attachments_close_the_connection() {
     let mut script = awaiting();
     nothing(script.at(5999));
     assert_eq!(script.at(6000), OVERDUE);
 }
 
 #[test]
-fn attachments_that_came_keep_no_timer() {
+fn complete_attachments_keep_no_timer() {
     let mut script = awaiting();
     assert_eq!(script.binary(b"x").len(), 1);
     assert_eq!(script.deadline(), Some(25_000));
 }
 
 #[test]
-fn attachments_are_not_overdue_while_the_driver_does_not_read() {
+fn the_attachment_deadline_is_suspended_while_reading_is_paused() {
     let mut script = awaiting();
     script.sleep_until(2000);
     script.connection.pause_reading(script.now);
     assert_eq!(script.deadline(), Some(25_000));
     nothing(script.at(20_000));
     script.connection.resume_reading(script.now);
-    assert_eq!(script.deadline(), Some(25_000), "the whole time anew, and a ping");
+    assert_eq!(script.deadline(), Some(25_000), "the full timeout again, and a ping");
     script.connection.resume_reading(script.now + Duration::from_secs(1));
     let out = script.at(25_000);
     assert_eq!((&*out[0], &out[1..]), ("ws 2", &OVERDUE.map(String::from)[..]));
 }
 
 #[test]
-fn a_packet_after_a_pause_has_its_own_time() {
+fn a_packet_after_a_pause_has_its_own_deadline() {
     let mut script = awaiting();
     script.connection.pause_reading(script.now);
     script.sleep_until(7000);

@@ -1,4 +1,4 @@
-//! Scripts: what is put in, what comes out, line by line.
+//! Scripts: inputs, and their outputs as lines of text.
 
 mod acks;
 mod closing;
@@ -20,7 +20,7 @@ use http::request::Parts;
 use super::*;
 use crate::{EmitError, Encoded, Json, SocketKey, encode};
 
-/// A connection and a clock that only goes when told to.
+/// A connection and a manual clock.
 struct Script {
     connection: Connection,
     start: Instant,
@@ -33,7 +33,7 @@ const A: SocketKey = SocketKey(0);
 const B: SocketKey = SocketKey(1);
 const C: SocketKey = SocketKey(2);
 
-/// A connection by WebSocket whose handshake has been written.
+/// A connection over WebSocket whose handshake has been written.
 fn websocket() -> Script {
     websocket_with(Config::default(), EngineConfig::builder())
 }
@@ -47,7 +47,7 @@ fn websocket_with(config: Config, engine: ConfigBuilder) -> Script {
     script
 }
 
-/// A connection by polling whose handshake has been answered.
+/// A connection over polling whose handshake has been answered.
 fn polling() -> Script {
     polling_with(Config::default(), EngineConfig::builder())
 }
@@ -61,7 +61,7 @@ fn polling_with(config: Config, engine: ConfigBuilder) -> Script {
     script
 }
 
-/// A connection by WebSocket with socket [`A`] in `/` and socket [`B`] in `/admin`.
+/// A connection over WebSocket with socket [`A`] in `/` and socket [`B`] in `/admin`.
 fn joined() -> Script {
     joined_with(Config::default(), EngineConfig::builder())
 }
@@ -77,7 +77,7 @@ fn joined_with(config: Config, engine: ConfigBuilder) -> Script {
     script
 }
 
-/// A connection by polling with socket [`A`] in `/` and socket [`B`] in `/admin`; no GET waits.
+/// A connection over polling with socket [`A`] in `/` and socket [`B`] in `/admin`, without a waiting GET.
 fn polled() -> Script {
     polled_with(EngineConfig::builder())
 }
@@ -91,7 +91,7 @@ fn polled_with(engine: ConfigBuilder) -> Script {
     script
 }
 
-#[allow(clippy::disallowed_methods, reason = "any point in time will do")]
+#[allow(clippy::disallowed_methods, reason = "a test needs a point in time")]
 fn start() -> Instant {
     Instant::now()
 }
@@ -108,10 +108,10 @@ impl Script {
         loop {
             let before = out.len();
             while let Some(transmit) = self.connection.poll_transmit() {
-                out.push(told(transmit));
+                out.push(describe_transmit(transmit));
             }
             while let Some(event) = self.connection.poll_event() {
-                out.push(happened(event));
+                out.push(describe_event(event));
             }
             if out.len() == before {
                 assert!(!self.connection.has_events());
@@ -135,7 +135,7 @@ impl Script {
         self.out()
     }
 
-    fn hung_up(&mut self, error: bool) -> Vec<String> {
+    fn ws_closed(&mut self, error: bool) -> Vec<String> {
         self.connection.handle_websocket_closed(WS, error, self.now);
         self.out()
     }
@@ -169,7 +169,7 @@ impl Script {
         self.connection.emit(socket, packet)
     }
 
-    /// Emits `ask`, which the client is to answer until that many milliseconds after the beginning.
+    /// Emits `ask` with an ack, whose deadline is given in milliseconds after the start.
     fn ask(&mut self, socket: SocketKey, id: u64, deadline: Option<u64>) -> Vec<String> {
         let deadline = deadline.map(|ms| self.start + Duration::from_millis(ms));
         let namespace = self.connection.namespace(socket).unwrap().clone();
@@ -203,25 +203,25 @@ impl Script {
         self.out()
     }
 
-    /// Sets the clock to that many milliseconds after the beginning.
+    /// Sets the clock to a number of milliseconds after the start.
     fn sleep_until(&mut self, ms: u64) {
         self.now = self.start + Duration::from_millis(ms);
     }
 
-    /// Sets the clock and lets the timer fire.
+    /// Sets the clock and fires the timer.
     fn at(&mut self, ms: u64) -> Vec<String> {
         self.sleep_until(ms);
         self.connection.handle_timeout(self.now);
         self.out()
     }
 
-    /// The deadline in milliseconds after the beginning.
+    /// The deadline in milliseconds after the start.
     fn deadline(&self) -> Option<u128> {
         self.connection.poll_timeout().map(|deadline| (deadline - self.start).as_millis())
     }
 }
 
-fn told(transmit: Transmit) -> String {
+fn describe_transmit(transmit: Transmit) -> String {
     match transmit {
         Transmit::Respond { id: RequestId(99), response } => String::from_utf8(response.body().to_vec()).unwrap(),
         Transmit::Respond { id, response } => {
@@ -239,7 +239,7 @@ fn told(transmit: Transmit) -> String {
     }
 }
 
-fn happened(event: Event) -> String {
+fn describe_event(event: Event) -> String {
     match event {
         Event::Connecting { socket, namespace, auth: None } => format!("connecting {} {namespace}", socket.0),
         Event::Connecting { socket, namespace, auth: Some(auth) } => {
@@ -263,7 +263,7 @@ fn happened(event: Event) -> String {
     }
 }
 
-/// With `S0` for the id of socket 0.
+/// Replaces the id of socket 0 by `S0`, and so on.
 fn short(mut text: String) -> String {
     for socket in 0..3u8 {
         text = text.replace(&*Sid::from_entropy([socket; 15]), &format!("S{socket}"));
@@ -271,7 +271,7 @@ fn short(mut text: String) -> String {
     text
 }
 
-/// Compares without a type for the empty list.
+/// Asserts that there is no output.
 #[track_caller]
 fn nothing(out: Vec<String>) {
     assert!(out.is_empty(), "{out:?}");

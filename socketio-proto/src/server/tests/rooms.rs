@@ -12,7 +12,7 @@ fn three() -> Rooms<&'static str> {
 }
 
 #[test]
-fn a_target_without_rooms_is_everybody_in_order_of_insertion() {
+fn a_target_without_rooms_selects_all_sockets_in_insertion_order() {
     let mut rooms = Rooms::new();
     for id in ["z", "a", "m"] {
         rooms.insert(Sid::new(id), id);
@@ -35,7 +35,7 @@ fn a_socket_in_several_targeted_rooms_is_served_once() {
 }
 
 #[test]
-fn except_wins_by_room_and_by_id() {
+fn except_takes_precedence_by_room_and_by_id() {
     let mut rooms = three();
     rooms.join("a", "muted");
     assert_eq!(rooms.select(&Target::all().except("muted")), ["b", "c"]);
@@ -44,12 +44,12 @@ fn except_wins_by_room_and_by_id() {
 }
 
 #[test]
-fn the_own_room_is_implicit() {
+fn the_room_of_a_socket_id_is_implicit() {
     let mut rooms = three();
     assert_eq!(rooms.select(&Target::all().to("b")), ["b"]);
     assert_eq!(rooms.joined("b").count(), 0);
     assert_eq!(rooms.rooms().count(), 0);
-    // A room that happens to be named as a socket holds that socket as well.
+    // A room with the name of a socket's id also contains that socket.
     rooms.join("c", "b");
     assert_eq!(rooms.select(&Target::all().to("b")), ["b", "c"]);
     assert_eq!(rooms.select(&Target::all().except("b")), ["a"]);
@@ -58,7 +58,7 @@ fn the_own_room_is_implicit() {
 }
 
 #[test]
-fn unknown_rooms_and_sockets_are_nobody() {
+fn unknown_rooms_and_sockets_select_nothing() {
     let mut rooms = three();
     assert_eq!(rooms.select(&Target::all().to("nobody")), [""; 0]);
     assert!(!rooms.join("nobody", "r"));
@@ -70,7 +70,7 @@ fn unknown_rooms_and_sockets_are_nobody() {
 }
 
 #[test]
-fn empty_rooms_are_gone() {
+fn empty_rooms_are_removed() {
     let mut rooms = three();
     rooms.join("a", "r");
     rooms.join("b", "r");
@@ -83,7 +83,7 @@ fn empty_rooms_are_gone() {
 }
 
 #[test]
-fn a_socket_that_comes_again_is_a_new_one() {
+fn inserting_an_id_again_replaces_the_socket() {
     let mut rooms = three();
     rooms.join("a", "r");
     rooms.insert(Sid::new("a"), "new");
@@ -93,7 +93,7 @@ fn a_socket_that_comes_again_is_a_new_one() {
 }
 
 #[test]
-fn operators_leave_the_target_they_were_used_on_alone() {
+fn operators_do_not_change_the_original_target() {
     let base = Target::all().to("a");
     let more = base.clone().to("b").except("c").volatile().local();
     assert_eq!(base, Target::all().to("a"));
@@ -112,14 +112,14 @@ fn a_hub_keeps_namespaces_apart() {
         hub.namespaces().map(|(name, rooms)| (&**name, rooms.len())).collect::<Vec<_>>(),
         [("/", 1), ("/admin", 1)]
     );
-    assert!(hub.namespace("admin").is_none(), "clients spell it in full");
+    assert!(hub.namespace("admin").is_none(), "clients send the full name");
     hub.namespace_mut("/admin").unwrap().remove("a");
     assert!(hub.namespace("/admin").unwrap().is_empty());
     assert!(hub.remove("/admin").is_some());
     assert!(hub.remove("/admin").is_none());
 }
 
-/// Few names, so that rooms and ids meet; `s0` to `s4` are sockets.
+/// Few names, so that names of rooms and ids coincide; `s0` to `s4` are sockets.
 const NAMES: [&str; 8] = ["s0", "s1", "s2", "s3", "s4", "x", "y", "z"];
 const SOCKETS: usize = 5;
 
@@ -144,7 +144,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The same with sets of names: sockets in order of insertion, each with its handle and its rooms.
+/// The model: sockets in insertion order, each with its handle and the set of its rooms.
 #[derive(Default)]
 struct Model(Vec<(&'static str, u32, BTreeSet<&'static str>)>);
 
@@ -175,7 +175,7 @@ impl Model {
 
 proptest! {
     #[test]
-    fn rooms_do_what_sets_of_names_do(steps in prop::collection::vec(step(), 0..60)) {
+    fn rooms_agree_with_a_model_of_name_sets(steps in prop::collection::vec(step(), 0..60)) {
         let mut rooms = Rooms::new();
         let mut model = Model::default();
         let mut handle = 0;

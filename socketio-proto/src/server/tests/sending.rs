@@ -25,12 +25,12 @@ fn a_packet_and_its_attachments_stay_together() {
 }
 
 #[test]
-fn a_volatile_packet_leaves_only_if_nothing_waits_and_nothing_is_under_way() {
+fn a_volatile_packet_is_sent_only_if_nothing_is_queued_or_in_flight() {
     let mut script = joined();
     assert!(script.connection.emit_volatile(A, hello()));
     assert!(!script.connection.emit_volatile(A, hello()), "one is queued");
     assert_eq!(script.out(), [r#"ws 42["hello"]"#]);
-    assert!(!script.connection.emit_volatile(A, hello()), "a batch is under way");
+    assert!(!script.connection.emit_volatile(A, hello()), "a batch is in flight");
     nothing(script.flushed());
     assert!(script.connection.emit_volatile(A, hello()));
     script.out();
@@ -41,7 +41,7 @@ fn a_volatile_packet_leaves_only_if_nothing_waits_and_nothing_is_under_way() {
 }
 
 #[test]
-fn a_volatile_packet_by_polling_needs_a_poll_that_waits() {
+fn a_volatile_packet_over_polling_needs_a_waiting_poll() {
     let mut script = polled();
     assert!(!script.connection.emit_volatile(A, hello()));
     nothing(script.get(1));
@@ -52,7 +52,7 @@ fn a_volatile_packet_by_polling_needs_a_poll_that_waits() {
 }
 
 #[test]
-fn a_volatile_packet_is_not_for_a_socket_that_has_left() {
+fn a_volatile_packet_for_a_socket_that_left_is_dropped() {
     let mut script = joined();
     script.text("41");
     assert!(!script.connection.emit_volatile(A, hello()));
@@ -60,7 +60,7 @@ fn a_volatile_packet_is_not_for_a_socket_that_has_left() {
 }
 
 #[test]
-fn the_outbox_is_bounded_and_tells_when_there_is_room() {
+fn the_outbox_is_bounded_and_reports_when_it_is_ready() {
     let mut script = joined_with(Config::default(), EngineConfig::builder().outbox_limit(1000));
     assert_eq!(script.emit(A, &large(300)), Ok(Pressure::Low));
     assert_eq!(script.emit(A, &large(300)), Ok(Pressure::High));
@@ -71,7 +71,7 @@ fn the_outbox_is_bounded_and_tells_when_there_is_room() {
 }
 
 #[test]
-fn a_packet_that_does_not_fit_leaves_nothing_of_it() {
+fn no_part_of_a_packet_that_does_not_fit_is_sent() {
     let mut script = joined_with(Config::default(), EngineConfig::builder().outbox_limit(1000));
     let bytes = Bytes::from(vec![0; 600]);
     let packet = encode::event("/", None, "a", &(&bytes, &bytes)).unwrap();
@@ -80,7 +80,7 @@ fn a_packet_that_does_not_fit_leaves_nothing_of_it() {
     assert_eq!(script.connection.engine().buffered(), 0);
     script.emit(A, &hello()).unwrap();
     assert_eq!(script.out(), [r#"ws 42["hello"]"#]);
-    // Nobody who was told so waits for room.
+    // `TooLarge` is not followed by `ready`.
     nothing(script.flushed());
 }
 
@@ -100,7 +100,7 @@ fn the_connection_survives_its_upgrade() {
 }
 
 #[test]
-fn attachments_may_come_in_several_bodies() {
+fn attachments_may_arrive_in_several_bodies() {
     let mut script = polled();
     assert_eq!(script.post(r#"451-["a",{"_placeholder":true,"num":0}]"#), ["ok"]);
     assert_eq!(script.post("bAQI="), ["ok", r#"received 0 a({"_placeholder":true,"num":0}) [b"\x01\x02"]"#]);

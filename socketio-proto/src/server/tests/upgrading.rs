@@ -1,4 +1,4 @@
-//! The poll that has to end before the client can move to its WebSocket.
+//! The poll that has to be answered before the client can upgrade to its WebSocket.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn a_poll_is_held_until_the_client_has_joined() {
 }
 
 #[test]
-fn a_poll_is_let_go_after_100_ms_although_the_client_has_not_joined() {
+fn a_poll_is_answered_after_100_ms_although_the_client_has_not_joined() {
     let mut script = polling();
     nothing(script.get(1));
     assert_eq!(probe(&mut script), ["ws 3probe"]);
@@ -48,7 +48,7 @@ fn a_poll_is_held_until_all_events_are_handled() {
 }
 
 #[test]
-fn a_poll_of_a_quiet_client_is_let_go_at_once() {
+fn a_poll_of_a_quiet_client_is_answered_at_once() {
     let mut script = polled();
     script.sleep_until(1000);
     assert_eq!(script.post(r#"42["a"]"#), ["ok", r#"received 0 a()"#]);
@@ -58,9 +58,9 @@ fn a_poll_of_a_quiet_client_is_let_go_at_once() {
     assert_eq!(probe(&mut script), ["ws 3probe", "2 200 6"]);
 }
 
-/// They came with the one that was handled last, but nobody has taken them.
+/// Events of the same payload are still queued.
 #[test]
-fn events_that_were_not_taken_are_not_handled() {
+fn idle_is_ignored_while_events_are_queued() {
     let mut script = polled();
     script.connection.handle_request(RequestId(99), &parts("POST"), script.now);
     assert_eq!(script.out(), ["receive"]);

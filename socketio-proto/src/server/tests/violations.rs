@@ -1,8 +1,8 @@
-//! What a client must not say, and what it gets for it.
+//! Protocol violations by a client, and their consequences.
 
 use super::*;
 
-/// A connection by WebSocket with a socket in `/` and `/slow` pending.
+/// A connection over WebSocket with a socket in `/` and `/slow` pending.
 fn pending() -> Script {
     let mut script = websocket();
     script.text("40");
@@ -53,9 +53,9 @@ fn anything_for_a_namespace_that_the_client_left_closes() {
     assert_eq!(script.text(r#"42/admin,["a"]"#), ["ws close", "disconnected 0 forced close", "closed forced close"]);
 }
 
-/// The reference closes the connection, all its namespaces with it.
+/// The reference closes the connection, and with it all namespaces.
 #[test]
-fn what_crosses_a_disconnect_of_the_server_is_ignored() {
+fn packets_that_cross_a_disconnect_of_the_server_are_ignored() {
     let mut script = joined();
     script.ask(B, 0, None);
     script.disconnect(B);
@@ -86,7 +86,7 @@ fn connect_and_an_event_in_one_payload_close_without_an_answer() {
 }
 
 #[test]
-fn a_violation_by_polling_without_a_poll_is_a_forced_server_close() {
+fn a_violation_over_polling_without_a_poll_is_a_forced_server_close() {
     for violation in ["40", r#"42/other,["a"]"#, r#"44{"message":"a"}"#] {
         let mut script = polled();
         let gone = ["ok", "disconnected 0 forced server close", "disconnected 1 forced server close"];
@@ -97,7 +97,7 @@ fn a_violation_by_polling_without_a_poll_is_a_forced_server_close() {
 }
 
 #[test]
-fn a_violation_by_polling_with_a_poll_that_waits_is_a_forced_close() {
+fn a_violation_over_polling_with_a_waiting_poll_is_a_forced_close() {
     let mut script = polled();
     nothing(script.get(1));
     let gone = ["ok", "1 200 1", "disconnected 0 forced close", "disconnected 1 forced close", "closed forced close"];
@@ -116,7 +116,7 @@ fn a_violation_while_a_websocket_is_busy_is_a_forced_server_close() {
 }
 
 #[test]
-fn what_cannot_be_decoded_is_told_and_closes() {
+fn an_undecodable_packet_is_reported_and_closes() {
     for (packet, rule) in [
         ("4abc", "'a' is not a packet type; a packet begins with a digit from 0 to 6"),
         ("4", "the packet is empty; it must begin with its type, a digit from 0 to 6"),
@@ -126,16 +126,21 @@ fn what_cannot_be_decoded_is_told_and_closes() {
         (r#"42["disconnect"]"#, "the event name is reserved"),
         ("45woooot", "a binary packet must name the number of its attachments, from 1, followed by `-`"),
     ] {
-        let told = format!("undecodable: {rule}");
-        let out =
-            ["ws close", &told, "disconnected 0 forced close", "disconnected 1 forced close", "closed forced close"];
+        let undecodable = format!("undecodable: {rule}");
+        let out = [
+            "ws close",
+            &undecodable,
+            "disconnected 0 forced close",
+            "disconnected 1 forced close",
+            "closed forced close",
+        ];
         assert_eq!(joined().text(packet), out, "{packet}");
-        assert_eq!(websocket().text(packet), ["ws close", &told, "closed forced close"], "{packet}");
+        assert_eq!(websocket().text(packet), ["ws close", &undecodable, "closed forced close"], "{packet}");
     }
 }
 
 #[test]
-fn half_a_surrogate_pair_is_no_violation() {
+fn a_lone_surrogate_is_no_violation() {
     let mut script = joined();
     assert_eq!(script.text(r#"427["cut \ud83d","\ud83d"]"#), ["received 0 cut \u{FFFD}(\"\\ud83d\") ack 7"]);
     assert_eq!(script.text(r#"42["\ude00\ud83d"]"#), ["received 0 \u{FFFD}\u{FFFD}()"]);
@@ -144,17 +149,17 @@ fn half_a_surrogate_pair_is_no_violation() {
 }
 
 #[test]
-fn an_undecodable_packet_by_polling_is_a_forced_close_once_it_has_closed() {
+fn an_undecodable_packet_over_polling_is_a_forced_close() {
     let mut script = polled();
     assert_eq!(
-        script.post(r#"42["before"]|4abc|42["behind"]"#),
+        script.post(r#"42["before"]|4abc|42["after"]"#),
         [
             "ok",
             "received 0 before()",
             "undecodable: 'a' is not a packet type; a packet begins with a digit from 0 to 6"
         ]
     );
-    nothing_more_is_heard(&mut script);
+    assert_packets_are_ignored(&mut script);
     assert_eq!(
         script.get(1),
         ["1 200 6|1", "disconnected 0 forced close", "disconnected 1 forced close", "closed forced close"]
@@ -163,33 +168,33 @@ fn an_undecodable_packet_by_polling_is_a_forced_close_once_it_has_closed() {
 
 #[test]
 fn attachments_and_text_must_not_mix() {
-    let told = |text: &str| [text.into(), BOTH[1].to_owned(), BOTH[2].to_owned(), BOTH[3].to_owned()];
+    let undecodable = |text: &str| [text.into(), BOTH[1].to_owned(), BOTH[2].to_owned(), BOTH[3].to_owned()];
     let mut script = joined();
-    let unannounced = told("undecodable: binary data arrived that no packet announced");
+    let unannounced = undecodable("undecodable: binary data arrived that no packet announced");
     assert_eq!(script.binary(b"x")[1..], unannounced);
 
     let mut script = joined();
     nothing(script.text(r#"451-["a",{"_placeholder":true,"num":0}]"#));
-    let between = told("undecodable: text arrived while the attachments of a packet were expected");
+    let between = undecodable("undecodable: text arrived while the attachments of a packet were expected");
     assert_eq!(script.text(r#"42["b"]"#)[1..], between);
 }
 
 #[test]
-fn nothing_is_heard_while_the_connection_closes() {
+fn packets_are_ignored_while_the_connection_closes() {
     let mut script = polled();
     nothing(script.close());
-    nothing_more_is_heard(&mut script);
+    assert_packets_are_ignored(&mut script);
     let gone = ["1 200 6|1", "disconnected 0 forced close", "disconnected 1 forced close", "closed forced close"];
     assert_eq!(script.get(1), gone);
 }
 
-fn nothing_more_is_heard(script: &mut Script) {
+fn assert_packets_are_ignored(script: &mut Script) {
     assert_eq!(script.post(r#"42["a"]|41|4abc|40/new,"#), ["ok"]);
 }
 
-/// The reference reads each of these as something.
+/// The reference accepts each of these packets.
 #[test]
-fn packets_without_a_rule_of_their_own_are_refused() {
+fn malformed_packets_that_the_reference_accepts_are_refused() {
     let empty_or_blank = ["4", "4 ", "4\u{a0}", "4 4{}"];
     let without_a_payload = ["42", "43", "430", "44", "451-"];
     let ids = [r#"42 ["a"]"#, r#"421 ["a"]"#, r#"4218446744073709551616["a"]"#];
@@ -203,7 +208,7 @@ fn packets_without_a_rule_of_their_own_are_refused() {
     }
 }
 
-/// As with the reference.
+/// As in the reference.
 #[test]
 fn an_attachment_may_be_used_twice_or_not_at_all() {
     let mut script = joined();
