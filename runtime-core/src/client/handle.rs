@@ -68,7 +68,7 @@ impl Client {
     /// The connection's state from now on. Each caller hears of every change.
     pub fn states(&self) -> States {
         let ended = self.alive.shared.lock().stage == Stage::Ended;
-        self.alive.shared.audience.join(ended)
+        self.alive.shared.subscribers.join(ended)
     }
 
     /// The transport in use now; `None` if there is no connection.
@@ -113,12 +113,12 @@ impl Client {
                     let session = inner.session;
                     inner.closing.push((session, sender));
                 }
-                Stage::Unborn | Stage::Ended => drop(sender),
+                Stage::NotStarted | Stage::Ended => drop(sender),
             }
             std::mem::take(&mut inner.connecting)
         };
         connecting.into_iter().for_each(|(_, waiting)| _ = waiting.send(Err(super::ConnectError::Disconnected)));
-        self.alive.doubt();
+        self.alive.recheck();
         shared.turns.call();
         // An error: there is no task, so all is closed.
         _ = receiver.await;

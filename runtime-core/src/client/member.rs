@@ -15,7 +15,7 @@ use super::socket::ClientSocket;
 use crate::event::Event;
 use crate::handler::{Answer, OnAny, OnConnect, OnError, OnEvent};
 use crate::runtime::BoxFuture;
-use crate::turn::slot::Mailbox;
+use crate::turn::slot::NextSlot;
 
 type OnDisconnect = Arc<dyn Fn(ClientSocket, DisconnectReason) -> BoxFuture<'static, Answer> + Send + Sync>;
 type OnConnectError = Arc<dyn Fn(ClientSocket, ConnectError) -> BoxFuture<'static, Answer> + Send + Sync>;
@@ -46,18 +46,18 @@ pub(super) struct Member {
     /// Counts changes of `handlers`, so that the task can keep its copy until there is a newer one.
     version: AtomicU64,
     auth: Mutex<Option<Auth>>,
-    mailbox: Mutex<Letters>,
+    slot: Mutex<Next>,
     /// Whether anybody has ever waited in `next`.
     pulls: AtomicBool,
-    /// The task is to look whether `next` may still hope.
-    doubt: AtomicBool,
+    /// The task has to check whether `next` may still wait.
+    recheck: AtomicBool,
 }
 
 #[derive(Default)]
-struct Letters {
-    mailbox: Mailbox<ClientSocket>,
+struct Next {
+    slot: NextSlot<ClientSocket>,
     /// Events may come, or wait in the task.
-    hope: bool,
+    open: bool,
 }
 
 impl Member {
@@ -68,9 +68,9 @@ impl Member {
             handlers: Mutex::default(),
             version: AtomicU64::new(1),
             auth: Mutex::default(),
-            mailbox: Mutex::default(),
+            slot: Mutex::default(),
             pulls: AtomicBool::new(false),
-            doubt: AtomicBool::new(false),
+            recheck: AtomicBool::new(false),
         }
     }
 
@@ -101,28 +101,28 @@ impl Member {
         drop(former);
     }
 
-    // --- the mailbox ---------------------------------------------------------------------------------------------------
+    // --- the slot ---------------------------------------------------------------------------------------------------
 
     /// Takes an event or waits for one. `true` beside `Pending` if the task has to hear of it.
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> (Poll<Option<Event<ClientSocket>>>, bool) {
-        let mut letters = self.letters();
-        if let Some(event) = letters.mailbox.take() {
+        let mut next = self.next();
+        if let Some(event) = next.slot.take() {
             return (Poll::Ready(Some(event)), false);
         }
-        if !letters.hope {
+        if !next.open {
             return (Poll::Ready(None), false);
         }
-        let first = letters.mailbox.wait(cx.waker());
+        let first = next.slot.wait(cx.waker());
         self.pulls.store(true, Ordering::Release);
         (Poll::Pending, first)
     }
 
     /// Nobody waits any more. `true` if the task has to hear of it: an event was not taken.
     pub(super) fn leave(&self) -> bool {
-        let mut letters = self.letters();
-        let left = letters.mailbox.leave();
+        let mut next = self.next();
+        let left = next.slot.leave();
         if left {
-            letters.mailbox.give_back();
+            next.slot.give_back();
         }
         left
     }
@@ -134,20 +134,20 @@ impl Member {
 
     /// Whether somebody waits in `next`.
     pub(super) fn is_awaited(&self) -> bool {
-        self.pulls() && self.letters().mailbox.is_awaited()
+        self.pulls() && self.next().slot.is_awaited()
     }
 
     pub(super) fn has_returned(&self) -> bool {
-        self.pulls() && self.letters().mailbox.has_returned()
+        self.pulls() && self.next().slot.has_returned()
     }
 
     pub(super) fn take_back(&self) -> Option<Event<ClientSocket>> {
-        if self.pulls() { self.letters().mailbox.take_back() } else { None }
+        if self.pulls() { self.next().slot.take_back() } else { None }
     }
 
     /// Hands an event to who waits in `next`; it comes back if nobody does.
     pub(super) fn deliver(&self, event: Event<ClientSocket>) -> Option<Event<ClientSocket>> {
-        let delivered = self.letters().mailbox.deliver(event);
+        let delivered = self.next().slot.deliver(event);
         match delivered {
             Ok(waker) => {
                 waker.wake();
@@ -158,34 +158,34 @@ impl Member {
     }
 
     /// Events may come.
-    pub(super) fn hope(&self) {
-        self.letters().hope = true;
+    pub(super) fn open(&self) {
+        self.next().open = true;
     }
 
     /// Nothing will come: whoever waits is told.
-    pub(super) fn despair(&self) {
-        let mut letters = self.letters();
-        letters.hope = false;
-        let waiting = letters.mailbox.dismiss();
-        drop(letters);
+    pub(super) fn close(&self) {
+        let mut next = self.next();
+        next.open = false;
+        let waiting = next.slot.dismiss();
+        drop(next);
         waiting.into_iter().for_each(Waker::wake);
     }
 
     /// The socket may have been left for good.
-    pub(super) fn doubt(&self) {
-        self.doubt.store(true, Ordering::Release);
+    pub(super) fn recheck(&self) {
+        self.recheck.store(true, Ordering::Release);
     }
 
-    pub(super) fn is_in_doubt(&self) -> bool {
-        self.doubt.load(Ordering::Acquire)
+    pub(super) fn needs_recheck(&self) -> bool {
+        self.recheck.load(Ordering::Acquire)
     }
 
-    pub(super) fn take_doubt(&self) -> bool {
-        self.is_in_doubt() && self.doubt.swap(false, Ordering::AcqRel)
+    pub(super) fn take_recheck(&self) -> bool {
+        self.needs_recheck() && self.recheck.swap(false, Ordering::AcqRel)
     }
 
-    fn letters(&self) -> MutexGuard<'_, Letters> {
-        lock(&self.mailbox)
+    fn next(&self) -> MutexGuard<'_, Next> {
+        lock(&self.slot)
     }
 }
 

@@ -14,7 +14,7 @@ use socketio_proto::{AckError, Args, SocketKey};
 use super::error::ConnectError;
 use super::member::{Member, lock};
 use super::options::Options;
-use super::state::Audience;
+use super::state::Subscribers;
 use super::task::ClientTask;
 use crate::emit::EmitError;
 use crate::runtime::Runtime;
@@ -26,7 +26,7 @@ use crate::turn::wake::Turns;
 pub(super) struct Shared {
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) options: Options,
-    pub(super) audience: Audience,
+    pub(super) subscribers: Subscribers,
     pub(super) turns: Turns,
     inner: Mutex<Inner>,
     /// How many sockets there are.
@@ -63,7 +63,7 @@ pub(super) type Settle = oneshot::Sender<Result<Args, AckError>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Nobody has asked to connect yet, so nobody knows that we run within the runtime.
-    Unborn,
+    NotStarted,
     Running,
     /// The last handle is gone, or the runtime is.
     Ended,
@@ -87,12 +87,12 @@ impl Shared {
             session: 0,
             closing: Vec::new(),
             ready: Vec::new(),
-            stage: Stage::Unborn,
+            stage: Stage::NotStarted,
         };
         Self {
             runtime,
             options,
-            audience: Audience::default(),
+            subscribers: Subscribers::default(),
             turns: Turns::new(),
             inner: Mutex::new(inner),
             sockets: AtomicUsize::new(0),
@@ -254,19 +254,19 @@ impl Alive {
     }
 
     /// Every socket may have been left for good.
-    pub(super) fn doubt(&self) {
-        lock(&self.members).values().for_each(|member| member.doubt());
+    pub(super) fn recheck(&self) {
+        lock(&self.members).values().for_each(|member| member.recheck());
     }
 
     /// Starts the task, if there was none yet.
     pub(super) fn start(self: &Arc<Self>) {
         let mut inner = self.shared.lock();
         let former = inner.stage;
-        if former == Stage::Unborn {
+        if former == Stage::NotStarted {
             inner.stage = Stage::Running;
         }
         drop(inner);
-        if former == Stage::Unborn {
+        if former == Stage::NotStarted {
             let task = ClientTask::new(self.shared.clone(), Arc::downgrade(self));
             self.shared.runtime.spawn(Box::pin(task));
         }
@@ -276,10 +276,10 @@ impl Alive {
 impl Drop for Alive {
     fn drop(&mut self) {
         let mut inner = self.shared.lock();
-        if inner.stage == Stage::Unborn {
+        if inner.stage == Stage::NotStarted {
             inner.stage = Stage::Ended;
             drop(inner);
-            self.shared.audience.end();
+            self.shared.subscribers.end();
         } else {
             drop(inner);
             self.shared.turns.call();
@@ -288,4 +288,4 @@ impl Drop for Alive {
 }
 
 /// A handle that does not count as one.
-pub(super) type Faint = Weak<Alive>;
+pub(super) type WeakClient = Weak<Alive>;

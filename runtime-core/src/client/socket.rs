@@ -153,7 +153,7 @@ impl ClientSocket {
         } else {
             inner.machine.connect(self.member.key, shared.now());
             inner.connecting.push((self.member.key, sender));
-            self.member.hope();
+            self.member.open();
         }
         drop(inner);
         shared.turns.notify();
@@ -174,7 +174,7 @@ impl ClientSocket {
         let waiting = inner.take_connecting(self.member.key);
         drop(inner);
         waiting.into_iter().for_each(|waiting| _ = waiting.send(Err(ConnectError::Disconnected)));
-        self.member.doubt();
+        self.member.recheck();
         shared.turns.call();
     }
 
@@ -410,7 +410,7 @@ impl ClientSocket {
     }
 }
 
-/// Nobody waits in the mailbox any more.
+/// Nobody waits in the slot any more.
 struct Leave<'a>(&'a ClientSocket);
 
 impl Drop for Leave<'_> {

@@ -152,11 +152,11 @@ impl fmt::Debug for States {
 
 /// Who hears of the states.
 #[derive(Default)]
-pub(super) struct Audience {
+pub(super) struct Subscribers {
     queues: Mutex<Vec<Weak<Mutex<Queue>>>>,
 }
 
-impl Audience {
+impl Subscribers {
     pub(super) fn join(&self, ended: bool) -> States {
         let queue = Arc::new(Mutex::new(Queue { ended, ..Queue::default() }));
         let mut queues = lock(&self.queues);
@@ -208,14 +208,14 @@ mod tests {
 
     #[test]
     fn who_does_not_look_keeps_the_newest_and_learns_how_many_are_missing() {
-        let audience = Audience::default();
-        let mut states = audience.join(false);
+        let subscribers = Subscribers::default();
+        let mut states = subscribers.join(false);
         for attempt in 0..100 {
-            audience.tell(&State::Connecting { attempt });
+            subscribers.tell(&State::Connecting { attempt });
         }
         assert_eq!((states.missed(), attempts(&mut states)), (36, (36..100).collect()));
-        audience.tell(&State::Connecting { attempt: 7 });
-        audience.end();
+        subscribers.tell(&State::Connecting { attempt: 7 });
+        subscribers.end();
         assert_eq!(attempts(&mut states), [7]);
         let mut cx = Context::from_waker(Waker::noop());
         assert!(matches!(Pin::new(&mut states).poll_next(&mut cx), Poll::Ready(None)));
@@ -223,9 +223,9 @@ mod tests {
 
     #[test]
     fn a_subscriber_that_is_gone_leaves_nothing_behind() {
-        let audience = Audience::default();
-        (0..10).for_each(|_| drop(audience.join(false)));
-        let _last = audience.join(false);
-        assert_eq!(lock(&audience.queues).len(), 1);
+        let subscribers = Subscribers::default();
+        (0..10).for_each(|_| drop(subscribers.join(false)));
+        let _last = subscribers.join(false);
+        assert_eq!(lock(&subscribers.queues).len(), 1);
     }
 }

@@ -31,7 +31,7 @@ use crate::server::handshake::Handshake;
 use crate::server::machine::Machine;
 use crate::server::namespace::{Namespace, NamespaceInner};
 use crate::trace;
-use crate::turn::slot::Mailbox;
+use crate::turn::slot::NextSlot;
 
 /// One client's membership of one namespace: a cheap handle that may be kept and used from anywhere.
 ///
@@ -59,7 +59,7 @@ struct Inner {
     connected: AtomicBool,
     /// Nobody is given an event any more: the server has disconnected the socket, or the client has and all events that it had
     /// sent are given out.
-    deaf: AtomicBool,
+    drained: AtomicBool,
     /// Whether `own` holds handlers, or somebody waits for an event.
     attended: AtomicBool,
     own: Mutex<Own>,
@@ -70,7 +70,7 @@ struct Inner {
 struct Own {
     data: Extensions,
     handlers: Option<Box<Handlers>>,
-    mailbox: Option<Box<Mailbox<Socket>>>,
+    slot: Option<Box<NextSlot<Socket>>>,
     reason: Option<DisconnectReason>,
     /// Who waits for room in the outbox.
     ready: Vec<Waker>,
@@ -93,7 +93,7 @@ impl Socket {
             id,
             auth,
             connected: AtomicBool::new(true),
-            deaf: AtomicBool::new(false),
+            drained: AtomicBool::new(false),
             attended: AtomicBool::new(false),
             own: Mutex::new(own),
         };
@@ -295,11 +295,11 @@ impl Socket {
     /// For a connect handler that reads better as a loop: while it runs, events wait for it instead of going to handlers. An
     /// event that arrives while nobody waits here and no handler runs goes to the handlers.
     pub async fn next(&self) -> Option<Event> {
-        let _leave = LeaveMailbox(self);
+        let _leave = LeaveSlot(self);
         poll_fn(|cx| {
             let mut own = self.own();
-            let mailbox = own.mailbox.get_or_insert_with(Box::default);
-            if let Some(event) = mailbox.take() {
+            let slot = own.slot.get_or_insert_with(Box::default);
+            if let Some(event) = slot.take() {
                 drop(own);
                 if !self.is_connected() {
                     // The socket's end waits until the last event is taken.
@@ -307,10 +307,10 @@ impl Socket {
                 }
                 return Poll::Ready(Some(event));
             }
-            if self.is_deaf() && !self.is_connected() {
+            if self.is_drained() && !self.is_connected() {
                 return Poll::Ready(None);
             }
-            let first = mailbox.wait(cx.waker());
+            let first = slot.wait(cx.waker());
             drop(own);
             self.inner.attended.store(true, Ordering::Release);
             if first {
@@ -379,7 +379,7 @@ impl Socket {
     fn handle<T>(&self, set: impl FnOnce(&mut Handlers) -> T) {
         let mut own = self.own();
         // The end has dropped the handlers for good.
-        if !self.is_deaf() {
+        if !self.is_drained() {
             let former = set(own.handlers.get_or_insert_with(Box::default));
             self.inner.attended.store(true, Ordering::Release);
             drop(own);
@@ -390,12 +390,12 @@ impl Socket {
     // --- for the rest of the crate -------------------------------------------------------------------------------------
 
     /// Whether nobody is given an event any more.
-    pub(crate) fn is_deaf(&self) -> bool {
-        self.inner.deaf.load(Ordering::Acquire)
+    pub(crate) fn is_drained(&self) -> bool {
+        self.inner.drained.load(Ordering::Acquire)
     }
 
     pub(crate) fn ignore_events(&self) {
-        self.inner.deaf.store(true, Ordering::Release);
+        self.inner.drained.store(true, Ordering::Release);
     }
 
     pub(crate) fn is_attended(&self) -> bool {
@@ -441,9 +441,9 @@ impl Socket {
     /// Hands an event to who waits in `next`, if somebody does.
     pub(crate) fn deliver(&self, event: Event) -> Result<(), Event> {
         let mut own = self.own();
-        match own.mailbox.as_mut() {
-            Some(mailbox) => {
-                let waker = mailbox.deliver(event)?;
+        match own.slot.as_mut() {
+            Some(slot) => {
+                let waker = slot.deliver(event)?;
                 drop(own);
                 waker.wake();
                 Ok(())
@@ -457,22 +457,22 @@ impl Socket {
         if !self.is_attended() {
             return None;
         }
-        self.own().mailbox.as_mut()?.take_back()
+        self.own().slot.as_mut()?.take_back()
     }
 
     /// Whether there is an event for `take_back`.
     pub(crate) fn has_returned(&self) -> bool {
-        self.is_attended() && self.own().mailbox.as_ref().is_some_and(|mailbox| mailbox.has_returned())
+        self.is_attended() && self.own().slot.as_ref().is_some_and(|slot| slot.has_returned())
     }
 
     /// Whether there is an event that was delivered and is not taken yet.
     pub(crate) fn holds_event(&self) -> bool {
-        self.is_attended() && self.own().mailbox.as_ref().is_some_and(|mailbox| mailbox.holds_event())
+        self.is_attended() && self.own().slot.as_ref().is_some_and(|slot| slot.holds_event())
     }
 
     /// Whether somebody waits in `next`.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.is_attended() && self.own().mailbox.as_ref().is_some_and(|mailbox| mailbox.is_awaited())
+        self.is_attended() && self.own().slot.as_ref().is_some_and(|slot| slot.is_awaited())
     }
 
     /// Reads the socket's own handlers.
@@ -499,12 +499,12 @@ impl Socket {
     }
 
     /// No event follows. The socket's own handlers are dropped, so that one which holds the socket leaks nothing.
-    pub(crate) fn deafen(&self) {
+    pub(crate) fn drain(&self) {
         let mut own = self.own();
-        self.inner.deaf.store(true, Ordering::Release);
+        self.inner.drained.store(true, Ordering::Release);
         let handlers = own.handlers.take();
-        let waiting = own.mailbox.as_mut().and_then(|mailbox| mailbox.dismiss());
-        let event = own.mailbox.as_mut().and_then(|mailbox| mailbox.take_back());
+        let waiting = own.slot.as_mut().and_then(|slot| slot.dismiss());
+        let event = own.slot.as_mut().and_then(|slot| slot.take_back());
         drop(own);
         drop((handlers, event));
         waiting.into_iter().for_each(Waker::wake);
@@ -516,23 +516,23 @@ impl Socket {
     }
 }
 
-/// Nobody waits in the mailbox any more.
-struct LeaveMailbox<'a>(&'a Socket);
+/// Nobody waits in the slot any more.
+struct LeaveSlot<'a>(&'a Socket);
 
-impl Drop for LeaveMailbox<'_> {
+impl Drop for LeaveSlot<'_> {
     fn drop(&mut self) {
         let mut own = self.0.own();
-        let Some(mailbox) = &mut own.mailbox else { return };
-        if !mailbox.leave() {
+        let Some(slot) = &mut own.slot else { return };
+        if !slot.leave() {
             return;
         }
         // It goes to whoever is next. Nobody is once the socket is deaf, and the event holds the socket.
-        let event = match self.0.is_deaf() {
+        let event = match self.0.is_drained() {
             false => {
-                mailbox.give_back();
+                slot.give_back();
                 None
             }
-            true => mailbox.take(),
+            true => slot.take(),
         };
         drop(own);
         drop(event);

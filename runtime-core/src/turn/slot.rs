@@ -1,83 +1,98 @@
-//! Where somebody waits for the next event of a socket.
+//! Where `next` waits for the next event of a socket.
 
+use std::mem;
 use std::task::Waker;
 
 use crate::event::Event;
 
-/// Where `next` waits.
-pub(crate) struct Mailbox<S> {
-    waiting: Option<Waker>,
-    event: Option<Event<S>>,
-    /// Who waited for `event` went away without it.
-    returned: bool,
+/// ```text
+///  Empty --wait--> Waiting --deliver--> Delivered --take--> Empty
+///    ^               | dismiss, leave       | give_back
+///    '---------------'                      v
+///    ^---------- take, take_back ------- Returned
+/// ```
+#[derive(Default)]
+pub(crate) enum NextSlot<S> {
+    #[default]
+    Empty,
+    Waiting(Waker),
+    /// Delivered to `next`, which has not taken it yet.
+    Delivered(Event<S>),
+    /// `next` was dropped before it took the event: the event belongs to the next `next`, or to a handler.
+    Returned(Event<S>),
 }
 
-impl<S> Default for Mailbox<S> {
-    fn default() -> Self {
-        Self { waiting: None, event: None, returned: false }
-    }
-}
-
-impl<S> Mailbox<S> {
-    /// The event that was delivered.
+impl<S> NextSlot<S> {
+    /// Takes the event that was delivered.
     pub(crate) fn take(&mut self) -> Option<Event<S>> {
-        let event = self.event.take()?;
-        self.returned = false;
-        Some(event)
-    }
-
-    /// Begins or goes on to wait. `true` if nobody did before.
-    pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
-        self.waiting.replace(waker.clone()).is_none()
-    }
-
-    /// Whether somebody waits.
-    pub(crate) fn is_awaited(&self) -> bool {
-        self.waiting.is_some() && self.event.is_none()
-    }
-
-    /// Hands an event to who waits, if somebody does; the waker is to be woken without the lock.
-    pub(crate) fn deliver(&mut self, event: Event<S>) -> Result<Waker, Event<S>> {
-        if self.event.is_some() {
-            return Err(event);
+        match mem::take(self) {
+            Self::Delivered(event) | Self::Returned(event) => Some(event),
+            other => {
+                *self = other;
+                None
+            }
         }
-        match self.waiting.take() {
-            Some(waker) => {
-                self.event = Some(event);
+    }
+
+    /// Begins or goes on to wait; there is no event. `true` if nothing waited before.
+    pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
+        !matches!(mem::replace(self, Self::Waiting(waker.clone())), Self::Waiting(_))
+    }
+
+    pub(crate) fn is_awaited(&self) -> bool {
+        matches!(self, Self::Waiting(_))
+    }
+
+    /// Delivers an event if `next` waits; the waker is to be woken without the lock.
+    pub(crate) fn deliver(&mut self, event: Event<S>) -> Result<Waker, Event<S>> {
+        match mem::take(self) {
+            Self::Waiting(waker) => {
+                *self = Self::Delivered(event);
                 Ok(waker)
             }
-            None => Err(event),
+            other => {
+                *self = other;
+                Err(event)
+            }
         }
     }
 
-    /// Nobody waits any more. `true` if an event was delivered and not taken.
+    /// `next` was dropped. `true` if an event was delivered and not taken.
     pub(crate) fn leave(&mut self) -> bool {
-        self.waiting = None;
-        self.event.is_some()
+        _ = self.dismiss();
+        self.holds_event()
     }
 
-    /// The event that was not taken goes to whoever is next.
+    /// Returns an event that was not taken.
     pub(crate) fn give_back(&mut self) {
-        self.returned = self.event.is_some();
+        if let Some(event) = self.take() {
+            *self = Self::Returned(event);
+        }
     }
 
-    /// Whether there is an event that was delivered and is not taken yet.
+    /// Whether an event was delivered and not taken yet.
     pub(crate) fn holds_event(&self) -> bool {
-        self.event.is_some()
+        matches!(self, Self::Delivered(_) | Self::Returned(_))
     }
 
-    /// Whether there is an event for `take_back`.
+    /// Whether there is an event for [`take_back`](Self::take_back).
     pub(crate) fn has_returned(&self) -> bool {
-        self.returned
+        matches!(self, Self::Returned(_))
     }
 
-    /// An event that was delivered and then not taken.
+    /// Takes an event that was returned.
     pub(crate) fn take_back(&mut self) -> Option<Event<S>> {
-        if std::mem::take(&mut self.returned) { self.event.take() } else { None }
+        if self.has_returned() { self.take() } else { None }
     }
 
-    /// Who waits, to be told that nothing will come.
+    /// Ends the waiting: nothing more will come.
     pub(crate) fn dismiss(&mut self) -> Option<Waker> {
-        self.waiting.take()
+        match mem::take(self) {
+            Self::Waiting(waker) => Some(waker),
+            other => {
+                *self = other;
+                None
+            }
+        }
     }
 }

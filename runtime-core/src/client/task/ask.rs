@@ -13,13 +13,13 @@ use crate::handler::guarded;
 use crate::runtime::BoxFuture;
 
 /// The application makes up its mind.
-type Thinking<T> = BoxFuture<'static, Result<T, BoxError>>;
+type PendingAnswer<T> = BoxFuture<'static, Result<T, BoxError>>;
 
 /// Questions without an answer yet.
 #[derive(Default)]
 pub(super) struct Questions {
-    attempt: Option<Thinking<Target>>,
-    auths: Vec<(SocketKey, Thinking<Option<Json>>)>,
+    attempt: Option<PendingAnswer<Target>>,
+    auths: Vec<(SocketKey, PendingAnswer<Option<Json>>)>,
     /// Those that needed no thought.
     answers: Vec<Answer>,
 }
@@ -80,6 +80,6 @@ impl Questions {
 }
 
 /// Polls user code; a panic becomes an error.
-fn poll_guarded<T>(future: &mut Thinking<T>, cx: &mut Context<'_>) -> Poll<Result<T, BoxError>> {
+fn poll_guarded<T>(future: &mut PendingAnswer<T>, cx: &mut Context<'_>) -> Poll<Result<T, BoxError>> {
     guarded(|| future.as_mut().poll(cx)).unwrap_or_else(|panic| Poll::Ready(Err(panic.into())))
 }

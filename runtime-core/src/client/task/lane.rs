@@ -10,7 +10,7 @@ use socketio_proto::{Args, SocketKey};
 
 use crate::client::error::ConnectError;
 use crate::client::member::{Handlers, Member};
-use crate::client::shared::{Faint, Shared};
+use crate::client::shared::{Shared, WeakClient};
 use crate::client::socket::ClientSocket;
 use crate::endpoint::Endpoint;
 use crate::event::Event;
@@ -104,7 +104,7 @@ impl Lane {
         self.span.within(|| trace::step("the socket is connected", &id));
         self.id = Some(id);
         // Another socket may have asked for the connection.
-        self.member.hope();
+        self.member.open();
         self.queue.push_back(Entry::Connected);
     }
 
@@ -129,7 +129,7 @@ impl Lane {
         self.queue.push_back(Entry::Event(queued));
     }
 
-    pub(super) fn report(&self, error: HandlerError, alive: &Faint, beside: &mut Beside) {
+    pub(super) fn report(&self, error: HandlerError, alive: &WeakClient, beside: &mut Beside) {
         beside.extend(self.socket(alive, None).and_then(|socket| socket.report(error)));
     }
 
@@ -142,7 +142,7 @@ impl Lane {
 
     /// Whether no handler runs, none can be started and nobody waits in vain.
     pub(super) fn is_quiet(&self) -> bool {
-        self.is_idle() && self.queue.is_empty() && !self.member.has_returned() && !self.member.is_in_doubt()
+        self.is_idle() && self.queue.is_empty() && !self.member.has_returned() && !self.member.needs_recheck()
     }
 
     /// Whether no handler runs.
@@ -161,7 +161,7 @@ impl Lane {
         self.current.is_none() && self.handlers.take_no_events() && !self.member.pulls()
     }
 
-    fn socket(&self, alive: &Faint, id: Option<Text>) -> Option<ClientSocket> {
+    fn socket(&self, alive: &WeakClient, id: Option<Text>) -> Option<ClientSocket> {
         Some(ClientSocket::new(self.member.clone(), alive.upgrade()?, id))
     }
 
@@ -171,7 +171,7 @@ impl Lane {
     pub(super) fn run(
         &mut self,
         shared: &Shared,
-        alive: &Faint,
+        alive: &WeakClient,
         limit: (usize, usize),
         beside: &mut Beside,
         cx: &mut Context<'_>,
@@ -182,7 +182,7 @@ impl Lane {
     fn run_all(
         &mut self,
         shared: &Shared,
-        alive: &Faint,
+        alive: &WeakClient,
         limit: (usize, usize),
         beside: &mut Beside,
         cx: &mut Context<'_>,
@@ -202,7 +202,7 @@ impl Lane {
             }
             let moved = match self.queue.front() {
                 None => {
-                    self.settle_doubt(shared);
+                    self.recheck(shared);
                     return Step::Waiting;
                 }
                 Some(Entry::Event(_)) => {
@@ -221,13 +221,13 @@ impl Lane {
     }
 
     /// Serves who waits in `next` while a handler runs; it may be the handler itself.
-    fn pass(&mut self, shared: &Shared, alive: &Faint, beside: &mut Beside) -> bool {
+    fn pass(&mut self, shared: &Shared, alive: &WeakClient, beside: &mut Beside) -> bool {
         if !self.member.is_awaited() {
             return false;
         }
         match self.queue.front() {
             None => {
-                self.settle_doubt(shared);
+                self.recheck(shared);
                 false
             }
             Some(Entry::Event(_)) => self.deliver(alive),
@@ -242,25 +242,25 @@ impl Lane {
     }
 
     /// Whoever waits in `next` learns that nothing more will come, if that is so.
-    fn settle_doubt(&self, shared: &Shared) {
-        if self.member.take_doubt() {
+    fn recheck(&self, shared: &Shared) {
+        if self.member.take_recheck() {
             let inner = shared.lock();
             if inner.machine.has_events() {
-                self.member.doubt();
+                self.member.recheck();
             } else if !inner.machine.is_active(self.key) {
-                // Under the lock, so that a `connect` that comes right now gives new hope behind it.
-                self.member.despair();
+                // Under the lock, so that a concurrent `connect` opens the slot after this.
+                self.member.close();
             }
         }
     }
 
-    fn turn_point(&mut self, shared: &Shared, alive: &Faint, beside: &mut Beside) -> bool {
+    fn turn_point(&mut self, shared: &Shared, alive: &WeakClient, beside: &mut Beside) -> bool {
         self.current = self.take_turn_point(shared, alive, beside);
         true
     }
 
     /// Takes the first entry that is no event, and starts its handler.
-    fn take_turn_point(&mut self, shared: &Shared, alive: &Faint, beside: &mut Beside) -> Option<Running> {
+    fn take_turn_point(&mut self, shared: &Shared, alive: &WeakClient, beside: &mut Beside) -> Option<Running> {
         let index = self.queue.iter().position(|entry| !matches!(entry, Entry::Event(_)))?;
         let entry = self.queue.remove(index)?;
         self.refresh();
@@ -271,16 +271,16 @@ impl Lane {
             Entry::Event(_) => None,
             Entry::Connected => handlers.connect.as_ref().map(|handler| guarded(|| handler(asked))),
             Entry::Disconnected(reason) => {
-                self.member.doubt();
+                self.member.recheck();
                 handlers.disconnect.as_ref().map(|handler| guarded(|| handler(asked, reason)))
             }
             Entry::Failed(error) => {
-                self.member.doubt();
+                self.member.recheck();
                 handlers.connect_error.as_ref().map(|handler| guarded(|| handler(asked, error)))
             }
         };
         if self.queue.is_empty() {
-            self.settle_doubt(shared);
+            self.recheck(shared);
         }
         match handler? {
             Ok(handler) => Some(Running { handler, socket }),
@@ -292,7 +292,7 @@ impl Lane {
     }
 
     /// Hands the next event to who waits in `next`.
-    fn deliver(&mut self, alive: &Faint) -> bool {
+    fn deliver(&mut self, alive: &WeakClient) -> bool {
         if !self.member.is_awaited() {
             return false;
         }
@@ -309,7 +309,7 @@ impl Lane {
     }
 
     /// Starts the handler of the next event. `false` if the event stays for `next`.
-    fn start(&mut self, alive: &Faint, limit: (usize, usize), beside: &mut Beside) -> bool {
+    fn start(&mut self, alive: &WeakClient, limit: (usize, usize), beside: &mut Beside) -> bool {
         self.refresh();
         if self.handlers.take_no_events() && alive.strong_count() > 0 {
             // Somebody may want them soon; somebody who never will must not end up with the connection stopped.

@@ -25,7 +25,7 @@ use self::io::Io;
 use self::lane::{Beside, Lane, Step};
 use super::auth::{Auth, AuthRequest};
 use super::error::ConnectError;
-use super::shared::{Faint, Shared, Stage};
+use super::shared::{Shared, Stage, WeakClient};
 use super::state::State;
 use crate::handler::{HandlerError, poll_all};
 use crate::turn::scratch::{self, Scratch};
@@ -47,7 +47,7 @@ thread_local! {
 
 pub(super) struct ClientTask {
     shared: Arc<Shared>,
-    alive: Faint,
+    alive: WeakClient,
     io: Io,
     questions: Questions,
     answers: Vec<ask::Answer>,
@@ -79,7 +79,7 @@ struct Fed {
 }
 
 impl ClientTask {
-    pub(super) fn new(shared: Arc<Shared>, alive: Faint) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, alive: WeakClient) -> Self {
         Self {
             shared,
             alive,
@@ -223,7 +223,7 @@ impl ClientTask {
             Event::Waiting { attempt, delay } => self.tell(&State::Waiting { attempt, delay }),
             Event::ReconnectFailed { attempts } => {
                 self.tell(&State::ReconnectFailed { attempts });
-                self.lanes.iter().for_each(|lane| lane.member.doubt());
+                self.lanes.iter().for_each(|lane| lane.member.recheck());
             }
             Event::Connected { socket, id } => self.with_lane(socket, |lane| lane.connected(id)),
             Event::Refused { socket, error } => {
@@ -247,7 +247,7 @@ impl ClientTask {
 
     fn tell(&self, state: &State) {
         state.trace();
-        self.shared.audience.tell(state);
+        self.shared.subscribers.tell(state);
     }
 
     fn with_lane(&mut self, key: SocketKey, act: impl FnOnce(&mut Lane)) {
@@ -367,10 +367,10 @@ impl Drop for ClientTask {
         // Those too that were made since the last turn.
         self.adopt();
         for lane in &self.lanes {
-            lane.member.despair();
+            lane.member.close();
             // It holds a handle itself.
             drop(lane.member.take_back());
         }
-        self.shared.audience.end();
+        self.shared.subscribers.end();
     }
 }

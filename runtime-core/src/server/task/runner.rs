@@ -277,7 +277,7 @@ impl Runner {
             if let Some(event) = self.socket.as_ref().and_then(Socket::take_back) {
                 self.push_front(event);
             }
-            if self.socket.as_ref().is_some_and(Socket::is_deaf) {
+            if self.socket.as_ref().is_some_and(Socket::is_drained) {
                 self.clear();
             }
             match std::mem::replace(&mut self.current, Current::Idle) {
@@ -443,12 +443,12 @@ impl Runner {
     fn end(&mut self, beside: &mut Vec<BoxFuture<'static, Answer>>) {
         let Presence::Leaving(reason) = self.presence else { return };
         let Some(socket) = self.socket.clone() else { return };
-        if !self.queue.is_empty() || !socket.is_deaf() && socket.holds_event() {
+        if !self.queue.is_empty() || !socket.is_drained() && socket.holds_event() {
             return;
         }
         self.presence = Presence::Gone;
         let own = socket.with_handlers(|own| own.disconnect.clone());
-        socket.deafen();
+        socket.drain();
         let handlers = self.namespace.handlers();
         for handler in handlers.disconnect.iter().chain(&own) {
             match guarded(|| handler(socket.clone(), reason)) {
@@ -462,7 +462,7 @@ impl Runner {
     fn abandon(&mut self) {
         self.presence = Presence::Gone;
         self.clear();
-        self.socket.as_ref().map(Socket::deafen);
+        self.socket.as_ref().map(Socket::drain);
     }
 
     fn clear(&mut self) {
