@@ -1,29 +1,30 @@
 //! Engine.IO v4 as pure state machines: packets, payloads, the HTTP surface, both sides of a session. No I/O, no clock, no async.
 //!
-//! Engine.IO carries messages between a server and clients behind whatever proxies there are: it begins with HTTP
-//! long-polling, moves to a WebSocket where one can be had, and keeps a heartbeat. This crate makes all of the protocol's decisions and does
-//! nothing: a *driver* owns sockets and timers, feeds what happened and carries out what it is told.
+//! Engine.IO carries messages between a server and its clients, through any proxy: a session begins with HTTP long-polling, moves to a
+//! WebSocket if possible, and keeps a heartbeat. This crate implements the protocol without I/O: a *driver* owns the sockets and timers,
+//! passes inputs to a session and carries out its outputs.
 //!
-//! | module | what it is |
+//! | module | content |
 //! |---|---|
 //! | [`Packet`], [`Data`], [`payload`] | the codec |
-//! | [`http`] | requests judged and answered, as plain data of the `http` crate |
-//! | [`server::Session`] | one client's session: polling, upgrade, heartbeat, back-pressure, closing |
-//! | [`client::Session`] | the same from the client's side |
-//! | [`Config`], [`client::Config`] | the reference's options with its defaults |
+//! | [`http`] | verifying and answering requests, as types of the `http` crate |
+//! | [`server::Session`] | the server's side of a session: polling, upgrade, heartbeat, back-pressure, closing |
+//! | [`client::Session`] | the client's side of a session |
+//! | [`Config`], [`client::Config`] | the options, with the reference's names and defaults |
 //!
 //! # How to drive a session
 //!
-//! A driver keeps a table from [`Sid`] to [`Session`](server::Session). For an HTTP request of the server's path ([`http::matches_path`]):
+//! A driver keeps a table from [`Sid`] to [`Session`](server::Session). For an HTTP request to the server's path ([`http::matches_path`])
+//! it calls:
 //!
-//! 1. [`http::cors()`], whose headers go onto whatever answer follows, and which answers a preflight itself;
-//! 2. [`http::verify`], which says: a handshake, a request of a session, or a refusal;
-//! 3. a handshake is the application's to refuse ([`http::forbidden`]), else it is a new session:
+//! 1. [`http::cors()`], whose headers are added to the response, whatever it is, and which may return the response to a preflight;
+//! 2. [`http::verify`], which returns a handshake, the session of the request, or a refusal;
+//! 3. for a handshake that the application refuses, [`http::forbidden`]. Otherwise it opens a session:
 //!    [`Session::open_polling`](server::Session::open_polling), or [`http::accept_websocket`] and
 //!    [`Session::open_websocket`](server::Session::open_websocket).
 //!
-//! The driver names requests and WebSockets with numbers of its own; the session repeats them. Time is an argument, always the last; one
-//! that goes backwards is clamped.
+//! The driver chooses the ids of requests and WebSockets; the outputs refer to them. Time is the last argument of each input; a time that
+//! goes backwards is clamped.
 //!
 //! | input | when |
 //! |---|---|
@@ -42,28 +43,28 @@
 //! [`discard`](server::Session::discard), [`expect_message`](server::Session::expect_message),
 //! [`pause_reading`](server::Session::pause_reading) and [`resume_reading`](server::Session::resume_reading).
 //!
-//! After each input and each command, or several commands that belong together, in this order, until there is nothing left:
+//! After each input, and after each command or group of commands, drain the outputs in this order, until all are empty:
 //!
-//! 1. [`poll_transmit`](server::Session::poll_transmit) until it has no more: answer a request, receive or drop one, send a frame, close
-//!    a WebSocket ([`Transmit`](server::Transmit)). The packets of one draining are one batch, for one write; what is sent until
-//!    [`handle_flushed`](server::Session::handle_flushed) waits for the next. That is all of the back-pressure: one batch under way, a
-//!    queue bounded in bytes behind it;
-//! 2. [`poll_event`](server::Session::poll_event) until it has no more: a message, the upgrade, room in the queue, the end
+//! 1. [`poll_transmit`](server::Session::poll_transmit) until `None`: respond to a request, receive or drop one, send a frame, close
+//!    a WebSocket ([`Transmit`](server::Transmit)). The frames until `None` are one batch, for one write. Messages sent before
+//!    [`handle_flushed`](server::Session::handle_flushed) wait for the next batch. This is the back-pressure: one batch in flight, and a
+//!    queue bounded in bytes;
+//! 2. [`poll_event`](server::Session::poll_event) until `None`: a message, the upgrade, room in the queue, the end
 //!    ([`Event`](server::Event));
 //! 3. [`poll_timeout`](server::Session::poll_timeout): when to call `handle_timeout`.
 //!
-//! A session holds at most `outbox_limit` bytes for its client and, until it has been read, the body of one POST. It is cut into
-//! packets as `poll_event` is called, so a driver that has enough events for now leaves the rest where it is
-//! ([`has_events`](server::Session::has_events)). After [`Event::Closed`](server::Event::Closed) nothing happens any more: inputs are ignored, requests get
-//! `400`, commands are refused. What was transmitted before is still to be done; a driver bounds the time of that last write itself.
+//! A session buffers at most `outbox_limit` bytes for its client, and the body of one POST. The body is decoded as `poll_event` is called,
+//! so a driver with enough events may leave the rest undecoded ([`has_events`](server::Session::has_events)). After
+//! [`Event::Closed`](server::Event::Closed) inputs are ignored, requests are answered with `400`, and `send` fails. The driver still
+//! carries out what was transmitted before, and limits the time of this last write.
 //!
-//! A polling session from its handshake to a message each way:
+//! A polling session from the handshake to a message in each direction:
 //!
 //! ```
 //! use engineio_proto::{Config, Data, Instant, RequestId, Sid, http::{Verdict, verify}, server::{Event, Session, Transmit}};
 //! use std::sync::Arc;
 //!
-//! /// Does what the session wants; here it tells. A real driver writes to its sockets.
+//! /// Drains the outputs and returns a description of each. A real driver writes to its sockets.
 //! fn drain(session: &mut Session) -> Vec<String> {
 //!     let mut done = Vec::new();
 //!     loop {
@@ -91,7 +92,7 @@
 //! let request = ::http::Request::get("/engine.io/?EIO=4&transport=polling").body(()).unwrap();
 //! let (parts, ()) = request.into_parts();
 //! assert!(matches!(verify(&parts, &config, |_| None), Verdict::Handshake(_)));
-//! let sid = Sid::from_entropy([7; 15]); // from a cryptographic source, in earnest
+//! let sid = Sid::from_entropy([7; 15]); // use a cryptographic source
 //! let mut session = Session::open_polling(config, sid, RequestId(1), &parts, now);
 //! assert!(drain(&mut session)[0].starts_with(r#"1 b"0{\"sid\":\"BwcHBwcHBwcHBwcHBwcH\","#));
 //!
@@ -102,7 +103,7 @@
 //! session.handle_body(RequestId(2), "4hello".into(), now);
 //! assert_eq!(drain(&mut session), [r#"2 b"ok""#]);
 //!
-//! // A GET takes the echo, the next one waits.
+//! // A GET receives the echo, the next one is pending.
 //! session.handle_request(RequestId(3), &parts, now);
 //! assert_eq!(drain(&mut session), [r#"3 b"4hello""#]);
 //! session.handle_request(RequestId(4), &parts, now);
@@ -138,7 +139,7 @@
 //! ```
 //! use engineio_proto::{Data, Instant, RequestId, client::{Config, Event, Session, Start, Transmit}};
 //!
-//! /// Does what the session wants; here it tells. A real driver sends its requests.
+//! /// Drains the outputs and returns a description of each. A real driver sends the requests.
 //! fn drain(session: &mut Session) -> Vec<String> {
 //!     let mut done = Vec::new();
 //!     loop {
@@ -179,57 +180,18 @@
 //! assert_eq!(drain(&mut session), [r#"2 POST /engine.io/?EIO=4&transport=polling&sid=S b"4hello""#]);
 //! session.handle_response(RequestId(2), http::Response::new("ok".into()), now);
 //!
-//! // The server closes behind a last message.
+//! // The server sends a last message and closes.
 //! session.handle_response(RequestId(1), http::Response::new("4bye\u{1e}1".into()), now);
 //! assert_eq!(drain(&mut session), [r#"Text("bye")"#, "closed: transport close None"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Where we differ from the reference
+//! # Differences from the reference
 //!
-//! The reference is engine.io 6.6.11. Each row is a test, named in the last column.
+//! The reference is the official JavaScript implementation: engine.io 6.6 and engine.io-client 6.6. This crate is stricter where the
+//! reference is lenient, and bounds what the reference does not bound. [divergences.md] lists every difference with its test.
 //!
-//! | what | reference | here | test |
-//! |---|---|---|---|
-//! | a close packet by WebSocket | ignored, until the ping timeout | `transport close` | `messages::a_close_packet_ends_the_session` |
-//! | `5` without `2probe` | upgrades | ends the probe | `upgrade::an_upgrade_without_a_probe_is_refused` |
-//! | a second `2probe` | answered | ends the probe | `upgrade::a_second_probe_packet_ends_the_probe` |
-//! | an upgrade with `allow_upgrades(false)` | taken, though not offered | closed | `upgrade::an_upgrade_that_is_not_allowed_is_closed` |
-//! | the heartbeat after an upgrade | stops if the pong was under way | begins anew | `heartbeat::the_heartbeat_restarts_at_an_upgrade` |
-//! | a poll held at `2probe` | released within 100 ms | released at once, as are later ones | `upgrade::a_poll_after_the_probe_is_released_too` |
-//! | a poll still held at `5` | `1` | `6` | `upgrade::a_poll_still_pending_at_the_upgrade_is_released` |
-//! | a POST being read at `5` | dropped | delivered | `upgrade::a_post_still_in_progress_at_the_upgrade_is_delivered` |
-//! | a wrong revision, or `transport=polling`, in an upgrade | refused or closed after the `101` | 400 instead of the `101` | `verify::only_revision_4_is_spoken`, `verify::an_upgrade_to_polling_is_refused` |
-//! | a wrong revision in a handshake that the application would forbid | code 4 | code 5, nobody is asked | `verify::only_revision_4_is_spoken` |
-//! | a type in `content-type` with parameters or in capitals | no binary POST | a binary POST, refused | `polling::a_binary_post_is_refused_and_ends_the_session` |
-//! | a body that is not UTF-8 | repaired | `parse error` | `polling::a_body_that_is_not_utf8_is_malformed` |
-//! | base64 that is not padded or of another alphabet | whatever can be found in it | `parse error` | `vectors.rs`, by number |
-//! | data behind types that carry none (`1x`) | kept, read by nobody | dropped | `vectors.rs`, by number |
-//! | the path `/engine.iofoo` | taken without the trailing slash | not ours | `path::without_add_trailing_slash_only_the_path_itself_matches` |
-//! | the path `/engine.io` | not ours with the trailing slash | taken | `path::the_path_matches_with_and_without_the_trailing_slash` |
-//! | an origin that a predicate refuses | no CORS answer at all | as any origin not in a list | `cors::an_origin_that_is_not_allowed_gets_no_allow_origin_but_the_same_status` |
-//! | what waits for one client | unbounded | bounded, `send` says so | `pressure::the_outbox_is_bounded_and_reports_room` |
-//!
-//! The client's, against engine.io-client 6.6:
-//!
-//! | what | reference | here | test |
-//! |---|---|---|---|
-//! | a close packet by WebSocket | ignored, until the ping timeout | `transport close` | `closing::a_close_by_the_server_ends_the_session` |
-//! | an open packet without its fields, or with intervals that are none | an exception, or a timer of 1 ms | a clear fault | `handshake::every_field_of_the_handshake_is_checked` |
-//! | a ping interval beyond what a timer holds | a timer of 1 ms | cut to 24 days | `handshake::absurd_intervals_are_cut` |
-//! | another packet in front of the open packet | handled | a clear fault | `hostile::binary_before_the_handshake_is_refused` |
-//! | a second open packet, a pong, `5` from the server | obeyed or ignored | `transport error` with a clear fault | `hostile::packets_that_are_not_the_servers_end_the_session` |
-//! | pings without end | a pong each | one pong waits at a time | `heartbeat::pings_without_end_are_one_pong` |
-//! | the heartbeat at the move to a WebSocket | its timer goes on | begins anew | `heartbeat::the_move_to_a_websocket_begins_the_time_anew` |
-//! | binary in a POST body | counted as 1.33 bytes for one: now and then too long for the server | counted as base64 | `polling::binary_counts_as_base64` |
-//! | a remembered WebSocket that fails, with `try_all_transports` | the first of the list is given up instead | it is given up | `handshake::a_remembered_websocket_that_fails_gives_way` |
-//! | closing before the handshake came | waits for it by polling, to say `1` | breaks it off, unless something is buffered | `closing::a_session_that_is_not_open_is_given_up` |
-//! | messages that come while closing | delivered | dropped, as on the server | `closing::a_closing_session_answers_pings_but_delivers_no_messages` |
-//! | when a cookie expires | by the client's clock | by the `Date` of the response that set it | `cookies::an_expiry_is_compared_with_the_servers_clock` |
-//! | what waits for the server, what it may send at once, cookies | unbounded | bounded | `messages::the_outbox_is_bounded_and_reports_room`, `polling::a_body_beyond_the_limit_is_refused`, `cookies::the_jar_is_bounded` |
-//!
-//! As the reference does it, though one might not: a refused upgrade is always 400, a forbidden one included; a POST that is too large
-//! leaves the session alone; a malformed POST is answered `ok`.
+//! [divergences.md]: https://github.com/socketio-rs/socketio/blob/main/docs/divergences.md
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -272,11 +234,11 @@ pub use transport::TransportKind;
 
 #[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
 pub use std::time::Instant;
-/// The clock's point in time on wasm32-unknown-unknown, where `std` has none.
+/// A point in time on wasm32-unknown-unknown, where `std` has no clock.
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 pub use web_time::Instant;
 
-/// The example of the README.
+/// Tests the example of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
