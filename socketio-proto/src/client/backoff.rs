@@ -1,32 +1,33 @@
-//! How long to wait before the next attempt.
+//! The pause before the next attempt.
 
 use std::time::Duration;
 
 use super::Backoff;
 
-/// Pauses are bounded as a browser's: by what its timers can do.
+/// The longest pause: that of a timer in JavaScript.
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// The pause before reconnection attempt `attempt`, counted from 1. `random` decides where in its range it lies.
+/// The pause before reconnection attempt `attempt`, counted from 1. `random` selects it from its range.
 ///
-/// The range is `randomization` around a value that doubles from attempt to attempt. The value is cut to `delay_max` first, and the
-/// range then: so the longest pauses differ as the others do, and no number of attempts leads beyond the numbers there are.
+/// The range extends by the factor `randomization` around a value that doubles with each attempt. First the value is
+/// limited to `delay_max`, then the range. Therefore the longest pauses are randomized, too, and no number of attempts
+/// overflows.
 pub(super) fn pause(backoff: &Backoff, attempt: u32, random: u64) -> Duration {
     let max = backoff.delay_max.min(LONGEST);
     let doublings = attempt.saturating_sub(1);
-    // In two steps, as a factor has 32 bits: together they lead from a nanosecond beyond every maximum.
+    // In two steps, because a factor has 32 bits. Both together exceed every maximum, even from a nanosecond.
     let factors = [doublings.min(31), doublings.saturating_sub(31).min(31)].map(|power| 1 << power);
     let middle = factors.into_iter().fold(backoff.delay.min(LONGEST), Duration::saturating_mul).min(max);
-    // As the reference: what is no share is none. (NaN is in no range.)
+    // Invalid values, including NaN, mean no randomization, as in the reference.
     let share = if (0.0..=1.0).contains(&backoff.randomization) { backoff.randomization } else { 0.0 };
     let low = middle.mul_f64(1.0 - share);
     let high = middle.mul_f64(1.0 + share).min(max);
     let spread = high.saturating_sub(low);
-    // 53 bits: below 1, however the division rounds.
+    // 53 bits are exact in an f64, so the quotient is below 1.
     low + spread.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64)
 }
 
-/// Numbers that follow from a seed: SplitMix64. They spread clients and URLs apart and keep no secret.
+/// Pseudo-random numbers from a seed: SplitMix64. They randomize pauses and URLs; nothing secret is derived from them.
 #[derive(Debug)]
 pub(super) struct Random(u64);
 

@@ -1,22 +1,22 @@
-//! Packets that wait for their socket to be connected.
+//! Packets that wait until their socket is connected.
 
 use std::collections::BTreeMap;
 
 use super::Config;
 use crate::Encoded;
 
-/// What a packet takes of the limit.
+/// What a packet counts towards the limit, in bytes.
 pub(super) fn cost(packet: &Encoded) -> usize {
     packet.byte_len().saturating_add(Config::PACKET_COST)
 }
 
-/// What a packet takes of the engine session's limit.
+/// What a packet counts towards the engine session's limit, in bytes.
 pub(super) fn engine_cost(packet: &Encoded) -> usize {
     let count = 1 + packet.attachments().len();
     packet.byte_len().saturating_add(count.saturating_mul(size_of::<engineio_proto::Packet>()))
 }
 
-/// The packets of one socket in the order in which they were emitted. Those with an ack are found by its id, too.
+/// The packets of one socket in emit order. Those with an ack are also indexed by its id.
 #[derive(Debug, Default)]
 pub(super) struct SendBuffer {
     packets: BTreeMap<u64, (Encoded, Option<u64>)>,
@@ -41,7 +41,7 @@ impl SendBuffer {
         self.packets.first_key_value().map(|(_, (packet, _))| packet)
     }
 
-    /// Takes out the first packet, with the id of the ack that it asks for.
+    /// Removes the first packet. Returns it with its ack id.
     pub(super) fn pop(&mut self) -> Option<(Encoded, Option<u64>)> {
         let (_, (packet, id)) = self.packets.pop_first()?;
         if let Some(id) = id {
@@ -50,12 +50,12 @@ impl SendBuffer {
         Some((packet, id))
     }
 
-    /// Whether the packet that asks for this ack waits here.
+    /// Whether the buffer contains the packet with this ack id.
     pub(super) fn holds(&self, id: u64) -> bool {
         self.places.contains_key(&id)
     }
 
-    /// The packet that asks for this ack is one like any other from now on.
+    /// Clears the ack id of a packet; the packet stays.
     pub(super) fn forget(&mut self, id: u64) {
         let place = self.places.remove(&id);
         if let Some((_, id)) = place.and_then(|place| self.packets.get_mut(&place)) {
@@ -63,7 +63,7 @@ impl SendBuffer {
         }
     }
 
-    /// Takes out the packet that asks for this ack.
+    /// Removes the packet with this ack id.
     pub(super) fn remove(&mut self, id: u64) -> Option<Encoded> {
         let place = self.places.remove(&id)?;
         self.packets.remove(&place).map(|(packet, _)| packet)

@@ -1,4 +1,4 @@
-//! What the application wants of its sockets.
+//! The commands that connect and disconnect sockets.
 
 use engineio_proto::{Instant, Text};
 
@@ -9,10 +9,10 @@ use super::member::{Member, Phase};
 use super::{DisconnectReason, Refusal, SocketConfig};
 use crate::{Json, SocketKey, encode};
 
-/// Commands: sockets come and go.
+/// Commands: connecting and disconnecting sockets.
 impl Manager {
-    /// The socket of a namespace: the one there is, or a new one, which is idle. `""` means `/`.
-    /// The name is sent as it is: check it by [`namespace_name`](crate::server::namespace_name).
+    /// The socket of a namespace: the existing one, or a new one, which is idle. `""` means `/`. The name is sent
+    /// unchanged: check it with [`namespace_name`](crate::server::namespace_name).
     pub fn socket(&mut self, namespace: &str, config: SocketConfig) -> SocketKey {
         let namespace = if namespace.is_empty() { "/" } else { namespace };
         if let Some(member) = self.members.iter().find(|member| member.namespace == namespace) {
@@ -20,21 +20,21 @@ impl Manager {
         }
         let key = SocketKey(self.next_key);
         self.next_key += 1;
-        // Most clients have one socket; a vector would make room for four.
+        // Most clients have one socket; `push` alone would allocate space for four.
         self.members.reserve_exact(1);
         self.members.push(Member::new(key, Text::from(namespace), config));
         key
     }
 
-    /// Connects a socket: it joins its namespace, now or as soon as there is a connection. Nothing happens if it is connected or
-    /// about to be; a pause before the next attempt goes on.
+    /// Connects a socket: it joins its namespace, now or as soon as there is a connection. Does nothing if the socket
+    /// is connected or connecting, and does not shorten a pause before the next attempt.
     pub fn connect(&mut self, socket: SocketKey, now: Instant) {
         self.clock(now);
         let Some(index) = self.index(socket) else { return };
         let Some(member) = self.members.get_mut(index) else { return };
         match member.phase {
             Phase::Idle | Phase::Over => member.phase = Phase::Waiting,
-            // The server's answer to the CONNECT that was sent will do.
+            // The CONNECT has been sent, and its answer is pending.
             Phase::Leaving => member.phase = Phase::Joining,
             Phase::Waiting | Phase::Asking | Phase::Joining | Phase::Connected(_) => {}
         }
@@ -45,14 +45,14 @@ impl Manager {
         }
     }
 
-    /// Disconnects a socket, and with the last active one the connection, or the attempts to get one. DISCONNECT leaves when what was
-    /// emitted before has left. What waits for a connection is kept for the next time, but for events that ask for an ack without a
-    /// deadline: their acks fail, and they are not sent.
+    /// Disconnects a socket. The last active socket also closes the connection or ends the attempts to connect.
+    /// DISCONNECT is sent after all packets emitted before. Buffered packets are kept for the next connection, except
+    /// events with an ack that has no deadline: their acks fail, and they are not sent.
     ///
-    /// If it was connected, [`Event::Disconnected`](super::Event::Disconnected) follows.
+    /// If the socket was connected, [`Event::Disconnected`](super::Event::Disconnected) follows.
     pub fn disconnect(&mut self, socket: SocketKey, now: Instant) {
         self.clock(now);
-        self.trust(true);
+        self.end_hold(true);
         let Some((index, member)) = self.members.iter_mut().enumerate().find(|(_, member)| member.key == socket) else {
             return;
         };
@@ -79,19 +79,21 @@ impl Manager {
         }
     }
 
-    /// Closes the engine session below once what was sent has left, as if the connection were lost then: sockets that are connected are
-    /// disconnected with [`DisconnectReason::ForcedClose`], and the reconnection begins. An attempt that is under way fails.
+    /// Closes the underlying engine session once queued packets have been sent. The connection counts as lost then:
+    /// connected sockets are disconnected with [`DisconnectReason::ForcedClose`], and the reconnection starts. An
+    /// attempt in progress fails.
     pub fn close_engine(&mut self, now: Instant) {
         let now = self.clock(now);
-        self.trust(true);
+        self.end_hold(true);
         if let Some(engine) = self.link.engine_mut() {
             engine.session.close(now);
         }
         self.process();
     }
 
-    /// An answer to [`Event::Authenticate`](super::Event::Authenticate): joins the namespace with this object, or with nothing. Nothing
-    /// happens if the socket does not wait for it. An object that is larger than the engine session's `outbox_limit` is none.
+    /// Answers [`Event::Authenticate`](super::Event::Authenticate): joins the namespace with this auth object, or
+    /// without one. Ignored if the socket does not wait for an answer. An object that exceeds the engine session's
+    /// `outbox_limit` counts as [`refuse_authentication`](Self::refuse_authentication).
     pub fn authenticate(&mut self, socket: SocketKey, auth: Option<&Json>, now: Instant) {
         self.clock(now);
         let mut members = self.members.iter_mut().enumerate();
@@ -106,7 +108,8 @@ impl Manager {
         }
     }
 
-    /// The other answer: the socket can't join. It is idle then, and [`Event::Refused`](super::Event::Refused) says so.
+    /// Answers [`Event::Authenticate`](super::Event::Authenticate) when there are no credentials: the socket does not
+    /// join and is no longer active. [`Event::Refused`](super::Event::Refused) follows.
     pub fn refuse_authentication(&mut self, socket: SocketKey, now: Instant) {
         self.clock(now);
         let asking = self.members.iter().position(|member| member.key == socket && member.phase == Phase::Asking);

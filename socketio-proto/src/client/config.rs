@@ -1,4 +1,4 @@
-//! How a manager behaves and what it may hold.
+//! Timings and bounds of a manager.
 
 use std::time::Duration;
 
@@ -19,44 +19,48 @@ use crate::Limits;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Whether another attempt follows a failed one and the loss of a connection (`reconnection`). Default true.
+    /// Whether to reconnect after a failed attempt or a lost connection (`reconnection`). Default true.
     pub reconnection: bool,
-    /// How many attempts a reconnection has (`reconnectionAttempts`). Default none: as many as it takes.
+    /// Maximum number of attempts of a reconnection (`reconnectionAttempts`). Default `None`: unlimited.
     pub reconnection_attempts: Option<u32>,
-    /// The pauses before them.
+    /// The pauses before the attempts.
     pub backoff: Backoff,
-    /// How long an attempt may take until the engine session is open (`timeout`); zero fails it at once. Default 20 s. None: for
-    /// ever.
+    /// Time within which an attempt must open the engine session (`timeout`). Zero fails it at once, `None` means no
+    /// limit. Default 20 s.
     pub connect_timeout: Option<Duration>,
-    /// How many bytes may wait for a connection, and for the server's answer in the retry queues, over all sockets; each packet
-    /// takes [64 more](Self::PACKET_COST). Default 16,000,000. The reference has no bound.
+    /// Maximum number of bytes in the send buffers and retry queues of all sockets. Each packet counts [64 bytes
+    /// more](Self::PACKET_COST) than it has. Default 16,000,000. The reference has no bound.
     pub send_buffer_limit: usize,
-    /// How many bytes of events that came before the CONNECT of their namespace may be held, over all sockets; each takes
-    /// [64 more](Self::PACKET_COST). A server that sends more is disconnected. Default 1,000,000. The reference has no bound.
+    /// Maximum number of bytes of events that arrived before the CONNECT of their namespace, of all sockets. Each event
+    /// counts [64 bytes more](Self::PACKET_COST) than it has. If the server sends more, the connection is closed.
+    /// Default 1,000,000. The reference has no bound.
     pub receive_buffer_limit: usize,
-    /// How many acks the server may owe; the next emit that asks for one is refused. Default 16,384. The reference has no bound.
+    /// Maximum number of pending acks. A further emit with an ack is refused. Default 16,384. The reference has no
+    /// bound.
     pub max_pending_acks: usize,
-    /// Bounds of binary packets under reassembly. Default 10 attachments, 64 MiB each and together, 10 minutes for all of them:
-    /// the server is trusted with more than a server trusts its clients with. The reference bounds the number only.
+    /// Bounds on the reassembly and decoding of packets. Default 10 attachments, 64 MiB in all, 10 minutes to receive
+    /// them: a client trusts its server more than a server trusts its clients. The reference only bounds the number of
+    /// attachments.
     pub decoder: Limits,
 }
 
-/// How long to wait before an attempt to reconnect.
+/// The pauses before attempts to reconnect.
 ///
-/// The first pause is `delay`; each one after it is twice as long, up to `delay_max`. Each is chosen anew from the range of
-/// `randomization` around its value, so that clients that lost the same server don't come back all at once; but none is longer than
-/// `delay_max`.
+/// The first pause is `delay`, and each further one is twice as long, up to `delay_max`. Each pause is randomized
+/// within the range of `randomization` around its value, so that clients of the same server don't reconnect at the same
+/// time, but never exceeds `delay_max`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Backoff {
     /// The first pause (`reconnectionDelay`). Default 1 s.
     pub delay: Duration,
     /// The longest pause (`reconnectionDelayMax`), at most 2^31-1 ms. Default 5 s.
     pub delay_max: Duration,
-    /// How far a pause may differ from its value, as a share of it (`randomizationFactor`): 0 to 1, anything else is 0. Default 0.5.
+    /// Maximum relative deviation of a pause from its value (`randomizationFactor`): 0 to 1, anything else counts as 0.
+    /// Default 0.5.
     pub randomization: f64,
 }
 
-/// How one socket behaves.
+/// Options of one socket.
 ///
 /// ```
 /// use socketio_proto::client::SocketConfig;
@@ -65,10 +69,11 @@ pub struct Backoff {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SocketConfig {
-    /// How long a try of the [retry queue](super::Manager::emit_reliable) waits for its ack (`ackTimeout`). Default none: until the
-    /// connection is lost.
+    /// How long each try of the [retry queue](super::Manager::emit_reliable) waits for its ack (`ackTimeout`). Default
+    /// `None`: until the connection is lost.
     pub ack_timeout: Option<Duration>,
-    /// How often a packet of the [retry queue](super::Manager::emit_reliable) is sent again (`retries`). Default none, as 0.
+    /// How often a packet of the [retry queue](super::Manager::emit_reliable) is sent again (`retries`). Default
+    /// `None`, which means 0.
     pub retries: Option<u32>,
 }
 
@@ -97,7 +102,8 @@ impl Default for Backoff {
 }
 
 impl Config {
-    /// What a packet takes of a buffer's limit beside its bytes, so that empty ones are bounded, too.
+    /// What a packet counts towards the limit of a buffer in addition to its bytes, so that the number of empty packets
+    /// is bounded, too.
     pub const PACKET_COST: usize = 64;
 
     /// Sets [`reconnection`](Self::reconnection).
@@ -149,7 +155,7 @@ impl Config {
         self
     }
 
-    /// Sets the bounds of binary packets: [`decoder`](Self::decoder).
+    /// Sets the decoder's bounds: [`decoder`](Self::decoder).
     #[must_use]
     pub fn decoder(mut self, limits: Limits) -> Self {
         self.decoder = limits;

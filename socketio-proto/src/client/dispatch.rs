@@ -1,4 +1,4 @@
-//! What the packets of the server do.
+//! Handles the server's packets.
 
 use std::borrow::Cow;
 
@@ -12,13 +12,14 @@ use super::member::Phase;
 use super::{Config, DisconnectReason, Event, Refusal};
 use crate::{AckError, Args, Body, DecodeError, Json, Packet, SocketKey};
 
-/// So many events are held at a time: what the server sent beyond waits as it came.
-const AHEAD: usize = 32;
+/// The number of queued events from which decoding stops; further messages stay encoded in the engine session.
+const MAX_EVENTS: usize = 32;
 
 impl Manager {
-    /// Takes what happened below, as far as there is room for events: the rest may still be the bytes of a body, and small.
+    /// Takes the engine session's events, as far as the queue has space: undecoded messages take less memory than
+    /// events.
     pub(super) fn process(&mut self) {
-        while self.events.len() < AHEAD {
+        while self.events.len() < MAX_EVENTS {
             let Some(engine) = self.link.engine_mut() else { break };
             let Some(event) = engine.session.poll_event() else { break };
             match event {
@@ -31,8 +32,8 @@ impl Manager {
                 }
                 Engine::UpgradeFailed(fault) => self.events.push_back(Event::UpgradeFailed(fault)),
                 Engine::Ready => {
-                    self.relieved();
-                    self.send_on();
+                    self.space_released();
+                    self.resume_sending();
                 }
                 Engine::Closed { reason, fault } => self.ended(reason, fault),
             }
@@ -56,11 +57,12 @@ impl Manager {
     fn dispatch(&mut self, packet: Packet) {
         let Packet { namespace, body } = packet;
         let found = self.members.iter().enumerate().find(|(_, member)| member.namespace == namespace);
-        // Nobody there: the answer to something that is over.
+        // Without a socket, the packet is ignored.
         let Some((index, member)) = found else { return };
         let socket = member.key;
-        // It can't answer what has not left. What else it says is for a socket that is no more.
-        if self.is_behind(socket) {
+        // The server has not received the queued CONNECT or DISCONNECT, so the packet is not for the socket's present
+        // state.
+        if self.has_queued_control(socket) {
             return;
         }
         match (body, &member.phase) {
@@ -73,19 +75,19 @@ impl Manager {
                 Some(id) => self.joined(index, id),
                 None => self.refused(index, Refusal::NoSid),
             },
-            // A server of version 2 does not wait to be asked.
+            // A Socket.IO v2 server sends CONNECT without a request.
             (Body::Connect(None), Phase::Asking) => self.refused(index, Refusal::NoSid),
             (Body::ConnectError(error), Phase::Joining) => self.refused(index, refusal(&error)),
             (Body::Disconnect, Phase::Joining) => self.refused(index, Refusal::Disconnected),
             (Body::Disconnect, Phase::Connected(_)) => self.left(index, DisconnectReason::ServerDisconnect),
             (Body::Connect(_), Phase::Leaving) => {
                 self.set_phase(index, Phase::Over);
-                self.send_away(index);
+                self.disconnect_unwanted(index);
             }
             (Body::ConnectError(_) | Body::Disconnect, Phase::Leaving) => self.set_phase(index, Phase::Over),
-            // The answer comes although a DISCONNECT was taken for it, which had crossed ours. Nobody is here to be let in.
+            // A late answer: a DISCONNECT that crossed ours was taken for it before. The socket is not wanted any more.
             (Body::Connect(Some(answer)), Phase::Idle | Phase::Over | Phase::Asking) if sid(&answer).is_some() => {
-                self.send_away(index);
+                self.disconnect_unwanted(index);
             }
             _ => {}
         }
@@ -98,14 +100,15 @@ impl Manager {
         member.last_epoch = self.epochs;
         let early = std::mem::take(&mut member.early);
         self.early -= early.iter().map(|(_, event)| cost(event)).sum::<usize>();
-        // What waited is on its way before anything that the application does because of the event.
+        // Buffered packets are sent before anything that the application emits because of the event.
         self.send_waiting(index);
         self.events.push_back(Event::Connected { socket, id });
         self.events.extend(early.into_iter().map(|(id, event)| Event::Received { socket, id, event }));
     }
 
-    /// The server let in whom nobody wants any more. It may have said something to it already.
-    fn send_away(&mut self, index: usize) {
+    /// Disconnects a socket that the server accepted although it is not wanted any more. The server may have sent
+    /// events to it, so the epoch is recorded.
+    fn disconnect_unwanted(&mut self, index: usize) {
         let Some(member) = self.members.get_mut(index) else { return };
         member.last_epoch = self.epochs;
         let (socket, namespace) = (member.key, member.namespace.clone());
@@ -122,14 +125,15 @@ impl Manager {
         self.leave_if_unused();
     }
 
-    /// A connected socket is not wanted any more, by the server or by the application.
+    /// Handles the disconnect of a connected socket, by the server or by the application.
     pub(super) fn left(&mut self, index: usize, reason: DisconnectReason) {
         self.set_phase(index, Phase::Over);
         self.disconnected(index, reason);
         self.leave_if_unused();
     }
 
-    /// Tells of the end of a connected socket, and of the acks that will never come. What is still here will be sent another time.
+    /// Reports the end of a connected socket and of its pending acks. Acks of buffered packets are kept if the packets
+    /// will be sent later.
     pub(super) fn disconnected(&mut self, index: usize, reason: DisconnectReason) {
         let Some(member) = self.members.get(index) else { return };
         let socket = member.key;
@@ -140,7 +144,8 @@ impl Manager {
         self.events.push_back(Event::Disconnected { socket, reason });
     }
 
-    /// The socket has no connection and will have none by itself: nobody would answer what waits for one. Acks with a deadline end by that.
+    /// Fails the acks without a deadline of a socket that is not going to connect by itself; nothing else would end
+    /// them.
     pub(super) fn abandon_acks(&mut self, index: usize) {
         let Some(socket) = self.members.get(index).map(|member| member.key) else { return };
         for id in self.acks.settle_all(socket, |_, deadline| deadline.is_some()) {
@@ -150,13 +155,13 @@ impl Manager {
 
     fn acked(&mut self, socket: SocketKey, id: u64, args: Args) {
         let Some(member) = self.member(socket) else { return };
-        // Of a packet that is still here the server knows nothing.
+        // The server can't acknowledge a packet that has not been sent.
         if !member.buffer.holds(id) && self.acks.settle(socket, id) {
             self.settle(socket, id, Ok(args));
         }
     }
 
-    /// An ack came, or never will. It is out of the table already.
+    /// Reports an ack that arrived or failed. It has been removed from the table before.
     pub(super) fn settle(&mut self, socket: SocketKey, id: u64, result: Result<Args, AckError>) {
         let Some((index, member)) = self.members.iter_mut().enumerate().find(|(_, member)| member.key == socket) else {
             return;
@@ -177,12 +182,13 @@ impl Manager {
 
     fn keep_early(&mut self, index: usize, id: Option<u64>, event: crate::Event) {
         let Some(member) = self.members.get_mut(index) else { return };
-        // It may be for the socket that was here before, and crossed its DISCONNECT. What was missed comes with a new connection only.
+        // The event may be for the socket's previous membership and have crossed its DISCONNECT. Events missed before a
+        // recovery only arrive on a new connection.
         if member.last_epoch == self.epochs {
             return;
         }
         self.early = self.early.saturating_add(cost(&event));
-        // As it came it would keep all of the body that it came in, and no limit counts that.
+        // Copied, because a slice would pin the whole received body, which no limit counts.
         let event = crate::Event { name: event.name.copied(), args: event.args.copied() };
         member.early.push((id, event));
         if self.early > self.config.receive_buffer_limit {
@@ -196,7 +202,7 @@ impl Manager {
         self.early -= early.iter().map(|(_, event)| cost(event)).sum::<usize>();
     }
 
-    /// Asks as whom to join, if the socket waits for that and the connection is open.
+    /// Requests credentials for a waiting socket if the connection is open.
     pub(super) fn ask(&mut self, index: usize) {
         let open = matches!(self.link, Link::Open(_));
         if let Some(member) = self.members.get_mut(index).filter(|member| open && member.phase == Phase::Waiting) {
@@ -212,12 +218,12 @@ impl Manager {
     }
 }
 
-/// What an event that came early takes of the limit.
+/// What an early event counts towards the limit, in bytes.
 fn cost(event: &crate::Event) -> usize {
     event.name.len().saturating_add(event.args.byte_len()).saturating_add(Config::PACKET_COST)
 }
 
-/// The longest id of a socket, in bytes. The reference's has 20.
+/// Maximum length of a socket id in bytes. The reference's ids have 20.
 const LONGEST_ID: usize = 1024;
 
 /// The id in the server's answer to a CONNECT.
@@ -227,12 +233,12 @@ fn sid(answer: &Json) -> Option<Text> {
         #[serde(borrow)]
         sid: Cow<'a, str>,
     }
-    // In memory of its own: it is kept.
+    // Copied, because the id is kept as long as the socket is connected.
     let Answer { sid } = answer.parse().ok()?;
     (1..=LONGEST_ID).contains(&sid.len()).then(|| Text::from(&*sid))
 }
 
-/// What the server says against a socket: an object, or a mere text, which the reference loses.
+/// The payload of a CONNECT_ERROR: an object, or a string, which the reference drops.
 fn refusal(error: &Json) -> Refusal {
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -243,7 +249,7 @@ fn refusal(error: &Json) -> Refusal {
     let text = |json: &Json| json.parse::<Cow<'_, str>>().ok().map(|text| Text::from(&*text));
     match error.parse::<Error>() {
         Ok(Error { message, data }) => {
-            // In memory of its own: who keeps the refusal would keep all of the body that it came in.
+            // Copied, because a slice would pin the whole received message.
             let data = data.map(|data| data.copied());
             Refusal::Server { message: message.as_ref().and_then(text).unwrap_or_default(), data }
         }

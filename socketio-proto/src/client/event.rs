@@ -1,4 +1,4 @@
-//! What a manager tells and what its commands answer.
+//! The events of a manager, and the results of its commands.
 
 use std::time::Duration;
 
@@ -9,84 +9,85 @@ use thiserror::Error;
 use super::DisconnectReason;
 use crate::{AckError, Args, DecodeError, Json, SocketKey};
 
-/// Names one packet of a [retry queue](super::Manager::emit_reliable). Never used twice by the same manager.
+/// Identifies a packet of a [retry queue](super::Manager::emit_reliable). Never reused by the same manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RetryId(pub u64);
 
-/// What happened to a [`Manager`](super::Manager), in the order in which it happened.
+/// An event of a [`Manager`](super::Manager). Events are reported in the order in which they happened.
 ///
-/// The connection's life is `Attempt`, then `Opened` and at last `Closed`; or `AttemptFailed`; and then, if it is to be tried
-/// again, `Waiting` and the next `Attempt`. A socket's is `Authenticate`, then `Connected`, then `Received` and `Acked`, and at last
-/// `Disconnected`; or, instead of all that follows `Connected`, `Refused` or `NotJoined`. When a connection is lost, `Closed` comes
-/// before what its sockets hear of it.
+/// The events of a connection are `Attempt`, then `Opened` and finally `Closed`, or `AttemptFailed` instead of both;
+/// then, if there is to be another attempt, `Waiting` and `Attempt`. Those of a socket are `Authenticate`, `Connected`,
+/// then `Received` and `Acked`, and finally `Disconnected`; or `Refused` or `NotJoined` instead of `Connected` and all
+/// that follow it. When a connection is lost, `Closed` comes before the events of its sockets.
 ///
-/// The arguments of `Received` and `Acked` share the buffer in which they came, except those of events that had to wait for
+/// The arguments of `Received` and `Acked` share the received buffer, except those of events that had to wait for
 /// `Connected`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A connection is to be tried: where to, and with which headers? Answer with [`open`](super::Manager::open) or
-    /// [`fail_attempt`](super::Manager::fail_attempt), now or later. The next question replaces one without an answer.
+    /// An attempt to connect starts. Answer where to connect to, and with which headers, by
+    /// [`open`](super::Manager::open) or [`fail_attempt`](super::Manager::fail_attempt), now or later. A new `Attempt`
+    /// replaces an unanswered one.
     Attempt {
-        /// 0 for the one that [`connect`](super::Manager::connect) asked for; those of a reconnection count from 1.
+        /// 0 for the attempt caused by [`connect`](super::Manager::connect); those of a reconnection count from 1.
         attempt: u32,
     },
-    /// The attempt failed. Every socket that is [wanted](super::Manager::is_wanted) would call this its `connect_error`.
+    /// The attempt failed. This is the `connect_error` of every socket that is [wanted](super::Manager::is_wanted).
     AttemptFailed {
-        /// Which one.
+        /// Its number.
         attempt: u32,
         /// Why.
         error: AttemptError,
     },
-    /// The next attempt follows after a pause.
+    /// The next attempt starts after a pause.
     Waiting {
-        /// The attempt that will be made: 1, 2, ..
+        /// The number of that attempt: 1, 2, ..
         attempt: u32,
         /// The pause.
         delay: Duration,
     },
-    /// All attempts failed. No further one is made until a socket is told to [connect](super::Manager::connect).
+    /// All attempts failed. There is no further one until [`connect`](super::Manager::connect) is called.
     ReconnectFailed {
-        /// How many there were.
+        /// The number of attempts.
         attempts: u32,
     },
     /// The engine session is open.
     Opened {
-        /// The attempt that succeeded: 0, or the one of a reconnection.
+        /// The number of the attempt that succeeded: 0, or counted from 1 for a reconnection.
         attempt: u32,
-        /// The transport it began with.
+        /// The first transport.
         transport: TransportKind,
     },
     /// The connection moved to another transport.
     Upgraded {
-        /// Which one.
+        /// The new transport.
         transport: TransportKind,
     },
-    /// The connection stays with polling, for this reason.
+    /// The upgrade failed, so the connection stays on polling.
     UpgradeFailed(Fault),
-    /// A socket is about to join its namespace: with what to say? Answer with [`authenticate`](super::Manager::authenticate) or
-    /// [`refuse_authentication`](super::Manager::refuse_authentication), now or later. Asked anew on every connection, which
-    /// replaces a question without an answer.
+    /// A socket is about to join its namespace. Answer with its credentials by
+    /// [`authenticate`](super::Manager::authenticate) or
+    /// [`refuse_authentication`](super::Manager::refuse_authentication), now or later. Repeated on each connection; a
+    /// new `Authenticate` replaces an unanswered one.
     Authenticate {
         /// The socket.
         socket: SocketKey,
     },
-    /// A socket joined its namespace. What was waiting for that is on its way.
+    /// A socket joined its namespace. Its buffered packets have been passed to the engine session.
     Connected {
         /// The socket.
         socket: SocketKey,
-        /// Its id, until it is disconnected; the server knows it, too. It has memory of its own.
+        /// Its id until it is disconnected, the same as on the server. A copy, not a slice of the received buffer.
         id: Text,
     },
-    /// A socket is not let into its namespace. It is no longer active: it is tried again when it is told to
-    /// [connect](super::Manager::connect).
+    /// A socket could not join its namespace. It is no longer active; [`connect`](super::Manager::connect) tries again.
     Refused {
         /// The socket.
         socket: SocketKey,
         /// Why.
         error: Refusal,
     },
-    /// The connection was lost while a socket was about to join its namespace. It is tried again with the next connection, if
+    /// The connection was lost while a socket was joining its namespace. The socket joins with the next connection, if
     /// there is one.
     NotJoined {
         /// The socket.
@@ -96,47 +97,47 @@ pub enum Event {
     },
     /// The server emitted an event.
     Received {
-        /// The socket it is for.
+        /// The receiving socket.
         socket: SocketKey,
-        /// If the server wants an ack: under which id. See [`send_ack`](super::Manager::send_ack).
+        /// The ack id, if the server requests an ack. See [`send_ack`](super::Manager::send_ack).
         id: Option<u64>,
         /// Name and arguments.
         event: crate::Event,
     },
-    /// An ack that the server owed is settled: it came, or it never will.
+    /// A pending ack is settled: it arrived, or it timed out, or the socket was disconnected.
     Acked {
-        /// The socket that asked for it.
+        /// The socket whose event it answers.
         socket: SocketKey,
         /// The id given to [`emit_with_ack`](super::Manager::emit_with_ack).
         id: u64,
         /// The server's arguments.
         result: Result<Args, AckError>,
     },
-    /// A packet of a retry queue is settled: the server acknowledged it, or it was sent as often as it may be.
+    /// A packet of a retry queue is settled: the server acknowledged it, or its last retry failed.
     Delivered {
-        /// The socket that sent it.
+        /// The sending socket.
         socket: SocketKey,
-        /// What [`emit_reliable`](super::Manager::emit_reliable) answered.
+        /// The id returned by [`emit_reliable`](super::Manager::emit_reliable).
         retry: RetryId,
-        /// The server's arguments, or what became of the last try.
+        /// The server's arguments, or why the last try failed.
         result: Result<Args, AckError>,
     },
-    /// A connected socket no longer is.
+    /// A connected socket was disconnected.
     Disconnected {
         /// The socket.
         socket: SocketKey,
         /// Why.
         reason: DisconnectReason,
     },
-    /// The server sent a packet that cannot be decoded; the connection is given up for it.
+    /// The server sent a packet that can't be decoded, so the connection is closed.
     Undecodable(DecodeError),
-    /// [`pressure`](super::Manager::pressure), which was high, is low again.
+    /// [`pressure`](super::Manager::pressure) is low again after it was high or an emit was refused.
     Ready,
-    /// An open connection is over.
+    /// An open connection has ended.
     Closed {
         /// Why.
         reason: CloseReason,
-        /// What was wrong, if anything was.
+        /// The fault that caused it, if any.
         fault: Option<Fault>,
     },
 }
@@ -145,48 +146,49 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AttemptError {
-    /// The session was not open in time: [`Config::connect_timeout`](super::Config::connect_timeout).
+    /// The session was not opened within [`Config::connect_timeout`](super::Config::connect_timeout).
     #[error("timeout")]
     Timeout,
     /// The session could not be opened.
     #[error(transparent)]
     Fault(#[from] Fault),
-    /// The session ended before it was open, with nothing wrong.
+    /// The session ended before it was open, without a fault.
     #[error("the connection was closed before it was open: {0}")]
     Closed(CloseReason),
-    /// The driver called it off: [`fail_attempt`](super::Manager::fail_attempt).
+    /// The driver called the attempt off: [`fail_attempt`](super::Manager::fail_attempt).
     #[error("the attempt was called off")]
     CalledOff,
 }
 
-/// Why a socket was not let into its namespace.
+/// Why a socket could not join its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The server says so.
+    /// The server refused the socket with a CONNECT_ERROR.
     #[error("{message}")]
     Server {
-        /// Its words. Empty if there were none.
+        /// The `message` of the error. Empty if it has none.
         message: Text,
-        /// What it said beside them: `data` of the error's object.
+        /// The `data` of the error.
         data: Option<Json>,
     },
-    /// The server's CONNECT brings no id for the socket. Servers of Socket.IO v2 do so.
-    #[error("the server let the socket in without a sid: it seems to be a Socket.IO server of version 2")]
+    /// The server's CONNECT contains no socket id, as from a Socket.IO v2 server.
+    #[error("the server accepted the socket without a sid: it seems to be a Socket.IO v2 server")]
     NoSid,
-    /// The server disconnected the socket before it had let it in.
-    #[error("the server disconnected the socket before it had let it in")]
+    /// The server answered CONNECT with DISCONNECT.
+    #[error("the server disconnected the socket before it had joined")]
     Disconnected,
-    /// The driver has nothing to say: [`refuse_authentication`](super::Manager::refuse_authentication).
+    /// The driver has no credentials, or they are too large: see
+    /// [`refuse_authentication`](super::Manager::refuse_authentication).
     #[error("there are no credentials")]
     NoCredentials,
 }
 
-/// Where a packet went.
+/// What happened to an emitted packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Emitted {
-    /// To the engine session, which sends it.
+    /// Passed to the engine session, which sends it.
     Sent(Pressure),
-    /// Into the send buffer, until the socket is connected.
+    /// Kept in the send buffer until the socket is connected.
     Buffered(Pressure),
 }

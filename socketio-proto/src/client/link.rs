@@ -1,4 +1,4 @@
-//! The connection: how it comes about, how it is lost, and how it comes about again.
+//! The connection: attempts, loss and reconnection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,18 +18,18 @@ use super::{AttemptError, DisconnectReason, Event, backoff};
 ///   '-- no more tries --+-- Pausing <--------'--------------------'
 /// ```
 ///
-/// From everywhere to Idle: no socket is active any more.
+/// From every state to Idle: no socket is active any more.
 #[derive(Debug)]
 pub(super) enum Link {
-    /// No connection is wanted, or all attempts have failed.
+    /// No connection is needed, or all attempts have failed.
     Idle,
-    /// Before the next attempt.
+    /// Pausing before the next attempt.
     Pausing {
         until: Instant,
     },
     /// The driver has not said where to connect to.
     Asking,
-    /// With the end of the time that the attempt has.
+    /// The engine session is being opened, until the deadline of the attempt.
     Opening {
         engine: Box<Engine>,
         deadline: Option<Instant>,
@@ -41,26 +41,26 @@ pub(super) enum Link {
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) session: Session,
-    /// Which one it is: the upper half of all its names.
+    /// The number of the session: the upper half of all its request and WebSocket ids.
     epoch: u64,
 }
 
-/// So many sessions may be saying goodbye; the oldest does so no longer.
-const FAREWELLS: usize = 8;
+/// The maximum number of closing sessions; beyond it the oldest ones are discarded.
+const MAX_CLOSING: usize = 8;
 
 impl Engine {
-    /// Whether the session may have given this name.
-    pub(super) fn named(&self, id: u64) -> bool {
+    /// Whether the session may have issued this id.
+    pub(super) fn issued(&self, id: u64) -> bool {
         id >> 32 == self.epoch
     }
 
-    /// What a session that is over for us has to do. Nobody hears what it has to say.
-    pub(super) fn farewell(&mut self) -> Option<Transmit> {
+    /// The next transmit of a closing session. Its events are dropped.
+    pub(super) fn poll_closing(&mut self) -> Option<Transmit> {
         loop {
             if let Some(transmit) = self.session.poll_transmit() {
                 return Some(transmit);
             }
-            // There may be more to transmit behind them.
+            // Further transmits may follow an event.
             self.session.poll_event()?;
         }
     }
@@ -81,7 +81,8 @@ impl Link {
         }
     }
 
-    /// Beside those of the engine session. While nothing is read no server can be late.
+    /// The deadline of the link itself, without that of the engine session. An attempt can't time out while reading is
+    /// paused.
     pub(super) fn deadline(&self, paused: bool) -> Option<Instant> {
         match self {
             Self::Pausing { until } => Some(*until),
@@ -93,7 +94,7 @@ impl Link {
 
 /// Answers to [`Event::Attempt`].
 impl Manager {
-    /// Connects with this configuration. Nothing happens if no attempt waits for it.
+    /// Connects with this configuration. Ignored if no attempt waits for an answer.
     pub fn open(&mut self, engine: Arc<engine::Config>, now: Instant) {
         let now = self.clock(now);
         if !matches!(self.link, Link::Asking) {
@@ -115,7 +116,7 @@ impl Manager {
         self.process();
     }
 
-    /// Calls the attempt off: it failed. Nothing happens if no attempt waits for an answer.
+    /// Calls the attempt off, which fails it. Ignored if no attempt waits for an answer.
     pub fn fail_attempt(&mut self, now: Instant) {
         self.clock(now);
         if matches!(self.link, Link::Asking) {
@@ -126,31 +127,31 @@ impl Manager {
 }
 
 impl Manager {
-    /// Asks for the first attempt.
+    /// Starts an attempt: asks the driver where to connect to.
     pub(super) fn attempt(&mut self) {
         self.link = Link::Asking;
         self.events.push_back(Event::Attempt { attempt: self.attempt });
     }
 
-    /// The pause before an attempt is over, or the time that it had.
-    pub(super) fn link_is_due(&mut self) {
+    /// The pause before an attempt has ended, or the attempt has timed out.
+    pub(super) fn handle_link_timeout(&mut self) {
         match self.link {
             Link::Pausing { .. } => self.attempt(),
             Link::Opening { .. } => {
                 let now = self.now;
-                self.part(|session| session.discard(now));
+                self.detach_engine(|session| session.discard(now));
                 self.failed(AttemptError::Timeout);
             }
             Link::Idle | Link::Asking | Link::Open(_) => {}
         }
     }
 
-    /// The end of the time of an attempt that begins now.
+    /// The deadline of an attempt that starts now.
     fn attempt_deadline(&self) -> Option<Instant> {
         self.config.connect_timeout.and_then(|timeout| self.now.checked_add(timeout))
     }
 
-    /// Reading goes on after a pause.
+    /// Restarts the deadline of an attempt when reading resumes.
     pub(super) fn extend_attempt(&mut self) {
         let anew = self.attempt_deadline();
         if let Link::Opening { deadline, .. } = &mut self.link {
@@ -173,36 +174,36 @@ impl Manager {
         }
     }
 
-    /// The engine session has ended by itself.
+    /// The engine session has ended.
     pub(super) fn ended(&mut self, reason: CloseReason, fault: Option<Fault>) {
         match self.link {
             Link::Opening { .. } => {
-                self.part(|_| ());
+                self.detach_engine(|_| ());
                 self.failed(fault.map_or(AttemptError::Closed(reason), AttemptError::Fault));
             }
             Link::Open(_) => {
-                self.part(|_| ());
+                self.detach_engine(|_| ());
                 self.lost(reason, fault);
             }
             Link::Idle | Link::Pausing { .. } | Link::Asking => {}
         }
     }
 
-    /// The server broke the rules of Socket.IO.
+    /// The server violated the Socket.IO protocol.
     pub(super) fn violated(&mut self) {
         let now = self.now;
-        if self.part(|session| session.close(now)) {
+        if self.detach_engine(|session| session.close(now)) {
             self.lost(CloseReason::ParseError, None);
         }
     }
 
-    /// Leaves the connection if no socket is active any more.
+    /// Closes the connection if no socket is active any more.
     pub(super) fn leave_if_unused(&mut self) {
         if self.members.iter().any(|member| member.is_active()) {
             return;
         }
         let (now, open) = (self.now, matches!(self.link, Link::Open(_)));
-        self.part(|session| session.close(now));
+        self.detach_engine(|session| session.close(now));
         self.link = Link::Idle;
         self.attempt = 0;
         if open {
@@ -210,36 +211,37 @@ impl Manager {
         }
     }
 
-    /// Takes the engine session away from the sockets. It still has to say goodbye, in the way given. `false` if there is none.
-    fn part(&mut self, goodbye: impl FnOnce(&mut Session)) -> bool {
+    /// Detaches the engine session from the link and ends it by `end`; it stays in `closing` until it is closed.
+    /// Returns `false` if there is none.
+    fn detach_engine(&mut self, end: impl FnOnce(&mut Session)) -> bool {
         let link = std::mem::replace(&mut self.link, Link::Idle);
         let (Link::Opening { mut engine, .. } | Link::Open(mut engine)) = link else {
             self.link = link;
             return false;
         };
-        goodbye(&mut engine.session);
+        end(&mut engine.session);
         self.prior_websocket = engine.session.prior_websocket();
-        self.former.push(*engine);
-        let crowd = self.former.len().saturating_sub(FAREWELLS);
+        self.closing.push(*engine);
+        let excess = self.closing.len().saturating_sub(MAX_CLOSING);
         let now = self.now;
-        self.former.iter_mut().take(crowd).for_each(|engine| engine.session.discard(now));
+        self.closing.iter_mut().take(excess).for_each(|engine| engine.session.discard(now));
         true
     }
 
-    /// An open connection is no longer.
+    /// An open connection has been lost.
     fn lost(&mut self, reason: CloseReason, fault: Option<Fault>) {
         self.events.push_back(Event::Closed { reason, fault });
-        self.relieved();
+        self.space_released();
         self.controls.clear();
         self.decoder.reset();
         let reason = DisconnectReason::from(reason);
         for index in 0..self.members.len() {
-            self.cut_off(index, reason);
+            self.member_lost_connection(index, reason);
         }
-        self.try_again();
+        self.schedule_attempt();
     }
 
-    fn cut_off(&mut self, index: usize, reason: DisconnectReason) {
+    fn member_lost_connection(&mut self, index: usize, reason: DisconnectReason) {
         let Some(member) = self.members.get_mut(index) else { return };
         let socket = member.key;
         match std::mem::replace(&mut member.phase, Phase::Waiting) {
@@ -256,11 +258,11 @@ impl Manager {
 
     pub(super) fn failed(&mut self, error: AttemptError) {
         self.events.push_back(Event::AttemptFailed { attempt: self.attempt, error });
-        self.try_again();
+        self.schedule_attempt();
     }
 
-    /// There is no attempt before a socket is told to connect.
-    fn give_up(&mut self) {
+    /// Fails the acks without a deadline of all active sockets, because no further attempt follows.
+    fn abandon_all_acks(&mut self) {
         for index in 0..self.members.len() {
             if self.members.get(index).is_some_and(|member| member.is_active()) {
                 self.abandon_acks(index);
@@ -268,24 +270,24 @@ impl Manager {
         }
     }
 
-    /// The next attempt, after a pause, if there is to be one. `attempt` is the last one that failed.
-    fn try_again(&mut self) {
+    /// Schedules the next attempt, if there is to be one. `attempt` is the last one that failed.
+    fn schedule_attempt(&mut self) {
         self.link = Link::Idle;
         let failed = std::mem::take(&mut self.attempt);
         if !self.members.iter().any(|member| member.is_active()) {
             return;
         }
         if !self.config.reconnection {
-            return self.give_up();
+            return self.abandon_all_acks();
         }
         if self.config.reconnection_attempts.is_some_and(|most| failed >= most) {
-            self.give_up();
+            self.abandon_all_acks();
             self.events.push_back(Event::ReconnectFailed { attempts: failed });
             return;
         }
         self.attempt = failed.saturating_add(1);
         let delay = backoff::pause(&self.config.backoff, self.attempt, self.random.next());
-        // A pause is at most 25 days: no clock ends before.
+        // A pause is at most 25 days, so this does not overflow.
         self.link = Link::Pausing { until: self.now.checked_add(delay).unwrap_or(self.now) };
         self.events.push_back(Event::Waiting { attempt: self.attempt, delay });
     }

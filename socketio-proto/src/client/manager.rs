@@ -1,4 +1,4 @@
-//! One connection and all its sockets.
+//! The manager: one connection and its sockets.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,19 +17,20 @@ use super::{Config, Event};
 use crate::acks::AckTable;
 use crate::{AckError, Decoder, SocketKey};
 
-/// One connection to a server, its sockets, and the reconnection.
+/// One connection to a server with its sockets and its reconnection.
 ///
-/// Feed it what becomes of its requests and WebSockets (`handle_*`) and the application's wishes (the bare verbs); after each of
-/// them, or several that belong together, drain [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event) until neither
-/// has any more, then look at [`poll_timeout`](Self::poll_timeout). Two of its events are questions, which it waits to have answered:
+/// Pass it what happens to its requests and WebSockets (`handle_*`) and the application's commands (bare verbs). After
+/// each of them, or after several, drain [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event)
+/// until both return `None`, then read [`poll_timeout`](Self::poll_timeout). Two events need an answer:
 /// [`Attempt`](Event::Attempt) and [`Authenticate`](Event::Authenticate).
 ///
-/// The names of requests and WebSockets are never used twice, so that those of a connection that is over and still says goodbye
-/// can't be taken for those of the next.
+/// The ids of requests and WebSockets are never reused, so those of a connection that is still closing can't be
+/// confused with those of the next one.
 ///
-/// Beside what its engine session holds (the reference's `writeBuffer`), it holds packets within
-/// [`Config::send_buffer_limit`], early events within [`Config::receive_buffer_limit`], [`Config::max_pending_acks`] acks, one
-/// packet that waits for its attachments, within [`Config::decoder`], and a few dozen events until they are taken.
+/// Memory: besides its engine session (the reference's `writeBuffer`), it holds packets within
+/// [`Config::send_buffer_limit`], early events within [`Config::receive_buffer_limit`], [`Config::max_pending_acks`]
+/// acks, one packet that waits for its attachments, within [`Config::decoder`], and a few dozen events until they are
+/// taken.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -41,10 +42,10 @@ use crate::{AckError, Decoder, SocketKey};
 /// # let now = Instant::now();
 /// let mut manager = Manager::new(Arc::new(Config::default()), 42, now);
 /// let socket = manager.socket("/", SocketConfig::default());
-/// manager.emit(socket, encode::event("/", None, "hello", &"world")?, now)?; // kept until there is a connection
+/// manager.emit(socket, encode::event("/", None, "hello", &"world")?, now)?; // buffered until there is a connection
 /// manager.connect(socket, now);
 ///
-/// // It asks where to connect to, and for a WebSocket there ...
+/// // The manager asks where to connect to, and opens a WebSocket there ...
 /// let Some(Event::Attempt { attempt: 0 }) = manager.poll_event() else { panic!() };
 /// let engine = EngineConfig::builder().path("/socket.io").transports([TransportKind::WebSocket]).build()?;
 /// manager.open(Arc::new(engine), now);
@@ -55,7 +56,7 @@ use crate::{AckError, Decoder, SocketKey};
 /// let open = r#"0{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
 /// manager.handle_message(id, Data::from(open), now);
 ///
-/// // ... then as whom to join ...
+/// // ... then asks for the credentials ...
 /// assert!(matches!(manager.poll_event(), Some(Event::Opened { .. })));
 /// let Some(Event::Authenticate { socket }) = manager.poll_event() else { panic!() };
 /// manager.authenticate(socket, None, now);
@@ -64,7 +65,7 @@ use crate::{AckError, Decoder, SocketKey};
 /// assert!(manager.poll_transmit().is_none());
 /// manager.handle_flushed(id, now);
 ///
-/// // ... and what was kept leaves.
+/// // ... and sends the buffered packet.
 /// manager.handle_message(id, Data::from(r#"40{"sid":"socket"}"#), now);
 /// assert!(matches!(manager.poll_event(), Some(Event::Connected { id, .. }) if id == "socket"));
 /// let Some(Transmit::Frame { frame, .. }) = manager.poll_transmit() else { panic!() };
@@ -74,54 +75,55 @@ use crate::{AckError, Decoder, SocketKey};
 #[derive(Debug)]
 pub struct Manager {
     pub(super) config: Arc<Config>,
-    /// The latest time that an input brought.
+    /// The latest time passed by an input.
     pub(super) now: Instant,
     pub(super) random: Random,
     pub(super) link: Link,
-    /// The attempt under way: 0 if the connection is not being made again.
+    /// The number of the current attempt; 0 if it is not a reconnection.
     pub(super) attempt: u32,
-    /// Engine sessions that are over for us, until they have said goodbye.
-    pub(super) former: Vec<Engine>,
-    /// How many engine sessions there were.
+    /// Detached engine sessions, until they are closed.
+    pub(super) closing: Vec<Engine>,
+    /// Number of engine sessions so far.
     pub(super) epochs: u64,
     pub(super) prior_websocket: bool,
     pub(super) decoder: Decoder,
-    /// The engine session was overdue when something was emitted, and has not been judged since: what is emitted waits.
-    pub(super) doubtful: bool,
-    /// In the order in which they were made.
+    /// Emitted packets are held: a deadline of the engine session had expired at an emit, and has not been handled
+    /// since.
+    pub(super) holding: bool,
+    /// In the order of their creation.
     pub(super) members: Vec<Member>,
     pub(super) acks: AckTable,
-    /// CONNECT and DISCONNECT for which the engine session has no room; two of a socket at most.
+    /// CONNECTs and DISCONNECTs that don't fit into the engine session; at most two per socket.
     pub(super) controls: VecDeque<Control>,
-    /// What the send buffers and retry queues hold, as their limit counts.
+    /// Bytes in the send buffers and retry queues, as counted by their limit.
     pub(super) buffered: usize,
-    /// What events that came early hold, as their limit counts.
+    /// Bytes of early events, as counted by their limit.
     pub(super) early: usize,
-    pub(super) room: Room,
-    /// What the outbox of the last connection could hold.
+    pub(super) ready: ReadyEvent,
+    /// The outbox limit of the last connection.
     pub(super) outbox_limit: usize,
     pub(super) events: VecDeque<Event>,
     pub(super) next_key: u64,
     pub(super) next_retry: u64,
 }
 
-/// Who waits for room, and for what.
+/// Whether an [`Event::Ready`] is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
-    /// Nobody.
-    Ample,
-    /// The pressure has been high, and nobody was told yet that it no longer is.
-    Scarce,
-    /// A packet was refused although the pressure was low. It will be no other until something has left.
-    Refused,
+pub(super) enum ReadyEvent {
+    /// None is due.
+    NotDue,
+    /// Due once the pressure is low: it has been high.
+    AtLowPressure,
+    /// Due once the buffers have shrunk: a packet was refused although the pressure was low.
+    AfterRelease,
 }
 
-/// The queue of events is given back beyond this many places: the loss of a connection can settle many acks at once.
+/// The largest capacity that an empty event queue keeps: the loss of a connection can settle many acks at once.
 const KEPT: usize = 64;
 
 impl Manager {
-    /// A manager without sockets. The seed decides pauses and timestamps in URLs: take a random number, so that not all clients do
-    /// the same. It need not be secret.
+    /// Creates a manager without sockets. Pauses and timestamps in URLs are derived from the seed. Use a random number,
+    /// so that clients don't act in step; it need not be secret.
     pub fn new(config: Arc<Config>, seed: u64, now: Instant) -> Self {
         let decoder = Decoder::new(config.decoder);
         Self {
@@ -130,17 +132,17 @@ impl Manager {
             random: Random::new(seed),
             link: Link::Idle,
             attempt: 0,
-            former: Vec::new(),
+            closing: Vec::new(),
             epochs: 0,
             prior_websocket: false,
             decoder,
-            doubtful: false,
+            holding: false,
             members: Vec::new(),
             acks: AckTable::new(),
             controls: VecDeque::new(),
             buffered: 0,
             early: 0,
-            room: Room::Ample,
+            ready: ReadyEvent::NotDue,
             outbox_limit: usize::MAX,
             events: VecDeque::new(),
             next_key: 0,
@@ -148,7 +150,7 @@ impl Manager {
         }
     }
 
-    /// The engine session in use, or tried at present, to look at.
+    /// The engine session that is open or being opened.
     pub fn engine(&self) -> Option<&Session> {
         self.link.engine().map(|engine| &engine.session)
     }
@@ -158,25 +160,26 @@ impl Manager {
         self.member(socket).is_some_and(Member::is_connected)
     }
 
-    /// Whether the socket is connected, or will be without being told to: it was told to connect, was not refused or disconnected since,
-    /// and the attempts have not been given up.
+    /// Whether the socket is connected or going to connect: [`connect`](Self::connect) was called, the socket has not
+    /// been refused or disconnected since, and the attempts have not ended.
     pub fn is_active(&self, socket: SocketKey) -> bool {
         !matches!(self.link, Link::Idle) && self.is_wanted(socket)
     }
 
-    /// Whether the socket was told to connect, and not refused or disconnected since. It joins its namespace with the next connection,
-    /// which another socket may ask for even after the attempts have been given up.
+    /// Whether [`connect`](Self::connect) was called and the socket has not been refused or disconnected since. Such a
+    /// socket joins its namespace with the next connection, which another socket may start even after the attempts have
+    /// ended.
     pub fn is_wanted(&self, socket: SocketKey) -> bool {
         self.member(socket).is_some_and(Member::is_active)
     }
 
-    /// Whether the socket has ended until it is told to connect: it was disconnected or refused, or the attempts have been given up.
-    /// Not so before it is told to connect for the first time.
+    /// Whether the socket stays disconnected until the next [`connect`](Self::connect): it was disconnected or refused,
+    /// or the attempts have ended. `false` before the first `connect`.
     pub fn is_over(&self, socket: SocketKey) -> bool {
         !self.is_active(socket) && self.member(socket).is_some_and(|member| member.phase != Phase::Idle)
     }
 
-    /// The id that the server gave the socket, while it is connected.
+    /// The id that the server assigned to the socket, while it is connected.
     pub fn id(&self, socket: SocketKey) -> Option<&str> {
         match &self.member(socket)?.phase {
             Phase::Connected(id) => Some(id),
@@ -184,22 +187,23 @@ impl Manager {
         }
     }
 
-    /// Whether there is nothing to do: no connection, none to be made, and no goodbye to be said. Also after all attempts failed.
+    /// Whether there is nothing to do: no connection, no attempt, and no session that is still closing. Also true after
+    /// all attempts failed.
     pub fn is_idle(&self) -> bool {
-        matches!(self.link, Link::Idle) && self.former.is_empty()
+        matches!(self.link, Link::Idle) && self.closing.is_empty()
     }
 
-    /// How many acks the server owes, and will owe once it has what waits for a connection.
+    /// Number of pending acks, including those of buffered packets.
     pub fn pending_acks(&self) -> usize {
         self.acks.len()
     }
 
-    /// How many bytes wait for a connection or for an acknowledgement, as [`Config::send_buffer_limit`] counts.
+    /// Number of bytes in the send buffers and retry queues, as counted by [`Config::send_buffer_limit`].
     pub fn buffered(&self) -> usize {
         self.buffered
     }
 
-    /// How full the buffers are: that of the engine session, and those of the sockets.
+    /// How full the buffers of the engine session and of the sockets are.
     pub fn pressure(&self) -> Pressure {
         let engine = self.engine().is_some_and(|engine| engine.pressure() == Pressure::High);
         match engine || self.buffered > self.config.send_buffer_limit / 2 {
@@ -217,47 +221,47 @@ impl Manager {
     }
 }
 
-/// Inputs: something happened. Drain the outputs after each. Of names that are not under way nothing is taken.
+/// Inputs: something happened. Drain the outputs after each. Inputs for unknown ids are ignored.
 impl Manager {
-    /// The whole response to a request.
+    /// The complete response to a request.
     pub fn handle_response(&mut self, id: RequestId, response: Response<Bytes>, now: Instant) {
         self.input(id.0, now, |engine, now| engine.handle_response(id, response, now));
     }
 
-    /// There is no whole response to a request.
+    /// A request failed before its response was complete.
     pub fn handle_request_failed(&mut self, id: RequestId, now: Instant) {
         self.input(id.0, now, |engine, now| engine.handle_request_failed(id, now));
     }
 
-    /// A WebSocket is open: the head of its `101`.
+    /// A WebSocket was opened; `parts` is the head of its `101` response.
     pub fn handle_websocket(&mut self, id: WebSocketId, parts: &Parts, now: Instant) {
         self.input(id.0, now, |engine, now| engine.handle_websocket(id, parts, now));
     }
 
-    /// A WebSocket could not be opened; the status, if the server refused it with one.
+    /// A WebSocket could not be opened; `status` is that of the server's refusal, if any.
     pub fn handle_websocket_failed(&mut self, id: WebSocketId, status: Option<u16>, now: Instant) {
         self.input(id.0, now, |engine, now| engine.handle_websocket_failed(id, status, now));
     }
 
-    /// A message came by a WebSocket.
+    /// A message arrived on a WebSocket.
     pub fn handle_message(&mut self, id: WebSocketId, data: Data, now: Instant) {
         self.input(id.0, now, |engine, now| engine.handle_message(id, data, now));
     }
 
-    /// The batch that was transmitted to a WebSocket has been written.
+    /// The last batch taken for a WebSocket has been written.
     pub fn handle_flushed(&mut self, id: WebSocketId, now: Instant) {
         self.input(id.0, now, |engine, now| engine.handle_flushed(id, now));
     }
 
-    /// A WebSocket that was open ended, or broke (`error`).
+    /// An open WebSocket was closed, or failed (`error`).
     pub fn handle_websocket_closed(&mut self, id: WebSocketId, error: bool, now: Instant) {
         self.input(id.0, now, |engine, now| engine.handle_websocket_closed(id, error, now));
     }
 
-    /// The time of [`poll_timeout`](Self::poll_timeout) has come. Early, late and spurious calls are harmless.
+    /// The deadline of [`poll_timeout`](Self::poll_timeout) has passed. Early, late and spurious calls are harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock(now);
-        for engine in &mut self.former {
+        for engine in &mut self.closing {
             engine.session.handle_timeout(now);
         }
         if let Some(engine) = self.link.engine_mut() {
@@ -271,14 +275,14 @@ impl Manager {
             self.undecodable(error);
         }
         if self.link.deadline(self.decoder.is_paused()).is_some_and(|deadline| deadline <= now) {
-            self.link_is_due();
+            self.handle_link_timeout();
         }
         self.process();
-        self.trust(false);
+        self.end_hold(false);
     }
 
-    /// The driver stops reading from the server. What the server owes the client's reading stands still: the ping, the
-    /// attachments of a packet that has begun, and the opening of a session. See [`Session::pause_reading`].
+    /// The driver stops reading from the server. Suspends the deadlines for what the server sends: the ping, the
+    /// attachments of a pending packet, and the opening of a session. See [`Session::pause_reading`].
     pub fn pause_reading(&mut self, now: Instant) {
         let now = self.clock(now);
         self.decoder.pause_reading();
@@ -288,7 +292,7 @@ impl Manager {
         self.process();
     }
 
-    /// The driver reads again: all of that gets its whole time anew.
+    /// The driver resumes reading. The suspended deadlines start again with their full timeouts.
     pub fn resume_reading(&mut self, now: Instant) {
         let now = self.clock(now);
         if self.decoder.is_paused() {
@@ -301,49 +305,49 @@ impl Manager {
         self.process();
     }
 
-    fn input(&mut self, id: u64, now: Instant, give: impl FnOnce(&mut Session, Instant)) {
+    fn input(&mut self, id: u64, now: Instant, handle: impl FnOnce(&mut Session, Instant)) {
         let now = self.clock(now);
-        let engines = self.link.engine_mut().into_iter().chain(&mut self.former);
-        if let Some(engine) = engines.into_iter().find(|engine| engine.named(id)) {
-            give(&mut engine.session, now);
+        let engines = self.link.engine_mut().into_iter().chain(&mut self.closing);
+        if let Some(engine) = engines.into_iter().find(|engine| engine.issued(id)) {
+            handle(&mut engine.session, now);
         }
         self.process();
-        self.trust(false);
+        self.end_hold(false);
     }
 
-    /// Time does not go backwards.
+    /// Clamps a time that goes backwards.
     pub(super) fn clock(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.now
     }
 }
 
-/// Outputs: drain [`poll_transmit`](Manager::poll_transmit) and [`poll_event`](Manager::poll_event) until neither has any more, then
-/// look at [`poll_timeout`](Manager::poll_timeout).
+/// Outputs: drain [`poll_transmit`](Manager::poll_transmit) and [`poll_event`](Manager::poll_event) until both return
+/// `None`, then read [`poll_timeout`](Manager::poll_timeout).
 impl Manager {
-    /// The next thing to do for the connection, or for one before it.
+    /// The next action on the requests and WebSockets of the connection, or of one that is still closing.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         let mut index = 0;
-        while let Some(engine) = self.former.get_mut(index) {
-            if let Some(transmit) = engine.farewell() {
+        while let Some(engine) = self.closing.get_mut(index) {
+            if let Some(transmit) = engine.poll_closing() {
                 return Some(transmit);
             }
             match engine.session.is_closed() {
-                true => drop(self.former.remove(index)),
+                true => drop(self.closing.remove(index)),
                 false => index += 1,
             }
         }
         let transmit = self.link.engine_mut().and_then(|engine| engine.session.poll_transmit());
         if transmit.is_none() {
-            // The last of what was to leave may be what a close has waited for.
+            // A close may have waited for the last transmit.
             self.process();
         }
         transmit
     }
 
-    /// The next thing that happened.
+    /// The next event.
     ///
-    /// A long body is read bit by bit as this is called, so there may be something to transmit afterwards.
+    /// A long response body is decoded in parts by these calls, so there may be something to transmit afterwards.
     pub fn poll_event(&mut self) -> Option<Event> {
         if self.events.is_empty() {
             self.process();
@@ -355,17 +359,17 @@ impl Manager {
         event
     }
 
-    /// Whether [`poll_event`](Self::poll_event) may have something to say.
+    /// Whether [`poll_event`](Self::poll_event) may return an event.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty() || self.engine().is_some_and(Session::has_events)
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before: the next attempt, the end of the time it
-    /// has, a ping, acks and attachments that are due. None if nothing is waited for.
+    /// When to call [`handle_timeout`](Self::handle_timeout), unless another call changes it before: the earliest
+    /// deadline of the next attempt, its timeout, the heartbeat, acks and attachments. `None` if there is none.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let own =
             [self.link.deadline(self.decoder.is_paused()), self.acks.next_deadline(), self.decoder.poll_timeout()];
-        let engines = self.link.engine().into_iter().chain(&self.former);
+        let engines = self.link.engine().into_iter().chain(&self.closing);
         own.into_iter().chain(engines.map(|engine| engine.session.poll_timeout())).flatten().min()
     }
 }

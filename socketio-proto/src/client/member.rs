@@ -1,4 +1,4 @@
-//! One socket.
+//! The state of one socket.
 
 use crate::SocketKey;
 use engineio_proto::Text;
@@ -13,13 +13,13 @@ pub(super) struct Member {
     pub(super) namespace: Text,
     pub(super) config: SocketConfig,
     pub(super) phase: Phase,
-    /// Counts on from connection to connection: a late ack can't be taken for another.
+    /// Not reset by a new connection, so a late ack can't be taken for another one.
     pub(super) next_ack: u64,
     pub(super) buffer: SendBuffer,
     pub(super) retries: RetryQueue,
-    /// Events that came before the CONNECT.
+    /// Events that arrived before the CONNECT.
     pub(super) early: Vec<(Option<u64>, crate::Event)>,
-    /// The last engine session over which the server let it in; 0 before the first.
+    /// The last engine session over which the server accepted the socket; 0 before the first.
     pub(super) last_epoch: u64,
 }
 
@@ -29,23 +29,24 @@ pub(super) struct Member {
 ///   |                           '---- engine lost ------+-------------------------+---+------------------'
 ///   |                                                              disconnect()   v   | connect()
 ///   |<------------------------------- CONNECT, CONNECT_ERROR -----------------  Leaving
-///   '--------- from everywhere to Over: disconnect(), refused, DISCONNECT
+///   '--------- from every phase to Over: disconnect(), refused, DISCONNECT
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Not told to connect yet.
+    /// `connect` has not been called yet.
     Idle,
-    /// Disconnected or refused, and not told to connect since.
+    /// Disconnected or refused; `connect` has not been called since.
     Over,
-    /// For a connection.
+    /// Waiting for a connection.
     Waiting,
-    /// The driver has not said what to join with.
+    /// The driver has not provided the credentials.
     Asking,
     /// The server has not answered the CONNECT.
     Joining,
-    /// The same, but the socket is not wanted any more. DISCONNECT before the answer would make the server close the connection.
+    /// As `Joining`, but the socket has been disconnected. A DISCONNECT before the server's answer would make it close
+    /// the connection.
     Leaving,
-    /// With its id.
+    /// Connected, with its id.
     Connected(Text),
 }
 
@@ -68,7 +69,7 @@ impl Member {
         matches!(self.phase, Phase::Connected(_))
     }
 
-    /// Whether the socket is connected or shall be.
+    /// Whether the socket is connected or going to connect.
     pub(super) fn is_active(&self) -> bool {
         !matches!(self.phase, Phase::Idle | Phase::Over | Phase::Leaving)
     }

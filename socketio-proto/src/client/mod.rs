@@ -1,8 +1,9 @@
-//! The client's machine: a [`Manager`] with its sockets.
+//! The client's state machine: a [`Manager`] with its sockets.
 //!
-//! A [`Manager`] keeps one connection for any number of sockets, each in a namespace of its own: it opens an engine session, opens
-//! another one after a pause when it is lost, lets the sockets join, keeps what they emit until then, and settles the acks of the
-//! server. It does no I/O. What it can't know it asks its driver: where to connect to, with which headers, and as whom.
+//! A [`Manager`] maintains one connection for any number of sockets, each in its own namespace. It opens an engine
+//! session, reconnects after a pause when the session is lost, joins the namespaces, buffers what the sockets emit
+//! before that, and tracks their acks. It does no I/O. It asks its driver where to connect to, with which headers, and
+//! with which credentials.
 
 mod backoff;
 mod buffer;

@@ -1,16 +1,18 @@
-//! Why a socket left.
+//! The reasons of a disconnect.
 
 use std::fmt;
 
 use engineio_proto::CloseReason;
 
-/// Why a socket of a client is no longer connected. [`as_str`](Self::as_str) is the reference's text.
+/// Why a socket of a client was disconnected. [`as_str`](Self::as_str) is the reference's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// The server disconnected the socket. It stays so until it is told to connect.
+    /// The server disconnected the socket, which stays disconnected until the next
+    /// [`connect`](super::Manager::connect).
     ServerDisconnect,
-    /// The socket was [disconnected](super::Manager::disconnect) by hand. It stays so until it is told to connect.
+    /// [`disconnect`](super::Manager::disconnect) was called. The socket stays disconnected until the next
+    /// [`connect`](super::Manager::connect).
     ClientDisconnect,
     /// The server did not ping in time.
     PingTimeout,
@@ -20,7 +22,7 @@ pub enum DisconnectReason {
     TransportError,
     /// The server sent an undecodable Socket.IO packet.
     ParseError,
-    /// The engine session was [closed](super::Manager::close_engine) by hand.
+    /// [`close_engine`](super::Manager::close_engine) was called.
     ForcedClose,
 }
 
@@ -57,7 +59,7 @@ impl From<CloseReason> for DisconnectReason {
             CloseReason::TransportClose => Self::TransportClose,
             CloseReason::TransportError => Self::TransportError,
             CloseReason::ParseError => Self::ParseError,
-            // Whatever else a session ends itself for.
+            // Any other reason for which the session closes itself.
             _ => Self::ForcedClose,
         }
     }

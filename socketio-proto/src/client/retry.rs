@@ -5,16 +5,17 @@ use std::collections::VecDeque;
 use super::RetryId;
 use crate::Encoded;
 
-/// The queue is given back beyond this many places once it is empty: what was emitted offline can be much.
+/// The largest capacity that an empty queue keeps: many packets may be emitted offline.
 const KEPT: usize = 64;
 
-/// The packets of one socket, one under way at a time, so that their order is kept.
+/// The packets of one socket, one in flight at a time, so that their order is kept.
 #[derive(Debug, Default)]
 pub(super) struct RetryQueue {
     packets: VecDeque<(RetryId, Encoded)>,
-    /// The ack for which the first packet waits. Each try has its own: a late answer to the one before settles nothing.
-    under_way: Option<u64>,
-    /// How often the first packet was sent.
+    /// The ack id of the first packet, if it is in flight. Each try has its own, so a late answer to the previous one
+    /// is ignored.
+    in_flight: Option<u64>,
+    /// How often the first packet has been sent.
     tries: u32,
 }
 
@@ -23,29 +24,29 @@ impl RetryQueue {
         self.packets.push_back((retry, packet));
     }
 
-    /// What is to be sent now.
+    /// The packet to send now, if any.
     pub(super) fn next(&self) -> Option<&Encoded> {
-        let waiting = self.packets.front().filter(|_| self.under_way.is_none());
+        let waiting = self.packets.front().filter(|_| self.in_flight.is_none());
         waiting.map(|(_, packet)| packet)
     }
 
-    /// The next packet was sent and asks for this ack.
+    /// The next packet was sent with this ack id.
     pub(super) fn sent(&mut self, id: u64) {
-        self.under_way = Some(id);
+        self.in_flight = Some(id);
         self.tries = self.tries.saturating_add(1);
     }
 
-    /// Whether the ack is the one that is waited for; it no longer is.
+    /// Ends the current try. Returns whether the ack id was its own.
     pub(super) fn settle(&mut self, id: u64) -> bool {
-        self.under_way.take_if(|waiting| *waiting == id).is_some()
+        self.in_flight.take_if(|waiting| *waiting == id).is_some()
     }
 
-    /// Whether this is the ack that is waited for.
+    /// Whether the current try waits for this ack.
     pub(super) fn awaits(&self, id: u64) -> bool {
-        self.under_way == Some(id)
+        self.in_flight == Some(id)
     }
 
-    /// Takes out the first packet if it was acknowledged, or was sent as often as it may be.
+    /// Removes the first packet if it was acknowledged or has no retries left.
     pub(super) fn finish(&mut self, acknowledged: bool, retries: u32) -> Option<(RetryId, Encoded)> {
         if !acknowledged && self.tries <= retries {
             return None;
@@ -53,7 +54,7 @@ impl RetryQueue {
         self.give_up()
     }
 
-    /// Takes out the first packet, which is not under way.
+    /// Removes the first packet, which is not in flight.
     pub(super) fn give_up(&mut self) -> Option<(RetryId, Encoded)> {
         self.tries = 0;
         let packet = self.packets.pop_front();

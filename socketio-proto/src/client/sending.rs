@@ -1,35 +1,34 @@
-//! What the application sends, and what waits until it can be sent.
+//! Sending packets, and the buffers for those that can't be sent yet.
 
 use engineio_proto::client::Session;
 use engineio_proto::{Data, Instant, Pressure, SendError};
 
 use super::link::Link;
-use super::manager::{Manager, Room};
+use super::manager::{Manager, ReadyEvent};
 use super::{Emitted, Event, RetryId, buffer};
 use crate::{AckError, EmitError, Encoded, SocketKey, encode};
 
-/// A packet that tells the server which sockets there are.
+/// A CONNECT or DISCONNECT.
 #[derive(Debug)]
 pub(super) struct Control {
     socket: SocketKey,
     packet: Encoded,
-    /// DISCONNECT; otherwise CONNECT.
+    /// Whether it is a DISCONNECT.
     leaves: bool,
 }
 
-/// Commands: sockets send.
+/// Commands: sending.
 ///
-/// The packet of each was encoded for the socket's namespace by [`encode::event`](crate::encode::event) or
-/// [`encode::ack`](crate::encode::ack).
+/// The packet passed to each must have been encoded for the socket's namespace by
+/// [`encode::event`](crate::encode::event) or [`encode::ack`](crate::encode::ack).
 impl Manager {
-    /// Sends an event, or keeps it until the socket is connected. What was emitted first leaves first.
+    /// Sends an event, or buffers it until the socket is connected. Events are sent in emit order.
     ///
-    /// What has been handed to a connection is lost with it. So is what was kept and turns out to be larger than all that the engine
-    /// session takes (`outbox_limit`): an ack that it asked for is settled with
-    /// [`AckError::Disconnected`](crate::AckError::Disconnected).
+    /// An event passed to a connection is lost with it. A buffered event that exceeds the `outbox_limit` of the engine
+    /// session is dropped; its ack, if any, fails with [`AckError::Disconnected`](crate::AckError::Disconnected).
     ///
     /// # Errors
-    /// [`EmitError::Full`], [`EmitError::TooLarge`], or [`EmitError::Disconnected`] if there is no such socket.
+    /// [`EmitError::Full`], [`EmitError::TooLarge`], or [`EmitError::Disconnected`] if the socket is unknown.
     pub fn emit(&mut self, socket: SocketKey, packet: impl Into<Encoded>, now: Instant) -> Result<Emitted, EmitError> {
         self.elapse(now);
         let emitted = self.put(socket, packet.into(), None);
@@ -37,17 +36,17 @@ impl Manager {
         emitted
     }
 
-    /// Sends an event only if it can leave at once: the socket is connected, nothing is queued, and no batch is under way. Answers
-    /// whether it did.
+    /// Sends an event only if it can be sent at once: the socket is connected, nothing is queued, and no batch is in
+    /// flight. Returns whether it was sent; otherwise it is dropped.
     pub fn emit_volatile(&mut self, socket: SocketKey, packet: impl Into<Encoded>, now: Instant) -> bool {
         self.elapse(now);
         let free = self.member(socket).is_some_and(|member| member.is_connected() && member.buffer.is_empty());
         let writable = self.engine().is_some_and(|engine| engine.writable());
-        free && writable && !self.doubtful && self.send(&packet.into()).is_ok()
+        free && writable && !self.holding && self.send(&packet.into()).is_ok()
     }
 
-    /// An ack id that the socket has not used yet. They count from 0, and on from one connection to the next; one that was chosen
-    /// otherwise and is still owed is passed over. 0 if there is no such socket.
+    /// Returns an ack id that the socket has not used yet. The ids count from 0 and are not reset by a new connection;
+    /// pending ids chosen by the caller are skipped. Returns 0 if the socket is unknown.
     pub fn next_ack_id(&mut self, socket: SocketKey) -> u64 {
         let Some(index) = self.index(socket) else { return 0 };
         let id = self.free_ack_id(index);
@@ -55,14 +54,16 @@ impl Manager {
         id
     }
 
-    /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`] follows exactly once: with the server's
-    /// arguments, with [`AckError::Timeout`](crate::AckError::Timeout) at `deadline`, connected or not, or with [`AckError::Disconnected`](crate::AckError::Disconnected) when the connection
-    /// to which it was handed is lost. Without a deadline it is that, too, when the socket [is over](Self::is_over) before the event was
-    /// sent, and the event is not sent any more.
+    /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`] follows exactly once:
+    ///
+    /// - with the server's arguments;
+    /// - with [`AckError::Timeout`](crate::AckError::Timeout) at `deadline`, connected or not;
+    /// - with [`AckError::Disconnected`](crate::AckError::Disconnected) if the connection is lost after the event was passed to it;
+    /// - without a deadline, also with `Disconnected` if the socket [is over](Self::is_over) before. The event is not sent then.
     ///
     /// # Errors
-    /// Any [`EmitError`]; then no `Acked` follows. [`EmitError::Disconnected`] also for an event without a deadline of a socket that
-    /// [is over](Self::is_over): nothing would end the waiting.
+    /// Any [`EmitError`]. No `Acked` follows then. [`EmitError::Disconnected`] also without a deadline if the socket
+    /// [is over](Self::is_over), because nothing would settle the ack.
     pub fn emit_with_ack(
         &mut self,
         socket: SocketKey,
@@ -87,25 +88,25 @@ impl Manager {
         Ok(emitted)
     }
 
-    /// Stops waiting for an ack. No [`Event::Acked`] follows; a later ack is ignored. The event is sent all the same.
+    /// Stops waiting for an ack. No [`Event::Acked`] follows; a later ack is ignored. A buffered event is still sent.
     pub fn forget_ack(&mut self, socket: SocketKey, id: u64) {
         let Some(member) = self.member_mut(socket) else { return };
-        // That of a retry queue is not the caller's.
+        // The acks of the retry queue are not the caller's.
         if !member.retries.awaits(id) {
             member.buffer.forget(id);
             self.acks.settle(socket, id);
         }
     }
 
-    /// Sends an event until the server acknowledges it: at least once if the connection ever lasts, perhaps several times.
+    /// Sends an event until the server acknowledges it: at least once, possibly several times.
     ///
-    /// One is under way at a time, so that their order is kept. It is sent again when
-    /// [`SocketConfig::ack_timeout`](super::SocketConfig::ack_timeout) has passed and when the connection was lost,
-    /// [`SocketConfig::retries`](super::SocketConfig::retries) times at most, each time with an ack id of its own. [`Event::Delivered`]
-    /// follows exactly once.
+    /// One packet is in flight at a time, so that their order is kept. It is sent again after
+    /// [`SocketConfig::ack_timeout`](super::SocketConfig::ack_timeout) and after the loss of the connection, at most
+    /// [`SocketConfig::retries`](super::SocketConfig::retries) times, each time with its own ack id.
+    /// [`Event::Delivered`] follows exactly once.
     ///
     /// # Errors
-    /// [`EmitError::Full`], [`EmitError::TooLarge`], or [`EmitError::Disconnected`] if there is no such socket.
+    /// [`EmitError::Full`], [`EmitError::TooLarge`], or [`EmitError::Disconnected`] if the socket is unknown.
     pub fn emit_reliable(
         &mut self,
         socket: SocketKey,
@@ -126,8 +127,7 @@ impl Manager {
         Ok(retry)
     }
 
-    /// Sends the ack that the server asked for. One for an event of an earlier connection has no receiver any more: it is the driver's to
-    /// see that it is not sent.
+    /// Sends an ack that the server requested. The driver must not send an ack for an event of an earlier connection.
     ///
     /// # Errors
     /// [`EmitError::Full`], [`EmitError::TooLarge`], or [`EmitError::Disconnected`] if the socket is not connected.
@@ -152,11 +152,12 @@ impl Manager {
 }
 
 impl Manager {
-    /// Sees whether the connection may be gone at this time, although nobody has judged it: a process that stood still may emit before
-    /// its timers fire, and before it reads what has arrived. What it emits waits then, so that it is not lost with the connection.
+    /// Advances the clock before a packet is emitted. If a deadline of the engine session has expired unhandled,
+    /// emitted packets are held: a process that was suspended may emit before its timers fire and before it reads what
+    /// has arrived, and the packets would be lost with the connection.
     pub(super) fn elapse(&mut self, now: Instant) -> Instant {
         let now = self.clock(now);
-        self.doubtful |= self.is_overdue();
+        self.holding |= self.is_overdue();
         now
     }
 
@@ -164,22 +165,22 @@ impl Manager {
         self.engine().and_then(Session::poll_timeout).is_some_and(|due| due <= self.now)
     }
 
-    /// Sends what waited while the connection was in doubt, if it is no longer, or if it is to be sent in any case.
-    pub(super) fn trust(&mut self, in_any_case: bool) {
-        if self.doubtful && (in_any_case || !self.is_overdue()) {
-            self.doubtful = false;
-            self.send_on();
+    /// Ends the hold and sends the buffered packets, if the deadline is no longer expired or `force` is set.
+    pub(super) fn end_hold(&mut self, force: bool) {
+        if self.holding && (force || !self.is_overdue()) {
+            self.holding = false;
+            self.resume_sending();
         }
     }
 
     fn put(&mut self, socket: SocketKey, packet: Encoded, id: Option<u64>) -> Result<Emitted, EmitError> {
         let member = self.member(socket).ok_or(EmitError::Disconnected)?;
-        if member.is_connected() && member.buffer.is_empty() && !self.doubtful {
+        if member.is_connected() && member.buffer.is_empty() && !self.holding {
             match self.send(&packet) {
                 Ok(pressure) => return Ok(Emitted::Sent(pressure)),
                 Err(SendError::Full) => return Err(self.full()),
                 Err(SendError::TooLarge) => return Err(EmitError::TooLarge),
-                // There will be another session.
+                // Buffered for the next session.
                 Err(SendError::Closed) => {}
             }
         }
@@ -190,7 +191,7 @@ impl Manager {
         Ok(Emitted::Buffered(self.pressure()))
     }
 
-    /// Makes room for a packet in the buffers.
+    /// Reserves space for a packet in the buffers.
     fn reserve(&mut self, packet: &Encoded) -> Result<(), EmitError> {
         let cost = buffer::cost(packet);
         if cost > self.config.send_buffer_limit || self.never_fits(packet) {
@@ -204,13 +205,13 @@ impl Manager {
         Ok(())
     }
 
-    /// A packet has left the buffers.
+    /// Releases the space of a packet that left the buffers.
     pub(super) fn release(&mut self, packet: &Encoded) {
         self.buffered -= buffer::cost(packet);
-        self.relieved();
+        self.space_released();
     }
 
-    /// Hands a packet to the engine session.
+    /// Passes a packet to the engine session.
     fn send(&mut self, packet: &Encoded) -> Result<Pressure, SendError> {
         let Link::Open(engine) = &mut self.link else { return Err(SendError::Closed) };
         match packet.single() {
@@ -219,12 +220,12 @@ impl Manager {
         }
     }
 
-    /// Tells the server that a socket comes. It can't be left out: it waits for room.
+    /// Sends CONNECT, or queues it if the engine session is full: a control packet can't be dropped.
     pub(super) fn send_connect(&mut self, socket: SocketKey, packet: Encoded) {
         self.control(Control { socket, packet, leaves: false });
     }
 
-    /// Tells the server that a socket leaves.
+    /// Sends DISCONNECT, or queues it if the engine session is full.
     pub(super) fn send_disconnect(&mut self, socket: SocketKey, namespace: &str) {
         self.control(Control { socket, packet: encode::disconnect(namespace), leaves: true });
     }
@@ -237,20 +238,20 @@ impl Manager {
 
     fn try_control(&mut self, control: &Control) -> Result<Pressure, SendError> {
         match (control.packet.single(), &mut self.link) {
-            // The reference's server forgets the events that it reads together with a DISCONNECT, and closes the connection if it
-            // reads a CONNECT together with one.
+            // The reference's server drops events that it reads together with a DISCONNECT, and closes the connection
+            // if it reads a CONNECT together with one.
             (Some(text), Link::Open(engine)) if control.leaves => engine.session.send_alone(Data::Text(text.clone())),
             _ => self.send(&control.packet),
         }
     }
 
-    /// Whether the server has not been told all of what became of a socket.
-    pub(super) fn is_behind(&self, socket: SocketKey) -> bool {
+    /// Whether a CONNECT or DISCONNECT of the socket is queued.
+    pub(super) fn has_queued_control(&self, socket: SocketKey) -> bool {
         self.controls.iter().any(|control| control.socket == socket)
     }
 
-    /// The engine session has room again.
-    pub(super) fn send_on(&mut self) {
+    /// Sends queued packets when the engine session has space again.
+    pub(super) fn resume_sending(&mut self) {
         while let Some(control) = self.controls.pop_front() {
             if self.try_control(&control) == Err(SendError::Full) {
                 self.controls.push_front(control);
@@ -262,9 +263,9 @@ impl Manager {
         }
     }
 
-    /// Sends what waits for a connected socket, as far as there is room.
+    /// Sends the buffered packets of a connected socket, as far as they fit.
     pub(super) fn send_waiting(&mut self, index: usize) {
-        if self.doubtful {
+        if self.holding {
             return;
         }
         while let Some(member) = self.members.get(index).filter(|member| member.is_connected()) {
@@ -282,7 +283,7 @@ impl Manager {
         }
     }
 
-    /// Sends the first packet of the retry queue, if it is not under way.
+    /// Sends the first packet of the retry queue, if it is not in flight.
     fn send_next_try(&mut self, index: usize) {
         while let Some(packet) = self.members.get(index).and_then(|member| member.retries.next()).cloned() {
             let id = self.free_ack_id(index);
@@ -313,13 +314,13 @@ impl Manager {
         }
     }
 
-    /// Whether a packet is larger than all that the connection takes, although it was not known when it was emitted. It can't be sent,
-    /// and must not hold up those behind it.
+    /// Whether a packet exceeds the outbox limit of the connection, which may be unknown when it is emitted. Such a
+    /// packet must not block those after it.
     fn never_fits(&self, packet: &Encoded) -> bool {
         buffer::engine_cost(packet) > self.outbox_limit
     }
 
-    /// The next ack id of a socket that is not owed.
+    /// The next ack id of a socket that is not pending.
     fn free_ack_id(&self, index: usize) -> u64 {
         let Some(member) = self.members.get(index) else { return 0 };
         let mut id = member.next_ack;
@@ -335,25 +336,25 @@ impl Manager {
         }
     }
 
-    /// A packet is refused.
+    /// A packet is refused: schedules [`Event::Ready`].
     fn full(&mut self) -> EmitError {
-        self.room = Room::Refused;
+        self.ready = ReadyEvent::AfterRelease;
         EmitError::Full
     }
 
-    /// Something has left.
-    pub(super) fn relieved(&mut self) {
-        if self.room == Room::Refused {
-            self.room = Room::Scarce;
+    /// The buffers have shrunk: a refused packet may fit now.
+    pub(super) fn space_released(&mut self) {
+        if self.ready == ReadyEvent::AfterRelease {
+            self.ready = ReadyEvent::AtLowPressure;
         }
     }
 
-    /// Tells when the pressure is low again.
+    /// Reports [`Event::Ready`] when the pressure is low again.
     pub(super) fn watch_pressure(&mut self) {
         if self.pressure() == Pressure::High {
-            self.room = Room::Scarce;
-        } else if self.room == Room::Scarce {
-            self.room = Room::Ample;
+            self.ready = ReadyEvent::AtLowPressure;
+        } else if self.ready == ReadyEvent::AtLowPressure {
+            self.ready = ReadyEvent::NotDue;
             self.events.push_back(Event::Ready);
         }
     }

@@ -226,7 +226,7 @@ impl Connection {
         }
     }
 
-    /// Time has passed: a ping leaves, a poll that is held is let go. Whether the client is late is not asked. See
+    /// Time has passed: sends a due ping and answers a held poll, but does not check the client's deadlines. See
     /// [`Session::handle_tick`].
     pub fn handle_tick(&mut self, now: Instant) {
         let now = self.clock(now);

@@ -147,7 +147,7 @@ impl Script {
         assert!(manager.early <= manager.config.receive_buffer_limit);
         assert!(manager.acks.len() <= manager.config.max_pending_acks + manager.members.len());
         assert!(manager.controls.len() <= 2 * manager.members.len());
-        assert!(manager.former.len() <= 8 && manager.events.is_empty());
+        assert!(manager.closing.len() <= 8 && manager.events.is_empty());
         assert!(manager.engine().is_none_or(|engine| engine.buffered() <= self.engine.outbox_limit() + 100));
     }
 

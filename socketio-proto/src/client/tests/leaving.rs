@@ -107,7 +107,7 @@ fn who_is_let_in_although_nobody_is_there_any_more_leaves() {
     script.connect(B);
     script.authenticate(B);
     // It crossed ours; but it might as well be the answer.
-    let refused = "refused 1: the server disconnected the socket before it had let it in";
+    let refused = "refused 1: the server disconnected the socket before it had joined";
     assert_eq!(script.text("41/foo,"), [refused]);
     assert_eq!(script.text(r#"40/foo,{"sid":"T2"}"#), ["1: 41/foo,"]);
     assert_eq!(script.connect(B), ["authenticate 1"]);

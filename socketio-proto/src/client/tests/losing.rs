@@ -139,7 +139,7 @@ fn a_former_connection_says_goodbye_while_the_next_one_is_made() {
     assert_eq!(script.out(), ["1: 41", "1: close"]);
     script.accepted();
     assert_eq!(script.text(OPEN), ["opened 0 websocket", "authenticate 0"]);
-    assert_eq!(script.manager.former.len(), 0);
+    assert_eq!(script.manager.closing.len(), 0);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn goodbyes_are_bounded() {
         script.emit(A, "two", ());
         let out = script.disconnect(A);
         assert_eq!(out.len(), if round > 8 { 3 } else { 2 }, "{out:?}");
-        assert!(script.manager.former.len() <= 8);
+        assert!(script.manager.closing.len() <= 8);
         assert_eq!(script.connect(A), ["attempt 0"]);
         script.establish();
         script.authenticate(A);
@@ -207,8 +207,9 @@ fn joining_while_the_connection_closes() {
     assert_eq!(script.out(), out);
 }
 
-/// The process was stopped: no timer has fired, and what had arrived is not read.
-fn in_doubt() -> Script {
+/// As [`joined`], after the process was suspended: the ping is overdue, but no timer has fired and nothing has been
+/// read.
+fn suspended() -> Script {
     let mut script = joined();
     script.sleep_until(45_000);
     script
@@ -216,7 +217,7 @@ fn in_doubt() -> Script {
 
 #[test]
 fn what_is_emitted_when_the_ping_is_overdue_waits_for_the_next_connection() {
-    let mut script = in_doubt();
+    let mut script = suspended();
     assert_eq!(script.try_emit(A, "hi", ()), Ok(Emitted::Buffered(Pressure::Low)));
     assert_eq!(script.try_ask(A, "ask", None), Ok(Emitted::Buffered(Pressure::Low)));
     nothing(script.reliable(A, "sure", ()));
@@ -231,9 +232,9 @@ fn what_is_emitted_when_the_ping_is_overdue_waits_for_the_next_connection() {
 
 #[test]
 fn what_is_emitted_when_the_ping_is_overdue_leaves_if_it_had_arrived() {
-    let mut script = in_doubt();
+    let mut script = suspended();
     assert_eq!(script.try_emit(A, "hi", ()), Ok(Emitted::Buffered(Pressure::Low)));
-    // The message that is read first says nothing of the heartbeat.
+    // A message that is no ping does not end the hold.
     assert_eq!(script.text(r#"42["news"]"#), ["received 0 news()"]);
     assert_eq!(script.try_emit(A, "again", ()), Ok(Emitted::Buffered(Pressure::Low)));
     assert_eq!(script.text("2"), ["1: 3", r#"1: 42["hi"]"#, r#"1: 42["again"]"#]);
@@ -244,7 +245,7 @@ fn what_is_emitted_when_the_ping_is_overdue_leaves_if_it_had_arrived() {
 
 #[test]
 fn a_disconnect_when_the_ping_is_overdue_follows_what_was_emitted() {
-    let mut script = in_doubt();
+    let mut script = suspended();
     assert_eq!(script.try_emit(A, "hi", ()), Ok(Emitted::Buffered(Pressure::Low)));
     let out = script.disconnect(A);
     assert_eq!(out[0], r#"1: 42["hi"]"#);

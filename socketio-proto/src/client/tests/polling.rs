@@ -106,7 +106,7 @@ fn the_last_one_says_goodbye_by_post_while_the_next_connection_is_made() {
     assert_eq!(script.open(), ["2: GET"]);
     assert_eq!(script.answer(post, "ok"), ["1: POST 41"]);
     assert_eq!(script.posted(), ["1: POST 1"]);
-    assert_eq!(script.manager.former.len(), 0);
+    assert_eq!(script.manager.closing.len(), 0);
     assert_eq!(script.got(PLAIN), ["2: GET", "opened 0 polling", "authenticate 0"]);
 }
 

@@ -118,7 +118,7 @@ fn a_configuration_without_transports_fails_at_once() {
     script.connect(A);
     let out = script.open();
     assert!(out[0].starts_with("attempt 0 failed: ") && out[1] == "attempt 1 in 1000 ms", "{out:?}");
-    assert_eq!(script.manager.former.len(), 0);
+    assert_eq!(script.manager.closing.len(), 0);
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn half_a_surrogate_pair_in_a_refusal_is_read_as_a_replacement_character() {
 
 #[test]
 fn an_answer_without_an_id_is_of_an_old_server() {
-    let old = "refused 0: the server let the socket in without a sid: it seems to be a Socket.IO server of version 2";
+    let old = "refused 0: the server accepted the socket without a sid: it seems to be a Socket.IO v2 server";
     assert_eq!(answered("40"), old);
     assert_eq!(answered("40{}"), old);
     assert_eq!(answered(r#"40{"sid":""}"#), old);
@@ -101,7 +101,7 @@ fn a_refused_socket_is_tried_again_only_when_told_to() {
 
 #[test]
 fn a_disconnect_for_an_answer_is_a_refusal() {
-    assert_eq!(answered("41"), "refused 0: the server disconnected the socket before it had let it in");
+    assert_eq!(answered("41"), "refused 0: the server disconnected the socket before it had joined");
 }
 
 #[test]
