@@ -38,6 +38,7 @@ pub struct Config {
     ping_timeout: Duration,
     upgrade_timeout: Duration,
     close_timeout: Duration,
+    message_timeout: Duration,
     max_payload: usize,
     outbox_limit: Option<usize>,
     max_poll_packets: Option<usize>,
@@ -58,6 +59,7 @@ impl Default for Config {
             ping_timeout: Duration::from_secs(20),
             upgrade_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(30),
+            message_timeout: Duration::from_secs(60),
             max_payload: 1_000_000,
             outbox_limit: None,
             max_poll_packets: None,
@@ -117,6 +119,11 @@ impl Config {
     /// How long a graceful close waits for the client to take the buffered messages.
     pub fn close_timeout(&self) -> Duration {
         self.close_timeout
+    }
+
+    /// How long the bytes of one incomplete message count as signs of life.
+    pub fn message_timeout(&self) -> Duration {
+        self.message_timeout
     }
 
     /// The maximum size of a POST body or a WebSocket message, in bytes.
@@ -221,6 +228,15 @@ impl ConfigBuilder {
         self
     }
 
+    /// How long the bytes of one incomplete message count as signs of life, from the first of them on: a POST body or a WebSocket message
+    /// that is received, or a batch that is written to a WebSocket. Meanwhile the session does not end by the ping timeout, since the
+    /// pong has to wait for the end of the message. 1 ms to 2^31-1 ms; default 60 s, enough for the default `max_payload` at
+    /// 133 kbit/s.
+    pub fn message_timeout(mut self, timeout: Duration) -> Self {
+        self.config.message_timeout = timeout;
+        self
+    }
+
     /// The maximum size of a POST body or a WebSocket message, in bytes; the handshake sends it to the client. At least 1, default
     /// 1,000,000. The reference's `maxHttpBufferSize`.
     pub fn max_payload(mut self, bytes: usize) -> Self {
@@ -286,6 +302,7 @@ impl ConfigBuilder {
             ("ping_timeout", config.ping_timeout),
             ("upgrade_timeout", config.upgrade_timeout),
             ("close_timeout", config.close_timeout),
+            ("message_timeout", config.message_timeout),
         ] {
             if duration < Duration::from_millis(1) || duration > MAX_DURATION {
                 return Err(ConfigError::Duration { name, duration });
@@ -366,6 +383,7 @@ mod tests {
         assert_eq!(config.ping_timeout().as_millis(), 20_000);
         assert_eq!(config.upgrade_timeout().as_millis(), 10_000);
         assert_eq!(config.close_timeout().as_millis(), 30_000);
+        assert_eq!(config.message_timeout().as_millis(), 60_000);
         assert_eq!(config.destroy_upgrade(), Some(Duration::from_millis(1000)));
         assert_eq!((config.max_payload(), config.outbox_limit()), (1_000_000, 16_000_000));
         assert!(config.max_poll_packets().is_none());
@@ -386,6 +404,7 @@ mod tests {
             assert_eq!(error(Config::builder().ping_timeout(duration)), refused("ping_timeout"));
             assert_eq!(error(Config::builder().upgrade_timeout(duration)), refused("upgrade_timeout"));
             assert_eq!(error(Config::builder().close_timeout(duration)), refused("close_timeout"));
+            assert_eq!(error(Config::builder().message_timeout(duration)), refused("message_timeout"));
         }
     }
 

@@ -30,9 +30,11 @@
 //! |---|---|
 //! | [`handle_request`](server::Session::handle_request) | a request of this session came, no upgrade |
 //! | [`handle_body`](server::Session::handle_body), [`handle_body_too_large`](server::Session::handle_body_too_large) | the body asked for by `Receive` came, or is longer than its limit |
+//! | [`handle_body_progress`](server::Session::handle_body_progress) | a part of that body came |
 //! | [`handle_aborted`](server::Session::handle_aborted) | the client went away from a request that has no answer yet |
 //! | [`handle_websocket`](server::Session::handle_websocket) | a WebSocket was accepted for this session: its request |
 //! | [`handle_message`](server::Session::handle_message) | it brought a message |
+//! | [`handle_progress`](server::Session::handle_progress) | it brought a part of a message, or took a part of a batch |
 //! | [`handle_flushed`](server::Session::handle_flushed) | the batch transmitted to it has been written |
 //! | [`handle_websocket_closed`](server::Session::handle_websocket_closed) | it ended |
 //! | [`handle_idle`](server::Session::handle_idle) | all messages that were taken are handled |
@@ -122,6 +124,7 @@
 //! | [`handle_response`](client::Session::handle_response), [`handle_request_failed`](client::Session::handle_request_failed) | a request has its whole response, or never will |
 //! | [`handle_websocket`](client::Session::handle_websocket), [`handle_websocket_failed`](client::Session::handle_websocket_failed) | a WebSocket is open, or never will be |
 //! | [`handle_message`](client::Session::handle_message), [`handle_flushed`](client::Session::handle_flushed), [`handle_websocket_closed`](client::Session::handle_websocket_closed) | as on the server |
+//! | [`handle_progress`](client::Session::handle_progress), [`handle_response_progress`](client::Session::handle_response_progress) | a part of a message, or of the response to a GET, came |
 //! | [`handle_timeout`](client::Session::handle_timeout) | the time of `poll_timeout` has come, and what came before has been handed in |
 //!
 //! Commands and outputs are those of the server, with a [`Transmit`](client::Transmit) and an [`Event`](client::Event) of its own. Drain

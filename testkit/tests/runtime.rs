@@ -11,7 +11,7 @@ use socketio_runtime::client::Connector;
 use socketio_runtime::{
     BoxFuture, BoxStream, Client, ClientBuilder, ClientSocket, Runtime, ServerBuilder, Socket, TransportKind,
 };
-use socketio_testkit::{SimRuntime, Timer};
+use socketio_testkit::{Network, SimRuntime, Timer};
 
 async fn serve(sim: &SimRuntime) -> socketio_runtime::Server {
     let server = ServerBuilder::on(sim.clone()).build().unwrap();
@@ -331,4 +331,97 @@ fn two_runs_of_one_seed_are_equal_to_the_byte() {
     assert!(first.0.len() >= 12 && first.1.len() > 60, "{} {}", first.0.len(), first.1.len());
     assert_eq!(first, second);
     assert_ne!(first, run(6));
+}
+
+/// The message takes several times as long as interval and timeout of the heartbeat. A pong or a ping has to wait for its end.
+#[test]
+fn a_large_message_on_a_slow_line_is_not_cut_by_the_heartbeat() {
+    for (transport, up) in
+        [(TransportKind::Polling, true), (TransportKind::WebSocket, true), (TransportKind::WebSocket, false)]
+    {
+        for seed in 0..3 {
+            SimRuntime::explore(seed..seed + 1, |_| {
+                let mut network = Network::default();
+                network.bandwidth = 20_000;
+                let sim = SimRuntime::with_network(seed, network);
+                sim.run(send_slowly(&sim, transport, up));
+            });
+        }
+    }
+}
+
+async fn send_slowly(sim: &SimRuntime, transport: TransportKind, up: bool) {
+    let (interval, timeout) = (Duration::from_secs(3), Duration::from_secs(4));
+    let server = ServerBuilder::on(sim.clone()).ping_interval(interval).ping_timeout(timeout).build().unwrap();
+    let root = server.namespace("/");
+    let got = Arc::new(Mutex::new(0));
+    let of = got.clone();
+    root.on("large", move |_: Socket, (text,): (String,)| {
+        *of.lock().unwrap() = text.len();
+        std::future::ready(())
+    });
+    sim.spawn(Box::pin(server.bind("127.0.0.1:80").await.unwrap().serve()));
+    let client = ClientBuilder::on(sim.clone(), "http://localhost:80").transports([transport]).reconnection(false);
+    let client = client.build().unwrap();
+    let socket = client.socket("/");
+    let log = log(&socket);
+    let of = got.clone();
+    socket.on("large", move |_, (text,): (String,)| {
+        *of.lock().unwrap() = text.len();
+        std::future::ready(())
+    });
+    socket.connect().await.unwrap();
+    let text = "x".repeat(400_000);
+    match up {
+        true => socket.emit("large", (&text,)).unwrap(),
+        false => root.emit("large", (&text,)).unwrap(),
+    }
+    until(sim, || *got.lock().unwrap() == text.len() || log.lock().unwrap().len() > 1).await;
+    sim.sleep(Duration::from_secs(20)).await;
+    assert_eq!(*log.lock().unwrap(), ["connect"]);
+    client.close().await;
+    server.close().await;
+}
+
+/// Bytes without end keep a session for no longer than one message may take.
+#[test]
+fn a_message_that_trickles_in_has_its_time() {
+    let sim = SimRuntime::new(1);
+    sim.run(async {
+        let (second, start) = (Duration::from_secs(1), sim.now());
+        let server = ServerBuilder::on(sim.clone()).ping_interval(second).ping_timeout(second);
+        let server = server.message_timeout(10 * second).build().unwrap();
+        sim.spawn(Box::pin(server.bind("127.0.0.1:80").await.unwrap().serve()));
+        let mut stream = sim.connect("localhost", 80).await.unwrap();
+        let head = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                    sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+        write(&mut stream, head.as_bytes()).await;
+        until(&sim, || server.sessions() == 1).await;
+        // A frame of 50,000 bytes, one each half second.
+        write(&mut stream, &[0x82, 0xfe, 0xc3, 0x50, 1, 2, 3, 4]).await;
+        while server.sessions() == 1 {
+            write(&mut stream, b"x").await;
+            sim.sleep(second / 2).await;
+        }
+        let lasted = sim.now() - start;
+        assert!((9 * second..12 * second).contains(&lasted), "{lasted:?}");
+        drop(stream);
+        server.close().await;
+    });
+}
+
+async fn write(stream: &mut BoxStream, bytes: &[u8]) {
+    let mut left = bytes;
+    std::future::poll_fn(|cx| {
+        while !left.is_empty() {
+            match Pin::new(&mut *stream).poll_write(cx, left) {
+                Poll::Ready(Ok(length)) => left = &left[length..],
+                // The server has ended the connection.
+                Poll::Ready(Err(_)) => break,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(())
+    })
+    .await;
 }

@@ -41,6 +41,7 @@ pub struct Config {
     protocols: Vec<String>,
     request_timeout: Option<Duration>,
     close_timeout: Duration,
+    message_timeout: Duration,
     outbox_limit: usize,
     max_post_packets: Option<usize>,
     max_body: usize,
@@ -66,6 +67,7 @@ impl Default for Config {
             protocols: Vec::new(),
             request_timeout: None,
             close_timeout: Duration::from_secs(30),
+            message_timeout: Duration::from_secs(600),
             outbox_limit: 16_000_000,
             max_post_packets: Some(16),
             max_body: 64 * 1024 * 1024,
@@ -158,6 +160,11 @@ impl Config {
     /// How long a graceful close waits for what is buffered and for an upgrade.
     pub fn close_timeout(&self) -> Duration {
         self.close_timeout
+    }
+
+    /// How long the bytes of one message count as signs of life.
+    pub fn message_timeout(&self) -> Duration {
+        self.message_timeout
     }
 
     /// The most bytes that wait for the server.
@@ -301,6 +308,14 @@ impl ConfigBuilder {
         self
     }
 
+    /// How long the bytes of one message count as signs of life, from the first of them on: a WebSocket message or the body of a
+    /// response. While they keep coming, the session does not end by the ping timeout, as the ping has to wait for the end of
+    /// the message. 1 ms to 2^31-1 ms; default 10 minutes, enough for `max_body`'s default on a line of 900 kbit/s.
+    pub fn message_timeout(mut self, timeout: Duration) -> Self {
+        self.config.message_timeout = timeout;
+        self
+    }
+
     /// The most bytes that wait for the server, queued and under way; see [`Session::buffered`](super::Session::buffered). At least 1,
     /// default 16,000,000.
     pub fn outbox_limit(mut self, bytes: usize) -> Self {
@@ -338,7 +353,11 @@ impl ConfigBuilder {
         if !config.path.is_empty() && !sound {
             return Err(ConfigError::Path(config.path));
         }
-        let durations = [("request_timeout", config.request_timeout), ("close_timeout", Some(config.close_timeout))];
+        let durations = [
+            ("request_timeout", config.request_timeout),
+            ("close_timeout", Some(config.close_timeout)),
+            ("message_timeout", Some(config.message_timeout)),
+        ];
         for (name, duration) in durations {
             if let Some(duration) = duration.filter(|time| *time < Duration::from_millis(1) || *time > MAX_DURATION) {
                 return Err(ConfigError::Duration { name, duration });

@@ -11,6 +11,8 @@ pub(super) struct Heartbeat {
     deadline: Option<Instant>,
     /// The driver does not read, so that a ping could not be seen: the deadline stands still.
     paused: bool,
+    /// A message has begun to come, and is not complete: until when its bytes show that the server lives.
+    under_way: Option<Instant>,
 }
 
 impl Heartbeat {
@@ -25,6 +27,20 @@ impl Heartbeat {
         }
     }
 
+    /// A part of a message came, behind which a ping may wait for up to `timeout` more. That counts for `most` from the first part on.
+    pub(super) fn sustain(&mut self, now: Instant, timeout: Duration, most: Duration) {
+        let until = *self.under_way.get_or_insert(after(now, most));
+        if let Some(deadline) = &mut self.deadline {
+            *deadline = after(now, timeout).min(until).max(*deadline);
+        }
+    }
+
+    /// The message is complete.
+    #[inline]
+    pub(super) fn received(&mut self) {
+        self.under_way = None;
+    }
+
     pub(super) fn pause(&mut self) {
         self.paused = true;
     }
@@ -33,10 +49,11 @@ impl Heartbeat {
         self.paused
     }
 
-    /// The ping gets its whole time again.
-    pub(super) fn resume(&mut self, now: Instant) {
+    /// The ping gets its whole time again, and so does a message.
+    pub(super) fn resume(&mut self, now: Instant, most: Duration) {
         if std::mem::take(&mut self.paused) {
             self.restart(now);
+            self.under_way = self.under_way.map(|_| after(now, most));
         }
     }
 

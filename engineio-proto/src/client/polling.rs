@@ -31,6 +31,11 @@ impl Polling {
         self.post.is_some()
     }
 
+    /// Whether this is the GET that is under way.
+    pub(super) fn receives(&self, id: RequestId) -> bool {
+        self.get.as_ref().is_some_and(|get| get.id == id)
+    }
+
     /// Whether nothing is under way, and all that came has been read.
     pub(super) fn is_settled(&self) -> bool {
         self.get.is_none() && self.post.is_none() && self.body.is_none()
@@ -106,6 +111,7 @@ impl Session {
             self.on_arrived();
             return self.settle();
         }
+        self.heartbeat.received();
         let body = response.into_body();
         if body.len() > self.config.max_body() {
             return self.fail(Fault::TooLarge { limit: self.config.max_body() });

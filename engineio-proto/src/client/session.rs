@@ -210,12 +210,39 @@ impl Session {
     pub fn handle_message(&mut self, id: WebSocketId, data: Data, now: Instant) {
         self.clock(now);
         match &self.state {
-            State::WebSocket(known) if *known == id => self.on_frame(data),
+            State::WebSocket(known) if *known == id => {
+                self.heartbeat.received();
+                self.on_frame(data);
+            }
             State::WebSocketOpening(known, _) if *known == id => self.on_frame(data),
             State::Probing(probe) if probe.id == id => self.on_probe_message(data),
             State::Pausing(known) if *known == id => self.end_probe(id, Fault::Probe),
             // Of a WebSocket that was told to close.
             _ => {}
+        }
+    }
+
+    /// Bytes of a message came by a WebSocket, and it is not complete. They show that the server lives, for
+    /// [`message_timeout`](super::ConfigBuilder::message_timeout) from the first of them on. Once for all that was read at a time is
+    /// enough.
+    pub fn handle_progress(&mut self, id: WebSocketId, now: Instant) {
+        let now = self.clock(now);
+        if matches!(self.state, State::WebSocket(known) if known == id) {
+            self.sustain(now);
+        }
+    }
+
+    /// Bytes of the response to a request came, and it is not complete. Likewise; only those of a GET count.
+    pub fn handle_response_progress(&mut self, id: RequestId, now: Instant) {
+        let now = self.clock(now);
+        if self.polling.receives(id) {
+            self.sustain(now);
+        }
+    }
+
+    fn sustain(&mut self, now: Instant) {
+        if let Some(handshake) = &self.handshake {
+            self.heartbeat.sustain(now, handshake.ping_timeout, self.config.message_timeout());
         }
     }
 
@@ -336,7 +363,7 @@ impl Session {
     /// The driver reads again: the deadline of a ping begins anew, in full.
     pub fn resume_reading(&mut self, now: Instant) {
         let now = self.clock(now);
-        self.heartbeat.resume(now);
+        self.heartbeat.resume(now, self.config.message_timeout());
         // What has no event, such as the next GET, would go unnoticed until there is one.
         self.read_on();
     }

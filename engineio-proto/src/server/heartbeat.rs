@@ -3,6 +3,7 @@
 //! ```text
 //!    Resting --ping interval--> Awaiting --ping timeout--> overdue
 //!       ^--------- pong ----------|   ^-- first other packet: the ping timeout begins again
+//!                                 '------ bytes of an incomplete message: the same, within its time
 //! ```
 
 use crate::{Instant, clock::after};
@@ -54,6 +55,19 @@ impl Heartbeat {
                 (*pong_by, *extended) = (after(now, timeout), true);
             }
         }
+    }
+
+    /// Extends the pong deadline by `timeout` from now, but not beyond `until`: bytes of an incomplete message were received or sent.
+    ///
+    /// Returns whether to ping again, which is once per interval: the pong may have to wait for the end of the message, and the client
+    /// waits for the next ping no longer than interval and timeout.
+    pub(super) fn sustain(&mut self, now: Instant, interval: Duration, timeout: Duration, until: Instant) -> bool {
+        let Beat::Awaiting { pong_by, late, .. } = &mut self.beat else { return false };
+        *late |= *pong_by <= now;
+        let before = *pong_by;
+        *pong_by = after(now, timeout).min(until).max(before);
+        let intervals = |time| until.saturating_duration_since(time).as_millis().checked_div(interval.as_millis());
+        intervals(*pong_by) < intervals(before)
     }
 
     pub(super) fn pause(&mut self) {

@@ -20,16 +20,21 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 pub(super) struct Polling {
     pub(super) get: Option<Get>,
     pub(super) post: Option<Post>,
-    /// When the last payload was received or sent.
-    last_payload: Option<Instant>,
 }
 
 /// A POST without a response.
 #[derive(Debug)]
 pub(super) struct Post {
     id: RequestId,
-    /// The rest of the body that is not decoded yet; `None` until the body has been received.
-    packets: Option<Packets>,
+    body: PostBody,
+}
+
+#[derive(Debug)]
+enum PostBody {
+    /// Not received in full; until when its bytes count as signs of life.
+    Incomplete(Instant),
+    /// The rest of the body that is not decoded yet.
+    Received(Packets),
 }
 
 /// A GET that waits for packets.
@@ -58,7 +63,22 @@ impl Get {
 impl Post {
     /// Whether the POST has this id and its body has not been received.
     fn receives(&self, id: RequestId) -> bool {
-        self.id == id && self.packets.is_none()
+        self.signs_until(id).is_some()
+    }
+
+    /// Until when the bytes of the body count as signs of life, if the POST has this id and its body has not been received.
+    pub(super) fn signs_until(&self, id: RequestId) -> Option<Instant> {
+        match self.body {
+            PostBody::Incomplete(until) if self.id == id => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Moves that time, after reading was paused.
+    pub(super) fn resume(&mut self, until: Instant) {
+        if let PostBody::Incomplete(before) = &mut self.body {
+            *before = until;
+        }
     }
 }
 
@@ -112,7 +132,7 @@ impl Session {
                         (count, payload::encode(queue.iter().take(count)))
                     }),
                 };
-                self.polling.last_payload = Some(self.now);
+                self.mark = Some(self.now);
                 self.respond(get.id, packets(body, get.old_ie));
             }
         } else if self.release_at().is_some_and(|time| time <= self.now) {
@@ -132,7 +152,7 @@ impl Session {
             return None;
         };
         let busy = self.polling.post.is_some() || self.handling;
-        let quiet = self.polling.last_payload.map_or(get.held_since, |time| after(time, HOLD));
+        let quiet = self.mark.map_or(get.held_since, |time| after(time, HOLD));
         // Leave half of `upgrade_timeout` for the rest of the upgrade.
         let half = deadline.checked_sub(self.config.upgrade_timeout() / 2).unwrap_or(*deadline);
         let latest = after(get.held_since, HOLD).min(half);
@@ -150,7 +170,8 @@ impl Session {
             self.finish(CloseReason::TransportError);
             return self.respond(id, empty(StatusCode::BAD_REQUEST));
         }
-        self.polling.post = Some(Post { id, packets: None });
+        let until = after(self.now, self.config.message_timeout());
+        self.polling.post = Some(Post { id, body: PostBody::Incomplete(until) });
         self.transmits.push_back(Transmit::Receive { id, limit: self.config.max_payload() });
     }
 
@@ -163,8 +184,10 @@ impl Session {
         };
         match payload::decode_bytes(body) {
             Ok(packets) => {
-                post.packets = Some(packets);
-                self.polling.last_payload = Some(self.now);
+                post.body = PostBody::Received(packets);
+                if self.transport() == TransportKind::Polling {
+                    self.mark = Some(self.now);
+                }
                 self.read_on();
             }
             Err(_) => {
@@ -179,7 +202,7 @@ impl Session {
     #[inline]
     pub(super) fn read_on(&mut self) {
         while self.may_read_on() && self.events.len() < READ_AHEAD {
-            let Some(Post { packets: Some(packets), .. }) = &mut self.polling.post else {
+            let Some(Post { body: PostBody::Received(packets), .. }) = &mut self.polling.post else {
                 return;
             };
             let Some(packet) = packets.next() else {
@@ -197,15 +220,15 @@ impl Session {
 
     /// Whether a body has packets left to decode, and reading is not paused.
     pub(super) fn may_read_on(&self) -> bool {
-        let unread = self.polling.post.as_ref().is_some_and(|post| post.packets.is_some());
+        let unread = matches!(self.polling.post, Some(Post { body: PostBody::Received(_), .. }));
         unread && !self.heartbeat.is_paused()
     }
 
     /// Ends the POST: with `ok` if its body was received, otherwise by closing its connection.
     pub(super) fn end_post(&mut self) {
         match self.polling.post.take() {
-            Some(Post { id, packets: Some(_) }) => self.respond(id, ok()),
-            Some(Post { id, packets: None }) => self.transmits.push_back(Transmit::Abort { id }),
+            Some(Post { id, body: PostBody::Received(_) }) => self.respond(id, ok()),
+            Some(Post { id, body: PostBody::Incomplete(_) }) => self.transmits.push_back(Transmit::Abort { id }),
             None => {}
         }
     }

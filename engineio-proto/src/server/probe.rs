@@ -67,6 +67,7 @@ impl Session {
 
     fn upgrade(&mut self, socket: Socket) {
         self.state = State::WebSocket(socket);
+        self.mark = None;
         if let Some(get) = self.polling.get.take() {
             // The client should have waited for the end of its poll.
             self.answer(get, &[Packet::Noop]);

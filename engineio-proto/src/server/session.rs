@@ -58,6 +58,9 @@ pub struct Session {
     /// finish during it.
     pub(super) closing: Option<Instant>,
     pub(super) polling: Polling,
+    /// Polling: when the last payload was received or sent. WebSocket: until when bytes of incomplete messages count as signs of life;
+    /// set by the first of them after a complete message. One field for both, to keep idle sessions small.
+    pub(super) mark: Option<Instant>,
     pub(super) heartbeat: Heartbeat,
     pub(super) outbox: Outbox,
     pub(super) transmits: VecDeque<Transmit>,
@@ -140,6 +143,7 @@ impl Session {
             state,
             closing: None,
             polling: Polling::default(),
+            mark: None,
             outbox: Outbox::new(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -198,6 +202,14 @@ impl Session {
         self.on_body_too_large(id);
     }
 
+    /// Bytes of the body of a POST were received, and it is not complete. See [`Session::handle_progress`].
+    pub fn handle_body_progress(&mut self, id: RequestId, now: Instant) {
+        self.clock(now);
+        if let Some(until) = self.polling.post.as_ref().and_then(|post| post.signs_until(id)) {
+            self.sustain(until);
+        }
+    }
+
     /// The client aborted a request before the response: the pending GET or the POST in progress. The session ends, unless it has been
     /// upgraded. Other requests are ignored.
     pub fn handle_aborted(&mut self, id: RequestId, now: Instant) {
@@ -219,10 +231,34 @@ impl Session {
     pub fn handle_message(&mut self, id: WebSocketId, data: Data, now: Instant) {
         self.clock(now);
         match &self.state {
-            State::WebSocket(socket) if socket.id == id => self.on_frame(data),
+            State::WebSocket(socket) if socket.id == id => {
+                self.mark = None;
+                self.on_frame(data);
+            }
             State::Probing(probe) if probe.socket.id == id => self.on_probe_message(data),
             // The WebSocket is already closed by the session.
             _ => {}
+        }
+    }
+
+    /// Bytes of an incomplete message were received from a WebSocket, or a part of the batch transmitted to it has been written. Either is
+    /// a sign of life, for [`message_timeout`](crate::ConfigBuilder::message_timeout) from the first of them on, until the next message
+    /// is complete. One call for all that was read or written at a time is enough.
+    pub fn handle_progress(&mut self, id: WebSocketId, now: Instant) {
+        let now = self.clock(now);
+        if matches!(&self.state, State::WebSocket(socket) if socket.id == id) {
+            let until = *self.mark.get_or_insert(after(now, self.config.message_timeout()));
+            self.sustain(until);
+        }
+    }
+
+    /// Extends the pong deadline because of bytes that count as signs of life until then.
+    fn sustain(&mut self, until: Instant) {
+        let (interval, timeout) = (self.config.ping_interval(), self.config.ping_timeout());
+        let again = self.heartbeat.sustain(self.now, interval, timeout, until);
+        // A ping that is still queued is enough.
+        if again && self.closing.is_none() && self.outbox.is_empty() {
+            self.ping();
         }
     }
 
@@ -298,14 +334,18 @@ impl Session {
         }
         // A closing session sends no ping, but its pong deadline still applies, so that it ends.
         if self.heartbeat.take_ping(now, self.config.ping_timeout()) && self.closing.is_none() {
-            let ping = Packet::Ping(Text::new());
-            match self.state {
-                // First: the queue may take many bodies, and the pong timeout starts now.
-                State::Polling | State::Probing(_) => self.outbox.push_front(ping),
-                State::WebSocket(_) | State::Closed(_) => self.outbox.push(ping),
-            }
+            self.ping();
         }
         self.release_get();
+    }
+
+    fn ping(&mut self) {
+        let ping = Packet::Ping(Text::new());
+        match self.state {
+            // First: the queue may take many bodies, and the pong timeout starts now.
+            State::Polling | State::Probing(_) => self.outbox.push_front(ping),
+            State::WebSocket(_) | State::Closed(_) => self.outbox.push(ping),
+        }
     }
 
     /// Advances the clock; a time that goes backwards is clamped.
@@ -381,6 +421,15 @@ impl Session {
     /// The driver reads again. The pong timeout starts again in full.
     pub fn resume_reading(&mut self, now: Instant) {
         let now = self.clock(now);
+        if self.heartbeat.is_paused() {
+            let most = self.config.message_timeout();
+            if let (State::WebSocket(_), Some(until)) = (&self.state, &mut self.mark) {
+                *until = after(now, most);
+            }
+            if let Some(post) = &mut self.polling.post {
+                post.resume(after(now, most));
+            }
+        }
         self.heartbeat.resume(now, self.config.ping_timeout());
     }
 }

@@ -121,6 +121,12 @@ impl<R: Runtime> ClientBuilder<R> {
         self.engine(|engine| engine.force_base64(force))
     }
 
+    /// Time for which the bytes of one message count as signs of life, from the first of them on: on a slow line the server's ping
+    /// has to wait for the end of the message. 1 ms to 2^31-1 ms, default 10 minutes.
+    pub fn message_timeout(self, timeout: Duration) -> Self {
+        self.engine(|engine| engine.message_timeout(timeout))
+    }
+
     /// The most packets in one POST of polling; an event is one, and so is each of its attachments. At least 1, or the
     /// [`build`](Self::build) fails; `None` for no bound. Default 16, as servers of Python drop all of a POST that has more.
     pub fn max_post_packets(self, packets: impl Into<Option<usize>>) -> Self {

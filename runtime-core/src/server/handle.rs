@@ -170,6 +170,12 @@ impl<R: Runtime> ServerBuilder<R> {
         self.engine(|engine| engine.ping_timeout(timeout))
     }
 
+    /// Time for which the bytes of one message count as signs of life, from the first of them on: the pong of a client on a slow line
+    /// has to wait for the end of the message. 1 ms to 2^31-1 ms, default 60 s.
+    pub fn message_timeout(self, timeout: Duration) -> Self {
+        self.engine(|engine| engine.message_timeout(timeout))
+    }
+
     /// Largest message and polling payload that a client may send, in bytes. Default 1,000,000.
     pub fn max_payload(self, bytes: usize) -> Self {
         self.engine(|engine| engine.max_payload(bytes))

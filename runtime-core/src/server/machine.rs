@@ -50,10 +50,12 @@ impl Machine {
     inputs! {
         handle_request(id: RequestId, parts: &Parts, now: Instant);
         handle_body(id: RequestId, body: Bytes, now: Instant);
+        handle_body_progress(id: RequestId, now: Instant);
         handle_body_too_large(id: RequestId, now: Instant);
         handle_aborted(id: RequestId, now: Instant);
         handle_websocket(id: WebSocketId, parts: &Parts, now: Instant);
         handle_message(id: WebSocketId, data: Data, now: Instant);
+        handle_progress(id: WebSocketId, now: Instant);
         handle_flushed(id: WebSocketId, now: Instant);
         handle_websocket_closed(id: WebSocketId, error: bool, now: Instant);
         handle_idle(now: Instant);

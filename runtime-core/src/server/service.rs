@@ -219,7 +219,13 @@ where
         Some(answer) => return answer.response(),
         None => return waiting.await.response(),
     };
-    let mut receive = pin!(receive(body, limit));
+    let id = waiting.id;
+    let progress = || {
+        let mut inner = conn.lock();
+        inner.machine.handle_body_progress(id, conn.now());
+        conn.settle(inner);
+    };
+    let mut receive = pin!(receive(body, limit, progress));
     let received = poll_fn(|cx| match receive.as_mut().poll(cx) {
         Poll::Ready(received) => Poll::Ready(Ok(received)),
         Poll::Pending => Pin::new(&mut waiting).poll(cx).map(Err),
@@ -263,8 +269,8 @@ enum Received {
     Broken,
 }
 
-/// Reads a whole body of at most `limit` bytes.
-async fn receive<B: http_body::Body + Unpin>(mut body: B, limit: usize) -> Received {
+/// Reads a whole body of at most `limit` bytes. Calls `progress` with each part that is not the last.
+async fn receive<B: http_body::Body + Unpin>(mut body: B, limit: usize, progress: impl Fn()) -> Received {
     if body.size_hint().lower() > limit as u64 {
         return Received::TooLarge;
     }
@@ -273,6 +279,9 @@ async fn receive<B: http_body::Body + Unpin>(mut body: B, limit: usize) -> Recei
         let Ok(frame) = frame else { return Received::Broken };
         if frame.into_data().is_ok_and(|data| whole.push(data).is_err()) {
             return Received::TooLarge;
+        }
+        if !body.is_end_stream() {
+            progress();
         }
     }
     Received::Body(whole.finish())

@@ -30,6 +30,8 @@ const GOODBYE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) enum Incoming {
     Message(Data),
+    /// Bytes of a message that is not complete.
+    Part,
     /// The WebSocket is over, by an error or without.
     Closed {
         error: bool,
@@ -47,6 +49,8 @@ pub(crate) struct Pump {
     pub(crate) unflushed: bool,
     /// That batch has left, and the machine has to hear of it.
     pub(crate) flushed: bool,
+    /// A part of it has left, likewise.
+    pub(crate) advanced: bool,
     /// The stream said that it has nothing more for now.
     drained: bool,
     closing: Closing,
@@ -114,6 +118,7 @@ impl Pump {
             writer: Writer::default(),
             unflushed: false,
             flushed: false,
+            advanced: false,
             drained: false,
             closing: Closing::No,
             goodbye: None,
@@ -132,6 +137,7 @@ impl Pump {
             writer: Writer::masked(move |bytes| runtime.entropy(bytes)),
             unflushed: false,
             flushed: false,
+            advanced: false,
             drained: false,
             closing: Closing::No,
             goodbye: None,
@@ -298,7 +304,12 @@ impl Pump {
             self.writer.pong(ping);
         }
         match outcome.end {
-            None => true,
+            None => {
+                if closing == Closing::No && self.reader.is_midway() {
+                    incoming.push((id, Incoming::Part));
+                }
+                true
+            }
             Some(end) => {
                 self.barrier = None;
                 if self.closing == Closing::No {
@@ -372,6 +383,7 @@ impl Pump {
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<bool> {
         let written = self.poll_output(cx, buffer);
         let moved = self.writer.take_progress();
+        self.advanced = moved && written.is_pending();
         match written {
             Poll::Ready(_) => self.stall = Stall::No,
             Poll::Pending if moved || self.stall == Stall::No => self.stall = Stall::Begun,

@@ -40,6 +40,11 @@ impl Reader {
         self.wanted == 0 && !self.rest.is_empty()
     }
 
+    /// Whether a message has begun and is not complete.
+    pub(super) fn is_midway(&self) -> bool {
+        self.wanted > 0 || self.fragments.is_some()
+    }
+
     /// Takes a chunk and yields the messages that are complete, up to [`READ_LIMIT`] frames.
     pub(super) fn read(&mut self, chunk: &[u8], mut yield_message: impl FnMut(Data)) -> Outcome {
         if self.rest.is_empty() {

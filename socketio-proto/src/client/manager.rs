@@ -248,6 +248,16 @@ impl Manager {
         self.input(id.0, now, |engine, now| engine.handle_message(id, data, now));
     }
 
+    /// Bytes of an incomplete message were received from a WebSocket. See [`Session::handle_progress`].
+    pub fn handle_progress(&mut self, id: WebSocketId, now: Instant) {
+        self.input(id.0, now, |engine, now| engine.handle_progress(id, now));
+    }
+
+    /// Bytes of an incomplete response to a request were received. See [`Session::handle_response_progress`].
+    pub fn handle_response_progress(&mut self, id: RequestId, now: Instant) {
+        self.input(id.0, now, |engine, now| engine.handle_response_progress(id, now));
+    }
+
     /// The last batch taken for a WebSocket has been written.
     pub fn handle_flushed(&mut self, id: WebSocketId, now: Instant) {
         self.input(id.0, now, |engine, now| engine.handle_flushed(id, now));

@@ -165,6 +165,12 @@ impl Connection {
         self.process();
     }
 
+    /// Bytes of an incomplete request body were received. See [`Session::handle_body_progress`].
+    pub fn handle_body_progress(&mut self, id: RequestId, now: Instant) {
+        let now = self.clock(now);
+        self.engine.handle_body_progress(id, now);
+    }
+
     /// The client aborted a request before it was answered.
     pub fn handle_aborted(&mut self, id: RequestId, now: Instant) {
         let now = self.clock(now);
@@ -184,6 +190,12 @@ impl Connection {
         let now = self.clock(now);
         self.engine.handle_message(id, data, now);
         self.process();
+    }
+
+    /// Bytes of an incomplete message were received from a WebSocket, or a part of the batch last taken for it has been written. See [`Session::handle_progress`].
+    pub fn handle_progress(&mut self, id: WebSocketId, now: Instant) {
+        let now = self.clock(now);
+        self.engine.handle_progress(id, now);
     }
 
     /// The last batch taken for a WebSocket has been written.

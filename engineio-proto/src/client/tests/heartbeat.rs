@@ -76,3 +76,53 @@ fn time_that_goes_backwards_stands_still() {
     assert_eq!(script.text(0, "2"), ["ws0 3"]);
     assert_eq!(script.timeout(), Some(45_000 - 1 + 45_000));
 }
+
+impl Script {
+    fn progress(&mut self, ms: u64) -> Option<u128> {
+        self.now = self.start + Duration::from_millis(ms);
+        self.session.handle_progress(WebSocketId(0), self.now);
+        self.session.handle_response_progress(RequestId(1), self.now);
+        assert_eq!(self.out(), [""; 0]);
+        self.timeout().map(u128::from)
+    }
+}
+
+#[test]
+fn bytes_of_a_message_extend_the_wait_within_a_bound() {
+    let limit = || config().message_timeout(Duration::from_secs(60));
+    for mut script in [polling_with(limit()), websocket_with(limit())] {
+        assert_eq!(script.progress(20_000), Some(45_000), "never less than without them");
+        assert_eq!(script.progress(44_000), Some(64_000));
+        assert_eq!(script.progress(63_000), Some(80_000), "a minute from the first of them on");
+        assert_eq!(script.progress(79_999), Some(80_000));
+        assert_eq!(script.at(80_000).last().unwrap(), "closed ping timeout");
+    }
+}
+
+#[test]
+fn each_message_of_the_server_has_its_own_time() {
+    let limit = || config().message_timeout(Duration::from_secs(60));
+    let mut script = websocket_with(limit());
+    script.progress(10_000);
+    assert_eq!(script.text(0, "4a"), ["message a"]);
+    assert_eq!(script.progress(44_000), Some(64_000));
+    assert_eq!(script.progress(63_000), Some(83_000));
+    let mut script = polling_with(limit());
+    script.progress(10_000);
+    assert_eq!(script.answer(1, "4a"), ["2 GET", "message a"]);
+    assert_eq!(script.progress(20_000), Some(45_000), "request 1 is over");
+    script.session.handle_response_progress(RequestId(2), script.start + Duration::from_secs(44));
+    assert_eq!(script.timeout().map(u128::from), Some(64_000));
+    script.session.handle_response_progress(RequestId(2), script.start + Duration::from_secs(63));
+    assert_eq!(script.timeout().map(u128::from), Some(83_000));
+}
+
+#[test]
+fn the_time_of_a_message_begins_anew_after_a_pause() {
+    let mut script = websocket_with(config().message_timeout(Duration::from_secs(60)));
+    script.progress(1000);
+    script.session.pause_reading(script.now);
+    script.now = script.start + Duration::from_secs(100);
+    script.session.resume_reading(script.now);
+    assert_eq!(script.progress(144_000), Some(160_000));
+}

@@ -225,3 +225,144 @@ fn a_resume_without_a_pause_changes_no_deadline() {
     script.session.resume_reading(script.now);
     assert_eq!(script.deadline(), Some(45_000));
 }
+
+/// A message may take a second.
+fn slow() -> ConfigBuilder {
+    fast().message_timeout(Duration::from_secs(1))
+}
+
+impl Script {
+    fn progress(&mut self, ms: u64) -> Option<u128> {
+        self.sleep_until(ms);
+        self.session.handle_progress(WS, self.now);
+        assert!(self.out().iter().all(|line| line == "ws1 2"), "only pings");
+        self.deadline()
+    }
+
+    fn body_progress(&mut self, id: u64, ms: u64) -> Option<u128> {
+        self.sleep_until(ms);
+        self.session.handle_body_progress(RequestId(id), self.now);
+        nothing(self.out());
+        self.deadline()
+    }
+}
+
+#[test]
+fn bytes_of_a_message_extend_the_wait_again_and_again() {
+    let mut script = websocket_with(slow());
+    script.at(300);
+    script.flushed(WS);
+    for ms in [400, 590, 780, 970, 1160] {
+        assert_eq!(script.progress(ms), Some(u128::from(ms) + 200));
+    }
+    assert_eq!(script.text(WS, "4large"), ["message large"]);
+    nothing(script.text(WS, "3"));
+    assert_eq!(script.deadline(), Some(1460));
+}
+
+/// It waits for the next ping no longer than interval and timeout, although its pong is behind the message.
+#[test]
+fn a_client_that_sends_a_large_message_is_pinged_once_an_interval() {
+    let mut script = websocket_with(slow());
+    assert_eq!(script.at(300), ["ws1 2"]);
+    script.flushed(WS);
+    let mut pings = Vec::new();
+    for ms in (400..1300).step_by(50) {
+        script.sleep_until(ms);
+        script.session.handle_progress(WS, script.now);
+        pings.extend(script.out().into_iter().map(|line| (ms, line)));
+        script.flushed(WS);
+    }
+    assert_eq!(pings, [(400, "ws1 2".into()), (650, "ws1 2".into()), (950, "ws1 2".into())]);
+
+    // By polling they do not pile up while there is no GET.
+    let mut script = polling_with(slow());
+    script.sleep_until(250);
+    script.post_head(1);
+    nothing(script.at(300));
+    for ms in (350..1200).step_by(50) {
+        script.body_progress(1, ms);
+    }
+    assert_eq!(script.get(2), ["2 200 2"]);
+    script.body_progress(1, 1240);
+    assert_eq!(script.body(1, "4a"), ["1 200 ok", "message a"]);
+}
+
+#[test]
+fn bytes_of_a_message_count_for_the_message_timeout_from_the_first_on() {
+    let mut script = websocket_with(slow());
+    assert_eq!(script.progress(200), Some(300), "before the ping they extend nothing, but their time begins");
+    script.at(300);
+    for ms in (350..1000).step_by(50) {
+        assert_eq!(script.progress(ms), Some(u128::from(ms) + 200));
+    }
+    for ms in (1000..1200).step_by(50) {
+        assert_eq!(script.progress(ms), Some(1200));
+    }
+    assert_eq!(script.at(1200), ["ws1 close", "closed ping timeout"]);
+}
+
+#[test]
+fn each_message_has_its_own_time() {
+    let mut script = websocket_with(slow());
+    script.progress(100);
+    script.at(300);
+    script.progress(450);
+    script.sleep_until(600);
+    script.text(WS, "4a");
+    assert_eq!(script.progress(700), Some(900));
+    assert_eq!(script.progress(1500), Some(1700), "since 700");
+    assert_eq!(script.progress(1699), Some(1700));
+}
+
+#[test]
+fn bytes_never_shorten_the_wait() {
+    let mut script = websocket_with(fast().message_timeout(Duration::from_millis(10)));
+    script.at(300);
+    assert_eq!(script.progress(310), Some(500));
+    assert_eq!(script.progress(499), Some(500));
+}
+
+#[test]
+fn bytes_of_another_websocket_say_nothing() {
+    let mut script = websocket_with(slow());
+    script.at(300);
+    script.sleep_until(400);
+    script.session.handle_progress(WS2, script.now);
+    script.session.handle_body_progress(RequestId(1), script.now);
+    assert_eq!(script.deadline(), Some(500));
+}
+
+#[test]
+fn bytes_of_a_body_extend_the_wait_within_the_same_bound() {
+    let mut script = polling_with(slow());
+    script.sleep_until(200);
+    script.post_head(1);
+    script.at(300);
+    assert_eq!(script.body_progress(1, 490), Some(690));
+    assert_eq!(script.body_progress(2, 600), Some(690), "there is no such body");
+    assert_eq!(script.body_progress(1, 680), Some(880));
+    assert_eq!(script.body_progress(1, 870), Some(1070));
+    assert_eq!(script.body_progress(1, 1060), Some(1200));
+    assert_eq!(script.at(1200), ["1 abort", "closed ping timeout"]);
+
+    let mut script = polling_with(slow());
+    script.post_head(1);
+    script.at(300);
+    script.body_progress(1, 490);
+    assert_eq!(script.body(1, "4large"), ["1 200 ok", "message large"]);
+    assert_eq!(script.body_progress(1, 600), Some(690), "it is complete");
+}
+
+#[test]
+fn the_time_of_a_message_begins_anew_after_a_pause() {
+    let mut script = websocket_with(slow());
+    script.progress(100);
+    script.at(300);
+    script.session.pause_reading(script.now);
+    script.sleep_until(5000);
+    script.session.resume_reading(script.now);
+    assert_eq!(script.progress(5100), Some(5300));
+    assert_eq!(script.progress(5290), Some(5490));
+    assert_eq!(script.progress(5400), Some(5600));
+}

@@ -12,7 +12,7 @@ use hyper::client::conn::http1;
 use hyper::upgrade::Upgraded;
 
 use super::base::BaseUrl;
-use super::pool::Pool;
+use super::pool::{Pool, Progress};
 use super::route::{Connector, Proxy, Route, Tcp};
 use crate::handler::HandlerError;
 use crate::runtime::{BoxFuture, Runtime, random};
@@ -147,6 +147,11 @@ impl Dialer {
         let Self { route, pool, .. } = self.clone();
         self.complete(request.headers_mut());
         Box::pin(async move { pool.request(route, request, limit).await })
+    }
+
+    /// Whether the bodies of responses make progress.
+    pub(crate) fn progress(&self) -> Progress {
+        self.pool.progress()
     }
 
     /// Opens a WebSocket, on a connection of its own. The request's URI is path and query; headers are added as for

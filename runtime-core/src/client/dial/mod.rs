@@ -18,6 +18,7 @@ pub(crate) use base::BaseUrl;
 pub use base::UrlError;
 pub use dialer::DialError;
 pub(crate) use dialer::{DialOptions, Dialer};
+pub(crate) use pool::Progress;
 pub use route::{Connector, Proxy};
 #[cfg(feature = "rustls")]
 pub use tls::{Tls, TlsError};

@@ -15,6 +15,7 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -53,7 +54,19 @@ pub(super) struct Pool {
 struct Shared {
     runtime: Arc<dyn Runtime>,
     write_timeout: Arc<WriteTimeout>,
+    /// A part of a response's body has come, and more follows.
+    part: AtomicBool,
     state: Mutex<State>,
+}
+
+/// Whether the body of a response makes progress.
+pub(crate) struct Progress(Arc<Shared>);
+
+impl Progress {
+    /// Whether a part of a body has come since this was asked last, by whichever request of the pool was polled.
+    pub(crate) fn take(&self) -> bool {
+        self.0.part.swap(false, Ordering::Relaxed)
+    }
 }
 
 #[derive(Default)]
@@ -97,7 +110,12 @@ impl Habits {
 
 impl Pool {
     pub(super) fn new(runtime: Arc<dyn Runtime>, write_timeout: Arc<WriteTimeout>) -> Self {
-        Self { shared: Arc::new(Shared { runtime, write_timeout, state: Mutex::default() }) }
+        let part = AtomicBool::new(false);
+        Self { shared: Arc::new(Shared { runtime, write_timeout, part, state: Mutex::default() }) }
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        Progress(self.shared.clone())
     }
 
     /// Sends a request, and takes its whole response, of at most `limit` bytes. Dropping the future closes the connection.
@@ -109,7 +127,7 @@ impl Pool {
     ) -> Result<Response<Bytes>, DialError> {
         if let Some(mut link) = self.take(request.method() == Method::GET).await {
             let again = request.clone();
-            match link.exchange(request, limit).await {
+            match link.exchange(request, limit, &self.shared.part).await {
                 // Of this status the server says that it has not got a whole request: it was about to close.
                 Ok(response) if response.status() != StatusCode::REQUEST_TIMEOUT => {
                     return Ok(self.put_back(link, response));
@@ -122,7 +140,7 @@ impl Pool {
         let Shared { runtime, write_timeout, .. } = &*self.shared;
         let stream = BoundedStream::new(route.open().await?, runtime.clone(), write_timeout.clone());
         let mut link = Link::new(stream).await?;
-        match link.exchange(request, limit).await {
+        match link.exchange(request, limit, &self.shared.part).await {
             Ok(response) => Ok(self.put_back(link, response)),
             Err(failure) => Err(failure.error),
         }
@@ -265,7 +283,12 @@ impl Link {
         }
     }
 
-    async fn exchange(&mut self, request: Request<Bytes>, limit: usize) -> Result<Response<Bytes>, Failure> {
+    async fn exchange(
+        &mut self,
+        request: Request<Bytes>,
+        limit: usize,
+        part: &AtomicBool,
+    ) -> Result<Response<Bytes>, Failure> {
         let repeatable = request.method() == Method::GET;
         let mut response = pin!(self.sender.try_send_request(request.map(Full::new)));
         let response = poll_fn(|cx| {
@@ -280,13 +303,13 @@ impl Link {
         })?;
         let (parts, body) = response.into_parts();
         self.persists = persists(&parts);
-        match self.body(body, limit).await {
+        match self.body(body, limit, part).await {
             Ok(body) => Ok(Response::from_parts(parts, body)),
             Err(error) => Err(Failure { error, may_repeat: false }),
         }
     }
 
-    async fn body(&mut self, mut incoming: Incoming, limit: usize) -> Result<Bytes, DialError> {
+    async fn body(&mut self, mut incoming: Incoming, limit: usize, part: &AtomicBool) -> Result<Bytes, DialError> {
         let mut body = Body::new(limit);
         let too_large = DialError::TooLarge { limit };
         if incoming.size_hint().lower() > limit as u64 {
@@ -303,6 +326,7 @@ impl Link {
                     }
                     Poll::Ready(Some(Ok(frame))) => {
                         went_on = false;
+                        part.store(true, Ordering::Relaxed);
                         if frame.into_data().is_ok_and(|data| body.push(data).is_err()) {
                             return Poll::Ready(Err(too_large.clone()));
                         }

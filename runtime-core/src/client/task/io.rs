@@ -93,6 +93,7 @@ impl Io {
         for outcome in self.outcomes.drain(..) {
             match outcome {
                 Outcome::Response(id, response) => machine.handle_response(id, response, now),
+                Outcome::Part(id) => machine.handle_response_progress(id, now),
                 Outcome::NoResponse(id) => machine.handle_request_failed(id, now),
                 Outcome::Opened(id, parts, stream) => {
                     // Nearly always the only one; a vector would make room for four.
@@ -106,6 +107,7 @@ impl Io {
         for (id, incoming) in scratch.inputs.drain(..) {
             match incoming {
                 Incoming::Message(data) => machine.handle_message(id, data, now),
+                Incoming::Part => machine.handle_progress(id, now),
                 Incoming::Closed { error } => machine.handle_websocket_closed(id, error, now),
             }
         }

@@ -10,7 +10,7 @@ use http::request::Request;
 use http::response::{Parts, Response};
 use hyper::upgrade::Upgraded;
 
-use crate::client::dial::{DialError, Dialer};
+use crate::client::dial::{DialError, Dialer, Progress};
 use crate::handler::guarded;
 use crate::runtime::BoxFuture;
 
@@ -19,13 +19,21 @@ type Underway<T> = BoxFuture<'static, Result<T, DialError>>;
 /// Everything under way. Dropping a part gives it up.
 #[derive(Default)]
 pub(super) struct Net {
-    requests: Vec<(RequestId, Underway<Response<Bytes>>)>,
+    requests: Vec<Exchange>,
     dials: Vec<(WebSocketId, Underway<(Parts, Upgraded)>)>,
+}
+
+struct Exchange {
+    id: RequestId,
+    response: Underway<Response<Bytes>>,
+    progress: Progress,
 }
 
 /// What came of something.
 pub(super) enum Outcome {
     Response(RequestId, Response<Bytes>),
+    /// Bytes of a response that is not complete.
+    Part(RequestId),
     NoResponse(RequestId),
     Opened(WebSocketId, Box<Parts>, Upgraded),
     NotOpened(WebSocketId, Option<u16>),
@@ -38,18 +46,19 @@ impl Net {
 
     /// The names of all that is under way.
     pub(super) fn names(&self) -> impl Iterator<Item = u64> {
-        let requests = self.requests.iter().map(|(id, _)| id.0);
+        let requests = self.requests.iter().map(|request| request.id.0);
         requests.chain(self.dials.iter().map(|(id, _)| id.0))
     }
 
     /// Gives up what has such a name.
     pub(super) fn give_up(&mut self, meant: impl Fn(u64) -> bool) {
-        self.requests.retain(|(id, _)| !meant(id.0));
+        self.requests.retain(|request| !meant(request.id.0));
         self.dials.retain(|(id, _)| !meant(id.0));
     }
 
     pub(super) fn request(&mut self, dialer: &Dialer, id: RequestId, request: Request<Bytes>, limit: usize) {
-        self.requests.push((id, dialer.request(request, limit)));
+        let response = dialer.request(request, limit);
+        self.requests.push(Exchange { id, response, progress: dialer.progress() });
     }
 
     pub(super) fn dial(&mut self, dialer: &Dialer, id: WebSocketId, request: Request<()>) {
@@ -57,7 +66,7 @@ impl Net {
     }
 
     pub(super) fn cancel(&mut self, id: RequestId) {
-        self.requests.retain(|(request, _)| *request != id);
+        self.requests.retain(|request| request.id != id);
     }
 
     /// Gives up dialling.
@@ -72,9 +81,14 @@ impl Net {
         outcomes: &mut Vec<Outcome>,
         cause: &mut Option<Arc<dyn Error + Send + Sync>>,
     ) {
-        self.requests.retain_mut(|(id, request)| {
-            outcomes.push(match poll(request, cx) {
-                Poll::Pending => return true,
+        self.requests.retain_mut(|Exchange { id, response, progress }| {
+            // What is left of another request, which has come to its end.
+            progress.take();
+            outcomes.push(match poll(response, cx) {
+                Poll::Pending => {
+                    outcomes.extend(progress.take().then_some(Outcome::Part(*id)));
+                    return true;
+                }
                 Poll::Ready(Ok(response)) => Outcome::Response(*id, response),
                 Poll::Ready(Err(error)) => {
                     *cause = Some(Arc::new(error));

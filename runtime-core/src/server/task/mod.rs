@@ -117,12 +117,16 @@ impl SessionTask {
         for (id, incoming) in scratch.inputs.drain(..) {
             match incoming {
                 Incoming::Message(data) => inner.machine.handle_message(id, data, now),
+                Incoming::Part => inner.machine.handle_progress(id, now),
                 Incoming::Closed { error } => inner.machine.handle_websocket_closed(id, error, now),
             }
         }
-        for pump in self.pumps.iter_mut().filter(|pump| pump.flushed) {
-            pump.flushed = false;
-            inner.machine.handle_flushed(pump.id, now);
+        for pump in self.pumps.iter_mut() {
+            if std::mem::take(&mut pump.flushed) {
+                inner.machine.handle_flushed(pump.id, now);
+            } else if std::mem::take(&mut pump.advanced) {
+                inner.machine.handle_progress(pump.id, now);
+            }
         }
         let judged = self.alarm.rings(now) && ring(&mut self.alarm, &self.pumps, &mut inner, now, unread);
         again |= judged;
@@ -211,6 +215,8 @@ impl SessionTask {
                 pump.fail_if_stalled(|| self.conn.now());
             }
             pump.reap();
+            // Another turn reports it.
+            flushed |= pump.advanced;
             failed |= pump.has_failed();
             ended |= pump.is_done();
         }
