@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value as AnyJson;
 
-use crate::socketio::http::Uri;
 use crate::socketio::{Client, ClientBuilder, TransportKind, Value};
 
 /// One line. Which fields there are depends on the command.
@@ -65,12 +64,13 @@ impl Opts {
         if let Some(eio) = self.eio.filter(|&eio| eio != 4) {
             return Err(format!("not supported: eio {eio}").into());
         }
-        let uri: Uri = url.parse()?;
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(format!("{url:?} has no scheme and host").into());
-        };
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let mut builder = ClientBuilder::new(format!("{scheme}://{authority}{query}"));
+        // By hand: a namespace may have characters that a URL can't, as in the JavaScript client.
+        let url = url.split('#').next().unwrap_or_default();
+        let host =
+            url.find("://").map(|at| at + "://".len()).ok_or_else(|| format!("{url:?} has no scheme and host"))?;
+        let (place, query) = url.split_at(url.find('?').unwrap_or(url.len()));
+        let (origin, path) = place.split_at(place[host..].find('/').map_or(place.len(), |at| host + at));
+        let mut builder = ClientBuilder::new(format!("{origin}{query}"));
         if let Some(transports) = &self.transports {
             let transports: Result<Vec<_>, String> = transports
                 .iter()
@@ -122,6 +122,6 @@ impl Opts {
         if let Some(retries) = self.retries {
             builder = builder.retries(retries);
         }
-        Ok((builder.build()?, uri.path().to_owned()))
+        Ok((builder.build()?, if path.is_empty() { "/" } else { path }.to_owned()))
     }
 }

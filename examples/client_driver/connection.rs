@@ -9,7 +9,7 @@ use serde_json::{Value as AnyJson, json};
 
 use super::Replies;
 use super::values::Plain;
-use crate::socketio::client::{ConnectError, DisconnectReason, Event, State, States};
+use crate::socketio::client::{AttemptError, ConnectError, DisconnectReason, Event, State, States};
 use crate::socketio::{Client, ClientSocket, HandlerError, Runtime};
 
 /// Prints one line.
@@ -91,7 +91,12 @@ impl Connection {
         });
         let told = say.clone();
         socket.on_connect_error(move |_, error: ConnectError| {
-            told(json!({ "ev": "connect_error", "message": error.to_string(), "data": error.data::<AnyJson>() }));
+            let message = match &error {
+                // As the JavaScript client says it.
+                ConnectError::Attempt { error: AttemptError::Timeout, .. } => "timeout".to_owned(),
+                error => error.to_string(),
+            };
+            told(json!({ "ev": "connect_error", "message": message, "data": error.data::<AnyJson>() }));
             std::future::ready(())
         });
         socket.on_error(|_, error: HandlerError| {

@@ -11,10 +11,11 @@ use futures_channel::oneshot;
 use serde::Serialize;
 use socketio_proto::{ArgsError, EncodeError, FromArgs, encode};
 
+use crate::chain::debug_as_text;
 use crate::endpoint::{AckResult, Endpoint};
 
 /// Why nothing was emitted.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {
     /// The event or its arguments can't be encoded.
@@ -35,6 +36,8 @@ pub enum EmitError {
     TooManyAcks,
 }
 
+debug_as_text!(EmitError);
+
 impl From<socketio_proto::EmitError> for EmitError {
     fn from(error: socketio_proto::EmitError) -> Self {
         match error {
@@ -48,7 +51,7 @@ impl From<socketio_proto::EmitError> for EmitError {
 }
 
 /// Why an ack did not come.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum AckError {
     /// The event was not emitted at all.
@@ -64,6 +67,8 @@ pub enum AckError {
     #[error(transparent)]
     Args(#[from] ArgsError),
 }
+
+debug_as_text!(AckError);
 
 impl From<socketio_proto::AckError> for AckError {
     fn from(error: socketio_proto::AckError) -> Self {

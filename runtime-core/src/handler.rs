@@ -12,13 +12,14 @@ use engineio_proto::Text;
 use socketio_proto::{Args, ArgsError, DecodeError, EncodeError, Encoded, FromArgs};
 
 use crate::ack::{self, IntoAck};
+use crate::chain::debug_as_text;
 use crate::endpoint::Endpoint;
 use crate::event::Event;
 use crate::runtime::BoxFuture;
 use crate::trace;
 
 /// Why a handler did not come to its end. It goes to `on_error` of the namespace, or of the client's socket, and harms nobody else.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandlerError {
     /// The arguments of an event were not what the handler takes.
@@ -42,6 +43,8 @@ pub enum HandlerError {
     #[error("undecodable packet: {0}")]
     Undecodable(DecodeError),
 }
+
+debug_as_text!(HandlerError);
 
 impl HandlerError {
     pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {

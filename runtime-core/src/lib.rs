@@ -6,6 +6,7 @@
 
 mod ack;
 mod body;
+mod chain;
 pub mod client;
 mod emit;
 mod endpoint;

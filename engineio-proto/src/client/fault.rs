@@ -1,7 +1,7 @@
 //! What can go wrong for a client.
 
 use crate::{DecodeError, Text, to_well_formed};
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, header};
 
 /// What went wrong: in [`Event::Closed`](super::Event::Closed) and [`Event::UpgradeFailed`](super::Event::UpgradeFailed).
 ///
@@ -20,9 +20,21 @@ pub enum Fault {
         /// The status of the response, other than 200. None if there was no (whole) response.
         status: Option<u16>,
     },
+    /// A request was answered with a redirect. It is not followed.
+    #[error("the {} request was redirected with status {status} to {location}", if *post { "POST" } else { "GET" })]
+    Redirected {
+        /// As in [`Fault::Request`].
+        post: bool,
+        /// The status of the response: 300 to 399.
+        status: u16,
+        /// Its `Location`: at most 2048 bytes.
+        location: Text,
+    },
     /// The server refused a request and said why.
     #[error("the server refused the request with status {status}: {message} (code {code})")]
     Refused {
+        /// As in [`Fault::Request`].
+        post: bool,
         /// The status of the response.
         status: u16,
         /// The protocol's number of the reason: 0 to 5 as in [`Reject`](crate::http::Reject).
@@ -38,6 +50,12 @@ pub enum Fault {
     WebSocket {
         /// The status with which the server refused it, if it did.
         status: Option<u16>,
+    },
+    /// The handshake was answered with something that is no packet: a page of a web server, say, or the message of another protocol.
+    #[error("the answer{} is no Engine.IO handshake", in_type(content_type.as_ref()))]
+    NotEngineIo {
+        /// The `Content-Type` of the response, at most 200 bytes; None if it has none, or came by WebSocket.
+        content_type: Option<Text>,
     },
     /// The handshake is not one: the first packet, or what it holds.
     #[error("bad handshake: {0}")]
@@ -63,8 +81,22 @@ fn in_words(status: Option<u16>) -> String {
     status.map(|status| format!(" with status {status}")).unwrap_or_default()
 }
 
+fn in_type(content_type: Option<&Text>) -> String {
+    content_type.map(|name| format!(" of type {name}")).unwrap_or_default()
+}
+
+/// A header of a response as text, if it is not too long to be shown.
+fn header(response: &Response<bytes::Bytes>, name: header::HeaderName, longest: usize) -> Option<Text> {
+    let value = response.headers().get(name)?.to_str().ok()?;
+    (value.len() <= longest).then(|| value.into())
+}
+
 /// A refusal is short; a proxy's page need not be looked at.
 const LONGEST_REFUSAL: usize = 4096;
+
+/// Longer ones are not shown.
+const LONGEST_LOCATION: usize = 2048;
+const LONGEST_TYPE: usize = 200;
 
 impl Fault {
     /// What a response with another status than 200 means.
@@ -78,11 +110,32 @@ impl Fault {
             return None;
         }
         let status = response.status().as_u16();
+        if response.status().is_redirection() {
+            if let Some(location) = header(response, header::LOCATION, LONGEST_LOCATION) {
+                return Some(Self::Redirected { post, status, location });
+            }
+        }
         let body = Some(response.body()).filter(|body| body.len() <= LONGEST_REFUSAL);
         let refusal = body.and_then(|body| serde_json::from_str(&to_well_formed(std::str::from_utf8(body).ok()?)).ok());
         Some(match refusal {
-            Some(Refusal { code, message }) => Self::Refused { status, code, message: message.into() },
+            Some(Refusal { code, message }) => Self::Refused { post, status, code, message: message.into() },
             None => Self::Request { post, status: Some(status) },
         })
+    }
+
+    /// What a handshake's response with status 200 means that can't begin with an open packet.
+    pub(super) fn of_handshake(response: &Response<bytes::Bytes>) -> Option<Self> {
+        let body: &[u8] = response.body();
+        let digits = body.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        match (body.first(), body.get(digits..)) {
+            (Some(b'0'), _) => None,
+            // Its length in front of each packet.
+            (_, Some([b':', b'0', b'{', ..])) if digits > 0 => {
+                Some(Self::Handshake("the server speaks revision 3 of the protocol, as Socket.IO 2 does; 4 is needed"))
+            }
+            // Another packet.
+            (Some(b'1'..=b'6' | b'b'), _) => None,
+            _ => Some(Self::NotEngineIo { content_type: header(response, header::CONTENT_TYPE, LONGEST_TYPE) }),
+        }
     }
 }

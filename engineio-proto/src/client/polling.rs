@@ -111,6 +111,9 @@ impl Session {
             self.on_arrived();
             return self.settle();
         }
+        if let Some(fault) = self.handshake.is_none().then(|| Fault::of_handshake(&response)).flatten() {
+            return self.fail(fault);
+        }
         self.heartbeat.received();
         let body = response.into_body();
         if body.len() > self.config.max_body() {

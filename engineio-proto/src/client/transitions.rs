@@ -17,6 +17,7 @@ impl Session {
         match data {
             Data::Text(text) => match Packet::decode_text(text) {
                 Ok(packet) => self.on_packet(packet),
+                Err(_) if self.handshake.is_none() => self.fail(Fault::NotEngineIo { content_type: None }),
                 Err(error) => self.fail(Fault::Decode(error)),
             },
             Data::Binary(bytes) => self.on_packet(Packet::decode_binary(bytes)),

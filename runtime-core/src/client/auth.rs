@@ -9,6 +9,7 @@ use serde::Serialize;
 use socketio_proto::{EncodeError, Json, Value};
 
 use super::error::BoxError;
+use crate::chain::debug_as_text;
 use crate::runtime::BoxFuture;
 
 /// Which credentials are asked for.
@@ -95,7 +96,7 @@ into_auth! { value => value.map_err(Into::into)?.into_auth();
 }
 
 /// Why a value can't be credentials.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthError {
     /// It can't be encoded.
@@ -105,6 +106,8 @@ pub enum AuthError {
     #[error("auth has to serialize to an object, or to null for none")]
     NotAnObject,
 }
+
+debug_as_text!(AuthError);
 
 /// The object that a value is written as; none for null.
 fn object<T: Serialize + ?Sized>(value: &T) -> Result<Option<Json>, AuthError> {

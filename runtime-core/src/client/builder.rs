@@ -370,6 +370,7 @@ impl<R: Runtime> ClientBuilder<R> {
             auth: self.auth?,
             socket: self.socket,
             reconnection: self.manager.reconnection,
+            timeout: self.manager.connect_timeout,
         };
         // For the jitter of pauses and the timestamps of URLs.
         let seed = u64::from_le_bytes(random(&*runtime));

@@ -1,15 +1,20 @@
 //! What can go wrong between a client and its server.
 
 use std::error::Error;
-use std::fmt::Write;
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use engineio_proto::Text;
-use engineio_proto::client::Fault;
+use engineio_proto::client::{Config, Fault};
+use http::StatusCode;
 use serde::de::DeserializeOwned;
 use socketio_proto::Json;
 use socketio_proto::client::{AttemptError, DisconnectReason};
 
+use super::options::Target;
+use super::shared::Cause;
+use crate::chain::debug_as_text;
 use crate::client::dial::DialError;
 
 /// Any error of the application, or of a library below.
@@ -17,24 +22,30 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a socket is not connected. A cheap clone.
 ///
-/// Its text is what the JavaScript client's `connect_error` has as its message for a refusal (the server's own words) and for
-/// the connection timeout (`timeout`). Otherwise it tells the whole story, down to what the operating system says:
-/// `the WebSocket failed: no connection to example.com:443: connection refused`. So that nothing is said twice there is no
-/// [`source`](Error::source); the variants have the error below as a value.
-#[derive(Clone, Debug, thiserror::Error)]
+/// For a refusal its text is what the JavaScript client's `connect_error` has as its message: the server's own words. Otherwise it says
+/// what was tried, what came, and what may help. What the operating system, a library or the application's own code said is its
+/// [`source`](Error::source), an [`io::Error`](std::io::Error) for example, and not in the text; `{error:#}` and `Debug` show both:
+///
+/// ```text
+/// GET http://localhost:3000/socket.io/?EIO=4&transport=polling: no connection to localhost:3000 (connection refused): is the server
+/// running there?: Connection refused (os error 111)
+/// ```
+///
+/// URLs are shown without credentials, and without the application's part of the query.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The connection could not be opened, or was lost before the namespace was joined.
-    #[error("{error}{}", because(error, cause.as_deref()))]
+    /// The connection could not be opened.
     Attempt {
         /// What went wrong, in the words of the protocol.
         error: AttemptError,
-        /// What the network or the system said last in this attempt, if it did: a [`DialError`](crate::client::DialError), or the error of
+        /// What the network or the system said last in this attempt, if it did: a [`DialError`], or the error of
         /// [`headers_with`](crate::ClientBuilder::headers_with) or [`url_with`](crate::ClientBuilder::url_with).
         cause: Option<Arc<dyn Error + Send + Sync>>,
+        /// What was tried, what came, and what may help.
+        text: Text,
     },
     /// The server does not let the socket into its namespace. It is not tried again.
-    #[error("{message}")]
     Refused {
         /// The server's words.
         message: Text,
@@ -42,17 +53,54 @@ pub enum ConnectError {
         data: Option<Json>,
     },
     /// The connection was lost before the server had let the socket in. It is tried again with the next one.
-    #[error("the connection was lost: {0}")]
-    Lost(DisconnectReason),
+    Lost {
+        /// Why.
+        reason: DisconnectReason,
+        /// What the network said, if it did: a [`DialError`].
+        cause: Option<Arc<dyn Error + Send + Sync>>,
+        /// What was tried, what came, and what may help.
+        text: Text,
+    },
     /// The credentials could not be made: the application's own error, its panic, or a value that is no object.
-    #[error("no credentials: {}", story(&**.0))]
     Auth(Arc<dyn Error + Send + Sync>),
     /// The socket was disconnected by hand, or by the server, before it had joined.
-    #[error("the socket was disconnected")]
     Disconnected,
     /// The runtime that the client ran on has ended.
-    #[error("the client has ended")]
     Ended,
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return write!(f, "{self:?}");
+        }
+        match self {
+            Self::Attempt { text, .. } | Self::Lost { text, .. } | Self::Refused { message: text, .. } => {
+                f.write_str(text)
+            }
+            Self::Auth(_) => f.write_str("the socket has no credentials (auth_with)"),
+            Self::Disconnected => f.write_str("the socket was disconnected"),
+            Self::Ended => f.write_str("the client has ended"),
+        }
+    }
+}
+
+debug_as_text!(ConnectError);
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Attempt { cause: Some(cause), .. } | Self::Lost { cause: Some(cause), .. } => {
+                match cause.downcast_ref::<DialError>() {
+                    // The text has its text.
+                    Some(dial) => dial.source(),
+                    None => Some(&**cause),
+                }
+            }
+            Self::Auth(cause) => Some(&**cause),
+            _ => None,
+        }
+    }
 }
 
 impl ConnectError {
@@ -65,37 +113,160 @@ impl ConnectError {
     }
 }
 
-/// The cause behind an error that does not say it by itself. Others have none, or it is that of an earlier failure.
-fn because(error: &AttemptError, cause: Option<&(dyn Error + Send + Sync + 'static)>) -> String {
-    match (error, cause) {
-        (
-            AttemptError::CalledOff
-            | AttemptError::Fault(Fault::Request { status: None, .. } | Fault::WebSocket { status: None }),
-            Some(cause),
-        ) => format!(": {}", story(cause)),
-        _ => String::new(),
+/// What a client connects to, as it can be shown.
+#[derive(Clone)]
+pub(super) struct Place {
+    http: String,
+    websocket: String,
+    path: String,
+}
+
+impl Place {
+    pub(super) fn of(Target { engine, dialer }: &Target) -> Self {
+        Self { http: dialer.origin("http"), websocket: dialer.origin("ws"), path: path(engine) }
+    }
+
+    fn polling(&self, post: bool) -> String {
+        format!("{} {}{}?EIO=4&transport=polling", if post { "POST" } else { "GET" }, self.http, self.path)
+    }
+
+    fn websocket(&self) -> String {
+        format!("WebSocket {}{}?EIO=4&transport=websocket", self.websocket, self.path)
     }
 }
 
-/// An error and all that are below it. One that its parent has in its own text is not said again.
-fn story(error: &(dyn Error + 'static)) -> String {
-    let mut story = error.to_string();
-    let mut source = below(error);
-    while let Some(error) = source {
-        let text = error.to_string();
-        if !story.ends_with(&text) {
-            _ = write!(story, ": {text}");
+fn path(engine: &Config) -> String {
+    format!("{}{}", engine.path(), if engine.add_trailing_slash() { "/" } else { "" })
+}
+
+/// What is known of an attempt, for the error that it may end with.
+#[derive(Clone, Default)]
+pub(super) struct Story {
+    /// What was connected to; `None` if it did not come to that.
+    pub(super) place: Option<Place>,
+    /// A WebSocket is, or was at last, the transport.
+    pub(super) by_websocket: bool,
+    /// The server has opened the session: a WebSocket that is dialled now is a probe.
+    pub(super) open: bool,
+    /// What was wrong when the connection ended, if anything was.
+    pub(super) fault: Option<Fault>,
+    /// What went wrong on the network last.
+    pub(super) cause: Option<Cause>,
+}
+
+impl Story {
+    /// The error of an attempt that failed. `timeout`: how long it may have taken.
+    pub(super) fn failed(&self, error: AttemptError, timeout: Option<Duration>) -> ConnectError {
+        let (text, cause) = match &error {
+            AttemptError::Timeout => {
+                let limit = timeout.map(|timeout| format!(" within {timeout:?}")).unwrap_or_default();
+                let text = format!(
+                    "timeout: {} opened no session{limit} (ClientBuilder::timeout): is the server up, and not busy?",
+                    self.tried()
+                );
+                (text, None)
+            }
+            AttemptError::CalledOff => {
+                ("the attempt was called off by url_with or headers_with".to_owned(), self.cause.clone())
+            }
+            AttemptError::Fault(fault) => self.tell(fault),
+            error => (format!("{}: {error}", self.tried()), None),
+        };
+        ConnectError::Attempt { error, cause, text: text.into() }
+    }
+
+    /// The error of a socket whose connection was lost before it had joined.
+    pub(super) fn lost(&self, reason: DisconnectReason) -> ConnectError {
+        let (text, cause) = match &self.fault {
+            Some(fault) => self.tell(fault),
+            None => (reason.to_string(), None),
+        };
+        let text = format!("the connection was lost before the server let the socket in: {text}");
+        ConnectError::Lost { reason, cause, text: text.into() }
+    }
+
+    fn tried(&self) -> String {
+        match &self.place {
+            Some(place) if self.by_websocket => place.websocket(),
+            Some(place) => place.polling(false),
+            None => "the attempt".to_owned(),
         }
-        source = below(error);
     }
-    story
+
+    /// What was tried, what came, and what may help; and the error below, if there is one.
+    fn tell(&self, fault: &Fault) -> (String, Option<Cause>) {
+        let dial = self.cause.as_ref().and_then(|cause| cause.downcast_ref::<DialError>());
+        let tried = match (&self.place, fault) {
+            (
+                Some(place),
+                Fault::Request { post, .. } | Fault::Redirected { post, .. } | Fault::Refused { post, .. },
+            ) => place.polling(*post),
+            (Some(place), Fault::WebSocket { .. }) => place.websocket(),
+            _ => self.tried(),
+        };
+        match fault {
+            Fault::Request { status: None, .. } | Fault::WebSocket { status: None } => match dial {
+                Some(dial) => (format!("{tried}: {dial}"), self.cause.clone()),
+                None => (format!("{tried}: the connection was lost"), None),
+            },
+            Fault::WebSocket { status: Some(status) } => match dial {
+                Some(DialError::Status { location: Some(location), .. }) => {
+                    (redirected(&tried, *status, location), None)
+                }
+                Some(DialError::Status { message: Some(message), .. }) => {
+                    (format!("{}: {message}{}", answered(&tried, *status), advice(*status, None)), None)
+                }
+                _ => (answered(&tried, *status) + advice(*status, None), None),
+            },
+            Fault::Request { status: Some(status), .. } => (answered(&tried, *status) + advice(*status, None), None),
+            Fault::Redirected { status, location, .. } => (redirected(&tried, *status, location), None),
+            Fault::Refused { status, code, message, .. } => {
+                let answered = answered(&tried, *status);
+                (format!("{answered}: {message} (code {code}){}", advice(*status, Some(*code))), None)
+            }
+            Fault::NotEngineIo { content_type } => {
+                let answer = match content_type {
+                    Some(content_type) => format!(" 200 with {content_type}"),
+                    None => " with something".to_owned(),
+                };
+                (format!("{tried} was answered{answer}, which is no Engine.IO handshake{PATH}"), None)
+            }
+            Fault::Handshake(text) => {
+                (format!("{tried}: bad handshake: {text}; is it a server of Socket.IO 3 or later?"), None)
+            }
+            fault => (format!("{tried}: {fault}"), None),
+        }
+    }
 }
 
-fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    match error.downcast_ref::<DialError>() {
-        // These show the error that they hold, and have no source.
-        Some(DialError::Http(held) | DialError::Proxy(held)) => held.source(),
-        _ => error.source(),
+const PATH: &str = "; is the server's path right (ClientBuilder::path)?";
+
+fn answered(tried: &str, status: u16) -> String {
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
+    format!("{tried} was answered {status} {reason}").trim_end().to_owned()
+}
+
+fn redirected(tried: &str, status: u16, location: &str) -> String {
+    let answered = answered(tried, status);
+    format!("{answered}, to {location}; redirects are not followed: build the client with the URL that they lead to")
+}
+
+/// What may help against such an answer.
+fn advice(status: u16, code: Option<u64>) -> &'static str {
+    match (status, code) {
+        (_, Some(0)) => "; does the server allow this transport (ClientBuilder::transports)?",
+        (_, Some(1)) => {
+            "; a load balancer has to send all requests of a session to the same server (by a cookie: ClientBuilder::cookies)"
+        }
+        (_, Some(5)) => "; is it a server of Socket.IO 3 or later?",
+        (401 | 403, _) | (_, Some(4)) => "; does the server, or a proxy, want credentials (ClientBuilder::header)?",
+        (_, Some(_)) => "",
+        (400, None) => {
+            "; is it a server of Socket.IO 3 or later, and does it allow this transport (ClientBuilder::transports)?"
+        }
+        (200..=399 | 404 | 405 | 410, None) => PATH,
+        (429 | 500.., None) => "; the server, or a proxy, can't serve now",
+        _ => "",
     }
 }
 
@@ -105,50 +276,131 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, thiserror::Error)]
-    #[error("{text}")]
-    struct Link {
-        text: &'static str,
-        source: Option<Box<Self>>,
+    const PLACE: &str = "http://h:1/socket.io/?EIO=4&transport=polling";
+    const SOCKET: &str = "ws://h:1/socket.io/?EIO=4&transport=websocket";
+
+    fn story(cause: Option<DialError>) -> Story {
+        let place = Place { http: "http://h:1".into(), websocket: "ws://h:1".into(), path: "/socket.io/".into() };
+        Story { place: Some(place), cause: cause.map(|cause| Arc::new(cause) as _), ..Story::default() }
     }
 
-    fn chain(texts: &[&'static str]) -> Option<Box<Link>> {
-        let (text, rest) = texts.split_first()?;
-        Some(Box::new(Link { text, source: chain(rest) }))
+    fn failed(fault: Fault, cause: Option<DialError>) -> ConnectError {
+        story(cause).failed(fault.into(), None)
     }
 
-    fn attempt(error: AttemptError, cause: impl Error + Send + Sync + 'static) -> String {
-        let error = ConnectError::Attempt { error, cause: Some(Arc::new(cause)) };
-        assert!(error.source().is_none());
-        error.to_string()
-    }
-
-    const GET: AttemptError = AttemptError::Fault(Fault::Request { post: false, status: None });
+    const GET: Fault = Fault::Request { post: false, status: None };
+    const WEBSOCKET: Fault = Fault::WebSocket { status: None };
 
     #[test]
-    fn a_failed_attempt_tells_its_causes_each_once() {
-        let address = "a.test:80".to_owned();
-        let refused = Arc::new(io::Error::from(io::ErrorKind::ConnectionRefused));
-        assert_eq!(
-            attempt(GET, DialError::Connect { address, error: refused }),
-            "the GET request failed: no connection to a.test:80: connection refused"
+    fn a_failed_connection_is_told_with_what_may_help_and_has_its_cause_as_a_source() {
+        let refused =
+            || DialError::Connect { address: "h:1".into(), error: Arc::new(io::ErrorKind::ConnectionRefused.into()) };
+        let told = "no connection to h:1 (connection refused): is the server running there?";
+        for (fault, tried) in [(GET, format!("GET {PLACE}")), (WEBSOCKET, format!("WebSocket {SOCKET}"))] {
+            let error = failed(fault, Some(refused()));
+            assert_eq!(error.to_string(), format!("{tried}: {told}"));
+            assert_eq!(format!("{error:?}"), format!("{tried}: {told}: connection refused"));
+            assert_eq!(format!("{error:#}"), format!("{error:?}"));
+            assert!(error.source().is_some_and(|error| error.is::<io::Error>()));
+        }
+        let lookup = DialError::Connect { address: "h:1".into(), error: Arc::new(io::Error::other("unknown name")) };
+        let text = format!("GET {PLACE}: no connection to h:1: is its name right?: unknown name");
+        assert_eq!(format!("{:?}", failed(GET, Some(lookup))), text);
+    }
+
+    #[test]
+    fn an_answer_is_told_with_what_may_help() {
+        let path = "; is the server's path right (ClientBuilder::path)?";
+        let status = |status| Fault::Request { post: false, status: Some(status) };
+        let refusal =
+            |status, code, message: &str| Fault::Refused { post: true, status, code, message: message.into() };
+        for (fault, text) in [
+            (
+                Fault::NotEngineIo { content_type: Some("text/html".into()) },
+                format!("GET {PLACE} was answered 200 with text/html, which is no Engine.IO handshake{path}"),
+            ),
+            (status(404), format!("GET {PLACE} was answered 404 Not Found{path}")),
+            (status(502), format!("GET {PLACE} was answered 502 Bad Gateway; the server, or a proxy, can't serve now")),
+            (
+                Fault::Redirected { post: false, status: 301, location: "https://h/".into() },
+                format!(
+                    "GET {PLACE} was answered 301 Moved Permanently, to https://h/; redirects are not followed: \
+                     build the client with the URL that they lead to"
+                ),
+            ),
+            (
+                refusal(403, 4, "Forbidden"),
+                format!(
+                    "POST {PLACE} was answered 403 Forbidden: Forbidden (code 4); does the server, or a proxy, want \
+                     credentials (ClientBuilder::header)?"
+                ),
+            ),
+            (
+                refusal(400, 3, "Bad request"),
+                format!("POST {PLACE} was answered 400 Bad Request: Bad request (code 3)"),
+            ),
+            (
+                Fault::Handshake("the sid is too long"),
+                format!("GET {PLACE}: bad handshake: the sid is too long; is it a server of Socket.IO 3 or later?"),
+            ),
+        ] {
+            let error = failed(fault, None);
+            assert_eq!((error.to_string(), format!("{error:?}")), (text.clone(), text));
+            assert!(error.source().is_none());
+        }
+    }
+
+    #[test]
+    fn a_refused_websocket_is_told_in_the_servers_words() {
+        let refused = |status, location: Option<&str>, message: Option<&str>| {
+            let cause = DialError::Status {
+                status: StatusCode::from_u16(status).unwrap(),
+                location: location.map(str::to_owned),
+                message: message.map(str::to_owned),
+            };
+            let error = failed(Fault::WebSocket { status: Some(status) }, Some(cause)).to_string();
+            error.strip_prefix(&format!("WebSocket {SOCKET} was answered ")).unwrap().to_owned()
+        };
+        let path = "; is the server's path right (ClientBuilder::path)?";
+        assert_eq!(refused(404, None, None), format!("404 Not Found{path}"));
+        assert!(refused(400, None, Some("Transport unknown")).starts_with("400 Bad Request: Transport unknown; "));
+        assert!(
+            refused(308, Some("/x"), None).starts_with("308 Permanent Redirect, to /x; redirects are not followed")
         );
-        assert_eq!(attempt(GET, *chain(&["a", "a: b", "b", "c"]).unwrap()), "the GET request failed: a: a: b: c");
-        let http = DialError::Http(Arc::new(*chain(&["send", "closed"]).unwrap()));
-        let socket = AttemptError::Fault(Fault::WebSocket { status: None });
-        assert_eq!(attempt(socket, http), "the WebSocket failed: no HTTP response: send: closed");
-        assert_eq!(attempt(AttemptError::CalledOff, io::Error::other("no")), "the attempt was called off: no");
-        let auth = ConnectError::Auth(Arc::new(*chain(&["token", "expired"]).unwrap()));
-        assert_eq!((auth.to_string().as_str(), auth.source().is_none()), ("no credentials: token: expired", true));
     }
 
     #[test]
-    fn what_an_error_says_itself_has_no_cause_behind_it() {
-        let status = DialError::Status(http::StatusCode::NOT_FOUND);
-        let socket = AttemptError::Fault(Fault::WebSocket { status: Some(404) });
-        assert_eq!(attempt(socket, status), "the WebSocket failed with status 404");
-        assert_eq!(attempt(AttemptError::Timeout, io::Error::other("earlier")), "timeout");
-        let silent = ConnectError::Attempt { error: GET, cause: None };
-        assert_eq!(silent.to_string(), "the GET request failed");
+    fn an_attempt_without_an_answer_names_its_limit() {
+        let error = story(None).failed(AttemptError::Timeout, Some(Duration::from_secs(20)));
+        let text = format!(
+            "timeout: GET {PLACE} opened no session within 20s (ClientBuilder::timeout): is the server up, and not busy?"
+        );
+        assert_eq!(error.to_string(), text);
+    }
+
+    #[test]
+    fn the_applications_own_error_is_a_source() {
+        let called_off = Story { cause: Some(Arc::new(io::Error::other("no token"))), ..Story::default() };
+        let error = called_off.failed(AttemptError::CalledOff, None);
+        assert_eq!(format!("{error:?}"), "the attempt was called off by url_with or headers_with: no token");
+        let error = ConnectError::Auth(Arc::new(io::Error::other("no token")));
+        assert_eq!(format!("{error:?}"), "the socket has no credentials (auth_with): no token");
+    }
+
+    #[test]
+    fn a_connection_that_is_lost_before_the_join_is_told_with_what_was_wrong() {
+        let message = "Session ID unknown".into();
+        let fault = Fault::Refused { post: false, status: 400, code: 1, message };
+        let error = Story { fault: Some(fault), ..story(None) }.lost(DisconnectReason::TransportError);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the connection was lost before the server let the socket in: GET {PLACE} was answered 400 Bad Request: Session ID \
+                 unknown (code 1); a load balancer has to send all requests of a session to the same server (by a cookie: \
+                 ClientBuilder::cookies)"
+            )
+        );
+        let error = story(None).lost(DisconnectReason::PingTimeout);
+        assert_eq!(error.to_string(), "the connection was lost before the server let the socket in: ping timeout");
     }
 }

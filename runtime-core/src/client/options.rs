@@ -48,6 +48,8 @@ pub(super) struct Options {
     pub(super) auth: Auth,
     pub(super) socket: SocketConfig,
     pub(super) reconnection: bool,
+    /// Of an attempt.
+    pub(super) timeout: Option<Duration>,
 }
 
 impl Options {

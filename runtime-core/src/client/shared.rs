@@ -11,7 +11,7 @@ use futures_channel::oneshot;
 use socketio_proto::client::{Event, Manager, Refusal, RetryId};
 use socketio_proto::{AckError, Args, SocketKey};
 
-use super::error::ConnectError;
+use super::error::{ConnectError, Story};
 use super::member::{Member, lock};
 use super::options::Options;
 use super::state::Subscribers;
@@ -140,7 +140,7 @@ impl Shared {
 
 impl Inner {
     /// Passes on to those who wait what they wait for; any other event comes back.
-    pub(super) fn settle(&mut self, event: Event, cause: &Option<Cause>, reconnection: bool) -> Option<Event> {
+    pub(super) fn settle(&mut self, event: Event, story: &Story, options: &Options) -> Option<Event> {
         match event {
             // Nobody waits any more: the answer is of no interest.
             Event::Acked { socket, id, result } => {
@@ -169,14 +169,14 @@ impl Inner {
                 self.resolve(|key| key == socket, Err(error));
             }
             Event::AttemptFailed { ref error, .. } => {
-                let error = ConnectError::Attempt { error: error.clone(), cause: cause.clone() };
-                match reconnection {
+                let error = story.failed(error.clone(), options.timeout);
+                match options.reconnection {
                     true => self.last_error = Some(error),
                     false => self.resolve(|_| true, Err(error)),
                 }
             }
-            Event::NotJoined { socket, reason } if !reconnection => {
-                self.resolve(|key| key == socket, Err(ConnectError::Lost(reason)));
+            Event::NotJoined { socket, reason } if !options.reconnection => {
+                self.resolve(|key| key == socket, Err(story.lost(reason)));
             }
             Event::ReconnectFailed { .. } => {
                 let error = self.last_error.take().unwrap_or(ConnectError::Disconnected);

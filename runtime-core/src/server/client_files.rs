@@ -21,6 +21,8 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
+use crate::chain::debug_as_text;
+
 /// The names that are served; each has its source map beside it.
 const NAMES: [&str; 8] = [
     "socket.io.js",
@@ -36,7 +38,7 @@ const NAMES: [&str; 8] = [
 /// Why a folder can't be served as the client's.
 ///
 /// May grow, as more may go wrong with a folder.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientFilesError {
     /// None of the eight files is in the folder.
@@ -55,6 +57,8 @@ pub enum ClientFilesError {
     #[error("no usable \"version\" in {}", .0.display())]
     Version(PathBuf),
 }
+
+debug_as_text!(ClientFilesError);
 
 /// The files of a folder, in memory, with their entity tag. Cloning is cheap per file.
 #[derive(Clone)]

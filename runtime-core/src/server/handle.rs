@@ -23,6 +23,7 @@ use socketio_proto::server::{self, Connection, NamespaceError, namespace_name};
 
 use super::broadcast::Broadcast;
 use crate::ack::IntoAck;
+use crate::chain::debug_as_text;
 use crate::client::AuthError;
 use crate::client::{DialError, UrlError};
 use crate::emit::EmitError;
@@ -76,7 +77,7 @@ type OnReject = Box<dyn Fn(&Parts, &Reject) + Send + Sync>;
 type GenerateId = Box<dyn Fn(&Parts) -> Sid + Send + Sync>;
 
 /// Why a server or a client can't be built.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// An option is out of its bounds.
@@ -122,6 +123,8 @@ pub enum BuildError {
     #[error(transparent)]
     Auth(#[from] AuthError),
 }
+
+debug_as_text!(BuildError);
 
 impl<R: Runtime + Default> ServerBuilder<R> {
     /// Begins with the defaults.

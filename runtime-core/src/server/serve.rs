@@ -47,17 +47,16 @@ impl Server {
     /// Binds an address: the first that can be bound, if the name has several. A name is looked up blockingly.
     ///
     /// # Errors
-    /// The address can't be bound.
+    /// The address can't be bound: of the kind that the operating system says, with the address in the text. Of several, the last one.
     pub async fn bind(&self, addr: impl ToSocketAddrs) -> io::Result<Listener> {
-        let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+        let mut failed = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
         for addr in addr.to_socket_addrs()?.collect::<Vec<_>>() {
-            result = self.shared().runtime.bind(addr).await;
-            if result.is_ok() {
-                break;
+            match self.shared().runtime.bind(addr).await {
+                Ok(accept) => return Ok(Listener { addr: accept.local_addr()?, accept, server: self.clone() }),
+                Err(error) => failed = io::Error::new(error.kind(), format!("{addr}: {error}")),
             }
         }
-        let accept = result?;
-        Ok(Listener { addr: accept.local_addr()?, accept, server: self.clone() })
+        Err(failed)
     }
 
     /// Serves one connection that was accepted elsewhere, until it ends: requests, and the sessions that begin on it.

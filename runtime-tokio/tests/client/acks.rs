@@ -96,7 +96,7 @@ async fn an_answer_that_comes_after_a_reconnection_is_nobodys() {
     let mut old = soon("the first question", socket.next()).await.unwrap();
     let old = old.ack().unwrap();
     network.cut();
-    log.hears("Err(Disconnected)").await;
+    log.hears("Err(socket has been disconnected)").await;
     let mut new = soon("the second question", socket.next()).await.unwrap();
     assert!(matches!(old.send("old"), Err(EmitError::Disconnected)));
     settle().await;

@@ -85,11 +85,11 @@ async fn an_auth_closure_that_fails_or_panics_fails_its_socket_alone() {
     failing.auth_with(async |_| Err::<(), _>(std::io::Error::other("no token")));
     panicking.auth_with(|_| -> std::future::Ready<()> { panic!("oh") });
     listing.auth_with(async |_| ([1, 2],));
-    assert_eq!(soon("failure", failing.connect()).await.unwrap_err().to_string(), "no credentials: no token");
-    assert_eq!(
-        soon("failure", panicking.connect()).await.unwrap_err().to_string(),
-        "no credentials: a handler panicked: oh"
-    );
+    let error = soon("failure", failing.connect()).await.unwrap_err();
+    assert_eq!(error.to_string(), "the socket has no credentials (auth_with)");
+    assert_eq!(format!("{error:#}"), "the socket has no credentials (auth_with): no token");
+    let error = soon("failure", panicking.connect()).await.unwrap_err();
+    assert_eq!(format!("{error:?}"), "the socket has no credentials (auth_with): a handler panicked: oh");
     let error = soon("failure", listing.connect()).await.unwrap_err();
     assert!(matches!(&error, ConnectError::Auth(_)), "{error}");
     // No credentials at all are fine; there is just no such namespace.
@@ -106,7 +106,9 @@ async fn without_reconnection_the_first_failure_is_the_answer_and_names_its_caus
     let error = soon("the failure", socket.connect()).await.unwrap_err();
     let ConnectError::Attempt { cause: Some(cause), .. } = &error else { panic!("{error:?}") };
     assert!(cause.to_string().contains("refused"), "{cause}");
-    assert_eq!(error.to_string(), "the WebSocket failed: no connection to server.test:80: connection refused");
+    let text = "WebSocket ws://server.test/socket.io/?EIO=4&transport=websocket: no connection to server.test:80 (connection refused): \
+                is the server running there?";
+    assert_eq!(error.to_string(), text);
     tokio::time::sleep(secs(60)).await;
     assert_eq!(network.dials().len(), 1);
     assert!(matches!(states.try_next(), Some(State::Connecting { attempt: 0 })));
@@ -120,15 +122,23 @@ async fn a_failed_attempt_says_what_the_server_answered_or_why_there_was_no_answ
         (
             TransportKind::Polling,
             "HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n",
-            "the GET request failed with status 503",
+            "GET http://server.test/socket.io/?EIO=4&transport=polling was answered 503 Service Unavailable; the server",
         ),
         (
             TransportKind::WebSocket,
             "HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n",
-            "the WebSocket failed with status 503",
+            "WebSocket ws://server.test/socket.io/?EIO=4&transport=websocket was answered 503 Service Unavailable; the server",
         ),
-        (TransportKind::Polling, "", "the GET request failed: no HTTP response: connection closed"),
-        (TransportKind::WebSocket, "", "the WebSocket failed: no HTTP response: connection closed"),
+        (
+            TransportKind::Polling,
+            "",
+            "GET http://server.test/socket.io/?EIO=4&transport=polling: the connection ended before the response was complete",
+        ),
+        (
+            TransportKind::WebSocket,
+            "",
+            "WebSocket ws://server.test/socket.io/?EIO=4&transport=websocket: the connection ended before the response",
+        ),
     ] {
         let server = Fake::new(move |_, mut wire| async move {
             wire.asked().await?;
@@ -192,7 +202,9 @@ async fn an_attempt_that_takes_too_long_is_a_timeout() {
         async move { pen.say(error) }
     });
     let connecting = socket.connect();
-    log.hears("timeout").await;
+    let url = "WebSocket ws://server.test/socket.io/?EIO=4&transport=websocket";
+    let text = "opened no session within 3s (ClientBuilder::timeout): is the server up, and not busy?";
+    log.hears(&format!("timeout: {url} {text}")).await;
     network.replace(&server);
     soon("the socket", connecting).await.unwrap();
 }

@@ -87,6 +87,6 @@ pub async fn are_settled_by_a_disconnect<R: Runtime + Clone>(stage: &Stage<R>) {
         }
         let answer = stage.soon("the end of the wait", silence).await;
         assert!(matches!(answer, Err(AckError::Disconnected)), "{answer:?}");
-        log.hears(stage, "Err(Disconnected)").await;
+        log.hears(stage, "Err(socket has been disconnected)").await;
     }
 }

@@ -24,6 +24,7 @@ pub mod acks;
 pub mod broadcasts;
 pub mod endings;
 pub mod exchanges;
+pub mod first_contact;
 pub mod glue;
 pub mod joining;
 mod journal;
@@ -83,6 +84,12 @@ macro_rules! conformance {
                 waits_for_a_slow_middleware_and_holds_up_nobody_else
                 fails_with_a_typed_error_where_nobody_listens
                 survives_handlers_that_fail
+            }
+            first_contact {
+                tells_what_answered
+                tells_in_plain_words_that_no_http_came
+                tells_the_limit_of_an_attempt
+                tells_the_address_that_is_taken
             }
             endings {
                 by_the_server_for_one_namespace

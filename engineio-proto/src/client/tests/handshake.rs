@@ -65,6 +65,49 @@ fn a_refusal_is_told_in_the_servers_words() {
 }
 
 #[test]
+fn an_answer_that_is_no_handshake_is_told_with_its_type() {
+    for (kind, body, told) in [
+        ("text/html", "<!doctype html>", "the answer of type text/html is no Engine.IO handshake"),
+        ("", "hello", "the answer is no Engine.IO handshake"),
+        ("", "", "the answer is no Engine.IO handshake"),
+        (
+            "text/plain",
+            "96:0{\"sid\":\"S\"}2:40",
+            "bad handshake: the server speaks revision 3 of the protocol, as Socket.IO 2 does; 4 is needed",
+        ),
+        ("text/plain", "4hello", "bad handshake: the first packet must be an open packet"),
+    ] {
+        let mut script = open(config());
+        script.out();
+        let response = http::Response::builder();
+        let response = if kind.is_empty() { response } else { response.header("content-type", kind) };
+        script.session.handle_response(RequestId(0), response.body(Bytes::from(body)).unwrap(), script.now);
+        assert_eq!(script.out(), [format!("closed transport error: {told}")]);
+    }
+    let mut script = open(config().transports([WebSocket]));
+    script.out();
+    script.connected(0);
+    let told = "closed transport error: the answer is no Engine.IO handshake";
+    assert_eq!(script.text(0, r#"{"type":"hello"}"#), ["ws0 close", told]);
+}
+
+#[test]
+fn a_redirect_is_told_with_its_location() {
+    for (status, location, told) in [
+        (301, "https://example.org/", "the GET request was redirected with status 301 to https://example.org/"),
+        (308, &"x".repeat(3000), "the GET request failed with status 308"),
+        (304, "", "the GET request failed with status 304"),
+    ] {
+        let mut script = open(config());
+        script.out();
+        let response = http::Response::builder().status(status);
+        let response = if location.is_empty() { response } else { response.header("location", location) };
+        script.session.handle_response(RequestId(0), response.body(Bytes::new()).unwrap(), script.now);
+        assert_eq!(script.out(), [format!("closed transport error: {told}")]);
+    }
+}
+
+#[test]
 fn half_a_surrogate_pair_in_the_servers_words_is_read_as_a_replacement_character() {
     let mut script = open(config());
     script.out();

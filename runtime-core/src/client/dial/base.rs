@@ -6,11 +6,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 
+use crate::chain::debug_as_text;
+
 /// The longest URL in bytes: there are servers and proxies that refuse more.
 const MAX_LENGTH: usize = 8000;
 
 /// Why a URL can't be used. The text names no credentials.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
     /// It is longer than 8000 bytes.
@@ -20,8 +22,11 @@ pub enum UrlError {
         length: usize,
     },
     /// It is no absolute URL of ASCII characters: `http://host:port`, an IPv6 address in brackets.
-    #[error("not a URL with a scheme and a host, like http://localhost:3000")]
-    Malformed,
+    #[error("{url:?} is not a URL with a scheme and a host, like http://localhost:3000")]
+    Malformed {
+        /// The URL, without what stands in front of an `@`, and no more than 100 characters of it.
+        url: String,
+    },
     /// The scheme is none of those that are allowed.
     #[error("the URL's scheme is {scheme:?}, allowed are {allowed}")]
     Scheme {
@@ -39,6 +44,15 @@ pub enum UrlError {
     /// User name or password are not percent-encoded UTF-8, or longer than 255 bytes.
     #[error("user name and password of a URL have to be percent-encoded UTF-8 of at most 255 bytes each")]
     Credentials,
+}
+
+debug_as_text!(UrlError);
+
+impl UrlError {
+    fn malformed(url: &str) -> Self {
+        let shown = url.rsplit_once('@').map_or(url, |(_, place)| place);
+        Self::Malformed { url: shown.chars().take(100).collect() }
+    }
 }
 
 /// A scheme, and the port that a URL with it has if it names none.
@@ -75,13 +89,13 @@ impl BaseUrl {
         if url.len() > MAX_LENGTH {
             return Err(UrlError::TooLong { length: url.len() });
         }
-        let uri: Uri = url.parse().map_err(|_| UrlError::Malformed)?;
-        let scheme = uri.scheme_str().ok_or(UrlError::Malformed)?;
+        let uri: Uri = url.parse().map_err(|_| UrlError::malformed(url))?;
+        let scheme = uri.scheme_str().ok_or_else(|| UrlError::malformed(url))?;
         let &(scheme, default_port) = schemes
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(scheme))
             .ok_or_else(|| UrlError::Scheme { scheme: scheme.to_owned(), allowed })?;
-        let authority = uri.authority().ok_or(UrlError::Malformed)?;
+        let authority = uri.authority().ok_or_else(|| UrlError::malformed(url))?;
         let (userinfo, place) = match authority.as_str().rsplit_once('@') {
             Some((userinfo, place)) => (Some(userinfo), place),
             None => (None, authority.as_str()),
@@ -99,7 +113,7 @@ impl BaseUrl {
         let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
             Some(host) if host.parse::<Ipv6Addr>().is_ok() => host,
             None if !host.is_empty() && !host.contains(['[', ']', ':']) => host,
-            _ => return Err(UrlError::Malformed),
+            _ => return Err(UrlError::malformed(url)),
         };
         let base = Self {
             secure: false,
@@ -110,6 +124,11 @@ impl BaseUrl {
             credentials: userinfo.map(Credentials::parse).transpose()?,
         };
         Ok((scheme, base))
+    }
+
+    /// As it can be shown: the scheme with that suffix, host and port.
+    pub(super) fn origin(&self, scheme: &str) -> String {
+        format!("{scheme}{}://{}", if self.secure { "s" } else { "" }, self.authority())
     }
 
     /// Host, with brackets if it needs them, and port.
@@ -198,12 +217,15 @@ mod tests {
         for url in
             ["", "/", "localhost", "localhost:3000", "http://", "http:///x", "http://[::x]", "http://ü", "http://:1"]
         {
-            assert_eq!(BaseUrl::parse(url).unwrap_err(), UrlError::Malformed, "{url}");
+            assert_eq!(BaseUrl::parse(url).unwrap_err(), UrlError::malformed(url), "{url}");
         }
         for port in ["0", "65536", "1a"] {
             let error = BaseUrl::parse(&format!("http://u:p@localhost:{port}")).unwrap_err();
-            assert!(matches!(error, UrlError::Port { .. } | UrlError::Malformed), "{error}");
+            assert!(matches!(error, UrlError::Port { .. } | UrlError::Malformed { .. }), "{error}");
         }
+        let error = BaseUrl::parse("http://jane:secret@local host").unwrap_err();
+        let text = "\"local host\" is not a URL with a scheme and a host, like http://localhost:3000";
+        assert_eq!((error.to_string(), format!("{error:?}")), (text.to_owned(), text.to_owned()));
         assert!(matches!(BaseUrl::parse("ftp://localhost"), Err(UrlError::Scheme { .. })));
         assert_eq!(BaseUrl::parse("http://a%ff@localhost").unwrap_err(), UrlError::Credentials);
     }

@@ -1,29 +1,39 @@
 //! Requests and WebSockets to one server.
 
 use std::error::Error;
-use std::io;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use engineio_proto::http::{is_websocket_granted, request_websocket};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::Empty;
+use http_body::Body as _;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::upgrade::Upgraded;
 
 use super::base::BaseUrl;
 use super::pool::{Pool, Progress};
 use super::route::{Connector, Proxy, Route, Tcp};
+use crate::chain::debug_as_text;
 use crate::handler::HandlerError;
 use crate::runtime::{BoxFuture, Runtime, random};
 use crate::turn::deadline::WriteTimeout;
 
 /// Why a server could not be reached, or gave no whole answer.
-#[derive(Clone, Debug, thiserror::Error)]
+///
+/// Its text says what failed and what may help. What the operating system, or a library below, said is its
+/// [`source`](Error::source); `Debug` shows both.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum DialError {
     /// No byte stream to the server, or to the proxy.
-    #[error("no connection to {address}: {error}")]
     Connect {
         /// Host and port.
         address: String,
@@ -31,49 +41,114 @@ pub enum DialError {
         error: Arc<io::Error>,
     },
     /// The proxy did not let us through.
-    #[error("no way through the proxy: {0}")]
-    Proxy(Arc<dyn Error + Send + Sync>),
+    Proxy {
+        /// Host and port of the proxy.
+        address: String,
+        /// What it did instead.
+        error: Arc<dyn Error + Send + Sync>,
+    },
     /// The TLS handshake failed: most often, the server's certificate is not trusted.
-    #[error("no TLS: {0}")]
     Tls(Arc<io::Error>),
     /// The URL asks for TLS, which is behind a feature.
-    #[error("https and wss need the feature `rustls`, or a connector that encrypts and an http URL")]
     TlsMissing,
     /// The connection broke, or the peer does not speak HTTP.
-    #[error("no HTTP response: {0}")]
     Http(Arc<dyn Error + Send + Sync>),
     /// The body of the response is too large.
-    #[error("the response has more than {limit} bytes")]
     TooLarge {
         /// The most bytes it may have.
         limit: usize,
     },
     /// The server answered the request for a WebSocket with another status than 101.
-    #[error("the server answered {0} to the request for a WebSocket")]
-    Status(StatusCode),
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// Its `Location`, if it is a redirect. Redirects are not followed.
+        location: Option<String>,
+        /// The reason in the response's body, if it is one line of text.
+        message: Option<String>,
+    },
     /// The server answered 101, but not what was asked.
-    #[error("the server's handshake of the WebSocket is not valid")]
     Handshake,
     /// The connector panicked, or what else of the application's has a part in connecting.
-    #[error("no connection: {0}")]
     Panicked(HandlerError),
 }
+
+impl fmt::Display for DialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect { address, error } => write!(f, "no connection to {address}{}", reach(error)),
+            Self::Proxy { address, .. } => write!(
+                f,
+                "no way through the proxy {address}: does it allow connections to this server, and with these credentials?"
+            ),
+            Self::Tls(_) => f.write_str(
+                "the TLS handshake failed: does the server speak TLS at this port, and is its certificate trusted here \
+                 (ClientBuilder::tls)?",
+            ),
+            Self::TlsMissing => f.write_str(
+                "https and wss URLs need TLS: build with the feature `rustls`, or give an http URL to a connector that encrypts",
+            ),
+            Self::Http(error) => f.write_str(in_words(&**error)),
+            Self::TooLarge { limit } => write!(f, "the response has more than {limit} bytes (max_body)"),
+            Self::Status { status, .. } => write!(f, "the server answered {status} to the request for a WebSocket"),
+            Self::Handshake => f.write_str(
+                "the server's handshake of the WebSocket is not valid: is it a WebSocket server that answers there?",
+            ),
+            Self::Panicked(_) => f.write_str("the connector, or another part of the application, panicked"),
+        }
+    }
+}
+
+impl Error for DialError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Connect { error, .. } | Self::Tls(error) => Some(&**error),
+            Self::Proxy { error, .. } | Self::Http(error) => Some(&**error),
+            Self::Panicked(error) => Some(error),
+            Self::TlsMissing | Self::TooLarge { .. } | Self::Status { .. } | Self::Handshake => None,
+        }
+    }
+}
+
+debug_as_text!(DialError);
 
 impl DialError {
     /// The status of the response that refused a WebSocket.
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Status(status) => Some(status.as_u16()),
+            Self::Status { status, .. } => Some(status.as_u16()),
             _ => None,
         }
     }
 
-    pub(super) fn proxy(error: impl Error + Send + Sync + 'static) -> Self {
-        Self::Proxy(Arc::new(error))
-    }
-
     pub(super) fn http(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Http(Arc::new(error))
+    }
+}
+
+/// What may help against an error of the operating system.
+fn reach(error: &io::Error) -> String {
+    match error.kind() {
+        kind @ ErrorKind::ConnectionRefused => format!(" ({kind}): is the server running there?"),
+        kind @ (ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => {
+            format!(" ({kind}): can this host be reached from here?")
+        }
+        kind @ (ErrorKind::PermissionDenied | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted) => {
+            format!(" ({kind})")
+        }
+        // A name that can't be looked up has no kind of its own.
+        _ => ": is its name right?".to_owned(),
+    }
+}
+
+/// What an error of hyper means for who has asked for an answer.
+fn in_words(error: &(dyn Error + 'static)) -> &'static str {
+    match error.downcast_ref::<hyper::Error>() {
+        Some(error) if error.is_parse_too_large() => "the head of the response is too large",
+        Some(error) if error.is_parse() => {
+            "the answer is not HTTP/1.1: is it the right port, and if the server wants TLS, does the URL begin with https?"
+        }
+        _ => "the connection ended before the response was complete",
     }
 }
 
@@ -89,8 +164,8 @@ pub(crate) struct DialOptions {
     pub(crate) tls: Option<super::Tls>,
 }
 
-impl std::fmt::Debug for DialOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for DialOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DialOptions").field("proxy", &self.proxy).finish_non_exhaustive()
     }
 }
@@ -134,6 +209,11 @@ impl Dialer {
         Ok(Self { runtime, route, host, authorization, pool })
     }
 
+    /// Scheme, host and port, as they can be shown.
+    pub(crate) fn origin(&self, scheme: &str) -> String {
+        self.route.base.origin(scheme)
+    }
+
     /// Sends a request, whose URI is path and query, and takes the whole response, of any status: redirects are not followed.
     /// `Host` is added, and `Authorization` if the URL has credentials, unless the request has them.
     ///
@@ -174,7 +254,7 @@ impl Dialer {
             }));
             let mut response = sender.send_request(request).await.map_err(DialError::http)?;
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                return Err(DialError::Status(response.status()));
+                return Err(refusal(&*runtime, response).await);
             }
             let upgrade = hyper::upgrade::on(&mut response);
             let (parts, _) = response.into_parts();
@@ -193,8 +273,45 @@ impl Dialer {
     }
 }
 
-impl std::fmt::Debug for Dialer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// The reason of a refusal that is looked at has so many bytes at most, and so much time.
+const LONGEST_REASON: u64 = 1024;
+const REASON_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why the server did not grant a WebSocket, in its words.
+async fn refusal(runtime: &dyn Runtime, mut response: Response<Incoming>) -> DialError {
+    let status = response.status();
+    let location = response.headers().get(header::LOCATION).filter(|_| status.is_redirection());
+    let location = location.and_then(|location| location.to_str().ok()).map(str::to_owned);
+    let mut message = None;
+    if response.body().size_hint().upper().is_some_and(|length| length <= LONGEST_REASON) {
+        let mut sleep = runtime.sleep(REASON_TIMEOUT);
+        let mut whole = pin!(response.body_mut().collect());
+        let body = poll_fn(|cx| match whole.as_mut().poll(cx) {
+            Poll::Ready(body) => Poll::Ready(body.ok()),
+            Poll::Pending => sleep.as_mut().poll(cx).map(|()| None),
+        });
+        message = body.await.and_then(|body| reason(&body.to_bytes()));
+    }
+    DialError::Status { status, location, message }
+}
+
+/// The protocol's object, or a line of text that is no page.
+fn reason(body: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Refusal {
+        code: u64,
+        message: String,
+    }
+    if let Ok(Refusal { code, message }) = serde_json::from_slice(body) {
+        return Some(format!("{message} (code {code})"));
+    }
+    let text = std::str::from_utf8(body).ok()?.trim();
+    let plain = !text.is_empty() && !text.contains(|char: char| char.is_control() || char == '<');
+    plain.then(|| text.to_owned())
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dialer").field("route", &self.route).field("pool", &self.pool).finish_non_exhaustive()
     }
 }

@@ -1,5 +1,6 @@
 //! Byte streams to the server: directly, through a proxy, with TLS on top.
 
+use std::error::Error;
 use std::future::{Ready, ready};
 use std::io;
 use std::sync::Arc;
@@ -108,7 +109,7 @@ impl Route {
             stream.map_err(|error| DialError::Connect { address: target.host_and_port(), error: Arc::new(error) })?;
         let Some(proxy) = &self.proxy else { return Ok(stream) };
         let destination = Uri::builder().scheme("http").authority(self.base.host_and_port()).path_and_query("/");
-        let destination = destination.build().map_err(DialError::proxy)?;
+        let destination = destination.build().map_err(|error| target.no_way(error))?;
         let opened = Opened(Some(stream));
         let credentials = target.credentials.as_ref();
         if proxy.socks {
@@ -116,14 +117,21 @@ impl Route {
             if let Some(Credentials { user, password }) = credentials.cloned() {
                 socks = socks.with_auth(user, password);
             }
-            socks.call(destination).await.map_err(DialError::proxy)
+            socks.call(destination).await.map_err(|error| target.no_way(error))
         } else {
             let mut tunnel = Tunnel::new(Uri::default(), opened);
             if let Some(basic) = credentials.and_then(Credentials::basic) {
                 tunnel = tunnel.with_auth(basic);
             }
-            tunnel.call(destination).await.map_err(DialError::proxy)
+            tunnel.call(destination).await.map_err(|error| target.no_way(error))
         }
+    }
+}
+
+impl BaseUrl {
+    /// The error of this proxy.
+    fn no_way(&self, error: impl Error + Send + Sync + 'static) -> DialError {
+        DialError::Proxy { address: self.host_and_port(), error: Arc::new(error) }
     }
 }
 

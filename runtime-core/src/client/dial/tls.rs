@@ -10,12 +10,15 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_rustls::TlsConnector;
 
+use crate::chain::debug_as_text;
 use crate::runtime::BoxStream;
 
 /// TLS can't be set up.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[error("TLS can't be set up: {0}")]
 pub struct TlsError(rustls::Error);
+
+debug_as_text!(TlsError);
 
 /// Whose certificates a client trusts, and what else TLS has to know. Behind the feature `rustls`.
 ///

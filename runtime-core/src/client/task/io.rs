@@ -1,7 +1,5 @@
 //! The streams of a client and its one sleep.
 
-use std::error::Error;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,6 +10,8 @@ use socketio_proto::client::Manager;
 
 use super::net::{Net, Outcome};
 use crate::client::dial::Dialer;
+use crate::client::error::{Place, Story};
+use crate::client::options::Target;
 use crate::client::shared::{Inner, Shared};
 use crate::turn::alarm::Alarm;
 use crate::turn::scratch::Scratch;
@@ -27,8 +27,8 @@ pub(super) struct Io {
     offered: Option<Dialer>,
     /// The latest one, and those before it that may have something to say.
     sessions: Vec<Session>,
-    /// What went wrong on the network last, in this attempt.
-    pub(super) cause: Option<Arc<dyn Error + Send + Sync>>,
+    /// What is known of the attempt under way, or of the connection that it became.
+    pub(super) story: Story,
     net: Net,
     outcomes: Vec<Outcome>,
     pumps: Vec<Pump>,
@@ -66,7 +66,7 @@ impl Io {
 
     /// Reads once from each WebSocket that may have something, and sees which requests have ended. `true` if there may be more.
     pub(super) fn read(&mut self, cx: &mut Context<'_>, paused: bool, scratch: &mut Scratch) -> bool {
-        self.net.poll(cx, &mut self.outcomes, &mut self.cause);
+        self.net.poll(cx, &mut self.outcomes, &mut self.story.cause);
         let mut more = false;
         for pump in self.pumps.iter_mut().filter(|pump| !pump.is_drained()) {
             if paused && !pump.is_closing() && !pump.has_failed() {
@@ -161,6 +161,7 @@ impl Io {
                     continue;
                 }
                 Transmit::Request { id, request } => {
+                    self.story.by_websocket &= self.story.open;
                     if let Some(dialer) = self.dialer(id.0, shared) {
                         self.net.request(&dialer, id, *request, shared.options.max_body());
                         begun = true;
@@ -168,6 +169,7 @@ impl Io {
                     continue;
                 }
                 Transmit::Connect { id, request } => {
+                    self.story.by_websocket |= !self.story.open;
                     if let Some(dialer) = self.dialer(id.0, shared) {
                         self.net.dial(&dialer, id, *request);
                         begun = true;
@@ -256,8 +258,9 @@ impl Io {
     }
 
     /// What the next session is to dial with.
-    pub(super) fn offer(&mut self, dialer: Dialer) {
-        self.offered = Some(dialer);
+    pub(super) fn offer(&mut self, target: &Target) {
+        self.story.place = Some(Place::of(target));
+        self.offered = Some(target.dialer.clone());
     }
 
     /// What a session dials with: always the same, wherever the next one goes.

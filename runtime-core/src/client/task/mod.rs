@@ -24,7 +24,7 @@ use self::ask::Questions;
 use self::io::Io;
 use self::lane::{Beside, Lane, Step};
 use super::auth::{Auth, AuthRequest};
-use super::error::ConnectError;
+use super::error::Story;
 use super::shared::{Shared, Stage, WeakClient};
 use super::state::State;
 use crate::handler::{HandlerError, poll_all};
@@ -149,11 +149,11 @@ impl ClientTask {
         for answer in self.answers.drain(..) {
             match answer {
                 ask::Answer::Target(Ok(target)) => {
-                    self.io.offer(target.dialer);
+                    self.io.offer(&target);
                     inner.machine.open(target.engine, now);
                 }
                 ask::Answer::Target(Err(error)) => {
-                    self.io.cause = Some(error.into());
+                    self.io.story.cause = Some(error.into());
                     inner.machine.fail_attempt(now);
                 }
                 ask::Answer::Auth(socket, Ok(auth)) => inner.machine.authenticate(socket, auth.as_ref(), now),
@@ -170,7 +170,10 @@ impl ClientTask {
             if let Event::Ready = event {
                 woken.append(&mut inner.ready);
             } else {
-                events.extend(inner.settle(event, &self.io.cause, self.shared.options.reconnection));
+                if let Event::Closed { fault, .. } = &event {
+                    self.io.story.fault.clone_from(fault);
+                }
+                events.extend(inner.settle(event, &self.io.story, &self.shared.options));
             }
         }
         let quiet = self.beside.is_empty() && self.lanes.iter().all(Lane::is_quiet);
@@ -194,7 +197,7 @@ impl ClientTask {
             }
             Event::Attempt { attempt } => {
                 self.attempt = attempt;
-                self.io.cause = None;
+                self.io.story = Story::default();
                 self.tell(&State::Connecting { attempt });
                 self.questions.target(&self.shared, attempt);
                 return true;
@@ -204,6 +207,7 @@ impl ClientTask {
                 return true;
             }
             Event::Opened { attempt, transport } => {
+                self.io.story.open = true;
                 let inner = self.shared.lock();
                 if let Some(handshake) = inner.machine.engine().and_then(Session::handshake) {
                     self.shared.options.dial.write_timeout.learn(handshake.ping_interval + handshake.ping_timeout);
@@ -211,9 +215,12 @@ impl ClientTask {
                 drop(inner);
                 self.tell(&State::Connected { attempt, transport });
             }
-            Event::Upgraded { transport } => self.tell(&State::Upgraded { transport }),
+            Event::Upgraded { transport } => {
+                self.io.story.by_websocket = true;
+                self.tell(&State::Upgraded { transport });
+            }
             Event::AttemptFailed { attempt, error } => {
-                let error = ConnectError::Attempt { error, cause: self.io.cause.clone() };
+                let error = self.io.story.failed(error, self.shared.options.timeout);
                 self.tell(&State::AttemptFailed { attempt, error: error.clone() });
                 self.adopt();
                 let inner = self.shared.lock();
@@ -231,7 +238,8 @@ impl ClientTask {
                 self.with_lane(socket, |lane| lane.failed(error));
             }
             Event::NotJoined { socket, reason } => {
-                self.with_lane(socket, |lane| lane.failed(ConnectError::Lost(reason)));
+                let error = self.io.story.lost(reason);
+                self.with_lane(socket, |lane| lane.failed(error));
             }
             Event::Disconnected { socket, reason } => self.with_lane(socket, |lane| lane.disconnected(reason)),
             Event::Undecodable(error) => {
