@@ -229,8 +229,8 @@ impl ConfigBuilder {
     }
 
     /// How long the bytes of one incomplete message count as signs of life, from the first of them on: a POST body or a WebSocket message
-    /// that is received, or a batch that is written to a WebSocket. Meanwhile the session does not end by the ping timeout, since the
-    /// pong has to wait for the end of the message. 1 ms to 2^31-1 ms; default 60 s, enough for the default `max_payload` at
+    /// that is received, or a batch that is written to a WebSocket. Meanwhile the session does not end by the ping timeout, since
+    /// the pong has to wait for the end of the message. 1 ms to 2^31-1 ms; default 60 s, enough for the default `max_payload` at
     /// 133 kbit/s.
     pub fn message_timeout(mut self, timeout: Duration) -> Self {
         self.config.message_timeout = timeout;
@@ -351,7 +351,7 @@ pub enum ConfigError {
         name: &'static str,
     },
     /// A WebSocket subprotocol is not a token (RFC 9110, section 5.6.2).
-    #[error("the subprotocol {0:?} must be a token: letters, digits and some signs, no blanks")]
+    #[error("the subprotocol {0:?} must be a token: letters, digits and some punctuation, no spaces")]
     Protocol(String),
     /// A client's path and query are longer than 8000 bytes.
     #[error("path and query have {length} bytes; at most 8000 are allowed")]
@@ -360,7 +360,7 @@ pub enum ConfigError {
         length: usize,
     },
     /// A part of the cookie contains a character that is not allowed there.
-    #[error("the cookie's {part} {value:?} holds a character that is not allowed there")]
+    #[error("the cookie's {part} {value:?} contains a character that is not allowed there")]
     Cookie {
         /// The part: name, path or domain.
         part: &'static str,

@@ -10,13 +10,13 @@
 #[non_exhaustive]
 pub enum DecodeError {
     /// The packet is empty: an empty text frame, an empty body, or nothing between two separators.
-    #[error("the packet is empty; it must begin with its type, a digit from 0 to 6 (or `b` in front of base64)")]
+    #[error("the packet is empty; it must begin with its type, a digit from 0 to 6 (or `b` before base64)")]
     Empty,
     /// The first character is not a packet type. The value is the first byte of its UTF-8.
-    #[error("{0:#04x} is no packet type; a packet begins with a digit from 0 to 6 (or `b` in front of base64)")]
+    #[error("{0:#04x} is not a packet type; a packet begins with a digit from 0 to 6 (or `b` before base64)")]
     UnknownType(u8),
     /// The text after `b` is not padded base64 of the standard alphabet.
-    #[error("binary data in a text must be base64 of the standard alphabet with padding")]
+    #[error("binary data in a text packet must be padded base64 of the standard alphabet")]
     Base64,
     /// The payload is not UTF-8.
     #[error("the payload is not valid UTF-8")]
@@ -29,7 +29,7 @@ pub enum DecodeError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum SendError {
     /// The message does not fit into the outbox now. The session's `Ready` event reports when there is room again.
-    #[error("the outbox is full: the peer does not take what is sent fast enough")]
+    #[error("the outbox is full: messages are sent faster than the peer receives them")]
     Full,
     /// The message is larger than the whole outbox (`outbox_limit`), so it will never fit.
     #[error("the message is larger than the outbox")]

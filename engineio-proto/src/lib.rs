@@ -28,18 +28,18 @@
 //!
 //! | input | when |
 //! |---|---|
-//! | [`handle_request`](server::Session::handle_request) | a request of this session came, no upgrade |
-//! | [`handle_body`](server::Session::handle_body), [`handle_body_too_large`](server::Session::handle_body_too_large) | the body asked for by `Receive` came, or is longer than its limit |
-//! | [`handle_body_progress`](server::Session::handle_body_progress) | a part of that body came |
-//! | [`handle_aborted`](server::Session::handle_aborted) | the client went away from a request that has no answer yet |
-//! | [`handle_websocket`](server::Session::handle_websocket) | a WebSocket was accepted for this session: its request |
-//! | [`handle_message`](server::Session::handle_message) | it brought a message |
-//! | [`handle_progress`](server::Session::handle_progress) | it brought a part of a message, or took a part of a batch |
-//! | [`handle_flushed`](server::Session::handle_flushed) | the batch transmitted to it has been written |
-//! | [`handle_websocket_closed`](server::Session::handle_websocket_closed) | it ended |
-//! | [`handle_idle`](server::Session::handle_idle) | all messages that were taken are handled |
-//! | [`handle_timeout`](server::Session::handle_timeout) | the time of `poll_timeout` has come, and what came before has been handed in |
-//! | [`handle_tick`](server::Session::handle_tick) | the time has come, and there may be something to hand in |
+//! | [`handle_request`](server::Session::handle_request) | a request of this session arrived that is not an upgrade request |
+//! | [`handle_body`](server::Session::handle_body), [`handle_body_too_large`](server::Session::handle_body_too_large) | the body of a request was received after `Receive`, or is longer than the limit |
+//! | [`handle_body_progress`](server::Session::handle_body_progress) | a part of that body was received |
+//! | [`handle_aborted`](server::Session::handle_aborted) | the client aborted a request that has no response yet |
+//! | [`handle_websocket`](server::Session::handle_websocket) | a WebSocket was accepted for this session |
+//! | [`handle_message`](server::Session::handle_message) | the WebSocket received a message |
+//! | [`handle_progress`](server::Session::handle_progress) | the WebSocket received a part of a message, or a part of a batch has been written to it |
+//! | [`handle_flushed`](server::Session::handle_flushed) | the batch transmitted to the WebSocket has been written |
+//! | [`handle_websocket_closed`](server::Session::handle_websocket_closed) | the WebSocket was closed |
+//! | [`handle_idle`](server::Session::handle_idle) | the application has handled all messages |
+//! | [`handle_timeout`](server::Session::handle_timeout) | the deadline of `poll_timeout` has passed, and all input that had arrived before has been passed to the session |
+//! | [`handle_tick`](server::Session::handle_tick) | the deadline has passed, and some input may still be unread |
 //!
 //! The commands are [`send`](server::Session::send), [`send_batch`](server::Session::send_batch), [`close`](server::Session::close),
 //! [`discard`](server::Session::discard), [`expect_message`](server::Session::expect_message),
@@ -116,28 +116,28 @@
 //!
 //! # How to drive a client's session
 //!
-//! The mirror: [`client::Session::open`] asks for requests and WebSockets as plain data and names them, as it is the one that begins. The
-//! driver dials, adds what belongs to a connection (`host`, `content-length`, the key of a WebSocket), and says what came of it:
+//! [`client::Session::open`] opens a session, which transmits requests and WebSocket handshakes and chooses their ids. The driver connects,
+//! adds the headers of the connection (`host`, `content-length`, the key of a WebSocket), and passes on the results:
 //!
 //! | input | when |
 //! |---|---|
-//! | [`handle_response`](client::Session::handle_response), [`handle_request_failed`](client::Session::handle_request_failed) | a request has its whole response, or never will |
-//! | [`handle_websocket`](client::Session::handle_websocket), [`handle_websocket_failed`](client::Session::handle_websocket_failed) | a WebSocket is open, or never will be |
+//! | [`handle_response`](client::Session::handle_response), [`handle_request_failed`](client::Session::handle_request_failed) | the complete response to a request was received, or the request failed |
+//! | [`handle_websocket`](client::Session::handle_websocket), [`handle_websocket_failed`](client::Session::handle_websocket_failed) | a WebSocket is open, or could not be opened |
 //! | [`handle_message`](client::Session::handle_message), [`handle_flushed`](client::Session::handle_flushed), [`handle_websocket_closed`](client::Session::handle_websocket_closed) | as on the server |
-//! | [`handle_progress`](client::Session::handle_progress), [`handle_response_progress`](client::Session::handle_response_progress) | a part of a message, or of the response to a GET, came |
-//! | [`handle_timeout`](client::Session::handle_timeout) | the time of `poll_timeout` has come, and what came before has been handed in |
+//! | [`handle_progress`](client::Session::handle_progress), [`handle_response_progress`](client::Session::handle_response_progress) | a part of a message, or of the response to a GET, was received |
+//! | [`handle_timeout`](client::Session::handle_timeout) | the deadline of `poll_timeout` has passed, and all input that had arrived before has been passed to the session |
 //!
-//! Commands and outputs are those of the server, with a [`Transmit`](client::Transmit) and an [`Event`](client::Event) of its own. Drain
-//! [`poll_transmit`](client::Session::poll_transmit) and [`poll_event`](client::Session::poll_event) in turn until neither has anything:
-//! reading the end of a body makes room for the next GET.
+//! Commands and outputs correspond to those of the server, with other types for [`Transmit`](client::Transmit) and
+//! [`Event`](client::Event). Drain [`poll_transmit`](client::Session::poll_transmit) and [`poll_event`](client::Session::poll_event)
+//! alternately until both are empty: at the end of a body, `poll_event` makes the session send the next GET.
 //!
-//! Every way to fail ends in [`Event::Closed`](client::Event::Closed) with a [`Fault`](client::Fault); to try again is to open another
-//! session ([`Start`](client::Start) carries over what it should know). There is no deadline for opening it: a driver that has one calls
-//! [`discard`](client::Session::discard). After the end requests that were transmitted and not cancelled are still to be finished, as
-//! are frames: a session closed by polling says farewell with a POST, upon which the server answers its GET. A driver bounds the time of
-//! that itself and need not tell the session.
+//! Every failure ends in [`Event::Closed`](client::Event::Closed) with a [`Fault`](client::Fault). To reconnect, open another session, with
+//! a [`Start`](client::Start) from the previous one. A session has no deadline for its opening; a driver with a deadline calls
+//! [`discard`](client::Session::discard). After the end the driver still completes frames and requests that were transmitted and not
+//! cancelled: a session that closes by polling sends a POST with a close packet, and the server then answers the GET. The driver limits the
+//! time for this, and does not pass the results to the session.
 //!
-//! A polling session from its handshake to a message each way:
+//! A polling session from the handshake to a message in each direction:
 //!
 //! ```
 //! use engineio_proto::{Data, Instant, RequestId, client::{Config, Event, Session, Start, Transmit}};

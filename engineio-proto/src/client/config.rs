@@ -1,17 +1,17 @@
-//! What a client can be told, with the reference's names and defaults.
+//! The options of a client, with the reference's names and defaults.
 
 use super::request::escape;
 use crate::{ConfigError, TransportKind, config::MAX_DURATION};
 use http::{HeaderMap, uri::PathAndQuery};
 use std::time::Duration;
 
-/// The longest path and query that a configuration may make, in bytes, before the session's own are added.
-const LONGEST_TARGET: usize = 8000;
+/// The maximum size of the path and the application's query, in bytes. The protocol's parameters are added to it.
+const MAX_TARGET_BYTES: usize = 8000;
 
-/// The settings of a client's session; shared in an `Arc`, as each reconnection is a session of its own.
+/// The options of a client, shared by its successive sessions in an `Arc`.
 ///
-/// The reference's options that are about connections (host, agent, TLS) are the driver's; `perMessageDeflate`, `autoUnref`,
-/// `closeOnBeforeunload` and the transport `webtransport` do not exist here.
+/// The reference's options of the connection (host, agent, TLS) belong to the driver. `perMessageDeflate`, `autoUnref`,
+/// `closeOnBeforeunload` and the transport `webtransport` are not supported.
 ///
 /// ```
 /// use engineio_proto::{TransportKind, client::Config};
@@ -45,7 +45,7 @@ pub struct Config {
     outbox_limit: usize,
     max_post_packets: Option<usize>,
     max_body: usize,
-    /// The path and the application's part of the query, escaped, up to where the protocol's begins.
+    /// The path and the application's part of the query, escaped; the protocol's parameters are appended.
     target: String,
 }
 
@@ -77,17 +77,17 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Starts from the defaults.
+    /// A builder with the defaults.
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder { config: Self::default() }
     }
 
-    /// Starts from these settings, to change some for the next session.
+    /// A builder with these options, to change some for the next session.
     pub fn to_builder(&self) -> ConfigBuilder {
         ConfigBuilder { config: self.clone() }
     }
 
-    /// The path asked for, without a trailing slash.
+    /// The path of the server, without a trailing slash.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -97,22 +97,22 @@ impl Config {
         self.add_trailing_slash
     }
 
-    /// The transports, the first to begin with.
+    /// The transports, in the order in which they are tried.
     pub fn transports(&self) -> &[TransportKind] {
         &self.transports
     }
 
-    /// Whether to move from polling to WebSocket, where the server offers it.
+    /// Whether to upgrade from polling to WebSocket, if the server offers it.
     pub fn upgrade(&self) -> bool {
         self.upgrade
     }
 
-    /// Whether to begin with WebSocket, if the session before had one.
+    /// Whether to begin with WebSocket, if the previous session used one.
     pub fn remember_upgrade(&self) -> bool {
         self.remember_upgrade
     }
 
-    /// Whether to open a session by the next transport, if the first fails.
+    /// Whether to try the next transport, if one fails to open the session.
     pub fn try_all_transports(&self) -> bool {
         self.try_all_transports
     }
@@ -122,62 +122,62 @@ impl Config {
         &self.query
     }
 
-    /// Whether a timestamp is added to URLs; None: to those of polling.
+    /// Whether a timestamp is added to URLs. `None`: only to those of polling.
     pub fn timestamp_requests(&self) -> Option<bool> {
         self.timestamp_requests
     }
 
-    /// The name of the timestamp in the query.
+    /// The query parameter of the timestamp.
     pub fn timestamp_param(&self) -> &str {
         &self.timestamp_param
     }
 
-    /// Whether binary travels as base64 on a WebSocket, too.
+    /// Whether a WebSocket sends and receives binary data as base64.
     pub fn force_base64(&self) -> bool {
         self.force_base64
     }
 
-    /// Whether the cookies that the server sets are sent back to it.
+    /// Whether cookies set by the server are sent back to it.
     pub fn cookies(&self) -> bool {
         self.cookies
     }
 
-    /// The application's headers.
+    /// The application's headers for requests and WebSockets.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The WebSocket's subprotocols.
+    /// The WebSocket subprotocols to offer.
     pub fn protocols(&self) -> &[String] {
         &self.protocols
     }
 
-    /// How long a request may take. None: for ever.
+    /// How long a request may take. `None`: without limit.
     pub fn request_timeout(&self) -> Option<Duration> {
         self.request_timeout
     }
 
-    /// How long a graceful close waits for what is buffered and for an upgrade.
+    /// How long a graceful close waits for the buffered messages and an upgrade.
     pub fn close_timeout(&self) -> Duration {
         self.close_timeout
     }
 
-    /// How long the bytes of one message count as signs of life.
+    /// How long the bytes of one incomplete message count as signs of life.
     pub fn message_timeout(&self) -> Duration {
         self.message_timeout
     }
 
-    /// The most bytes that wait for the server.
+    /// The maximum number of bytes buffered for the server.
     pub fn outbox_limit(&self) -> usize {
         self.outbox_limit
     }
 
-    /// The most packets in a POST. None: no bound.
+    /// The maximum number of packets in a POST. `None`: no limit.
     pub fn max_post_packets(&self) -> Option<usize> {
         self.max_post_packets
     }
 
-    /// The most bytes of a response's body or a WebSocket message.
+    /// The maximum size of a response body or a WebSocket message, in bytes.
     pub fn max_body(&self) -> usize {
         self.max_body
     }
@@ -186,7 +186,7 @@ impl Config {
         &self.target
     }
 
-    /// The names in the query that are the protocol's.
+    /// Whether a query parameter is reserved for the protocol.
     fn reserved(&self, name: &str) -> bool {
         let stamped = self.timestamp_requests != Some(false) && name == self.timestamp_param;
         stamped || ["EIO", "transport", "sid", "b64"].contains(&name)
@@ -208,14 +208,14 @@ impl Config {
     }
 }
 
-/// Sets up a [`Config`]; from [`Config::builder`].
+/// Builds a [`Config`]; from [`Config::builder`].
 #[derive(Debug, Clone)]
 pub struct ConfigBuilder {
     config: Config,
 }
 
 impl ConfigBuilder {
-    /// The path to ask for, beginning with `/` and escaped where it must be; a trailing slash is dropped. Default `/engine.io`.
+    /// The path of the server, beginning with `/` and percent-encoded; a trailing slash is dropped. Default `/engine.io`.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.config.path = path.into();
         self
@@ -227,130 +227,131 @@ impl ConfigBuilder {
         self
     }
 
-    /// The transports, the first to begin with. None at all is a session that closes at once. Default polling, WebSocket.
+    /// The transports: a session begins with the first one. Without any, a session closes at once. Default polling, WebSocket.
     pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
         self.config.transports = transports.into_iter().collect();
         self
     }
 
-    /// Whether to move from polling to WebSocket, where the server offers it. Default true.
+    /// Whether to upgrade from polling to WebSocket, if the server offers it. Default true.
     pub fn upgrade(mut self, upgrade: bool) -> Self {
         self.config.upgrade = upgrade;
         self
     }
 
-    /// Whether to begin with WebSocket, if the session before had one ([`Start::prior_websocket`](super::Start)). Default false.
+    /// Whether to begin with WebSocket, if the previous session used one ([`Start::prior_websocket`](super::Start)). Default false.
     pub fn remember_upgrade(mut self, remember: bool) -> Self {
         self.config.remember_upgrade = remember;
         self
     }
 
-    /// Whether to open a session by the next transport, if the one before fails. Default false.
+    /// Whether to try the next transport, if one fails to open the session. Default false.
     pub fn try_all_transports(mut self, all: bool) -> Self {
         self.config.try_all_transports = all;
         self
     }
 
-    /// Pairs that go in front of the protocol's own in each URL's query, escaped here. Names that are the protocol's (`EIO`, `transport`,
-    /// `sid`, `b64`, the timestamp's) are dropped. With the path at most 8000 bytes. Default none.
+    /// Query parameters for each URL, before those of the protocol; the session percent-encodes them. Parameters with a reserved name
+    /// (`EIO`, `transport`, `sid`, `b64`, the timestamp's) are dropped. At most 8000 bytes together with the path. Default none.
     pub fn query<K: Into<String>, V: Into<String>>(mut self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
         self.config.query = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         self
     }
 
-    /// Whether a timestamp is added to URLs, against caches. Default `None`: to those of polling.
+    /// Whether a timestamp is added to URLs, to bypass caches. Default `None`: only to those of polling.
     pub fn timestamp_requests(mut self, add: Option<bool>) -> Self {
         self.config.timestamp_requests = add;
         self
     }
 
-    /// The name of the timestamp in the query. Default `t`.
+    /// The query parameter of the timestamp. Default `t`.
     pub fn timestamp_param(mut self, name: impl Into<String>) -> Self {
         self.config.timestamp_param = name.into();
         self
     }
 
-    /// Whether binary travels as base64 on a WebSocket, too, in both directions (`b64=1`). Default false.
+    /// Whether a WebSocket sends and receives binary data as base64 (`b64=1`). Default false.
     pub fn force_base64(mut self, force: bool) -> Self {
         self.config.force_base64 = force;
         self
     }
 
-    /// Whether the cookies that the server sets are sent back to it, the reference's `withCredentials`: at most 64, for as long as the
-    /// session. Default false.
+    /// Whether cookies set by the server are sent back to it: at most 64 of at most 4096 bytes, until the end of the session. Default
+    /// false. The reference's `withCredentials`.
     pub fn cookies(mut self, keep: bool) -> Self {
         self.config.cookies = keep;
         self
     }
 
-    /// The application's headers, for requests and WebSockets, the reference's `extraHeaders`. Default none.
+    /// The application's headers for requests and WebSockets. Default none. The reference's `extraHeaders`.
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         self.config.headers = headers;
         self
     }
 
-    /// The WebSocket's subprotocols to offer. Default none.
+    /// The WebSocket subprotocols to offer; each must be a token. Default none.
     pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.config.protocols = protocols.into_iter().map(Into::into).collect();
         self
     }
 
-    /// How long a request may take. A GET takes up to the server's ping interval, so less than that ends an idle session.
-    /// 1 ms to 2^31-1 ms, default `None`: for ever.
+    /// How long a request may take. A GET takes up to the server's ping interval, so a shorter timeout ends an idle session. 1 ms to
+    /// 2^31-1 ms, default `None`: without limit.
     pub fn request_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.config.request_timeout = timeout;
         self
     }
 
-    /// How long a graceful close waits for what is buffered and for an upgrade. 1 ms to 2^31-1 ms, default 30 s.
+    /// How long a graceful close waits for the buffered messages and an upgrade. 1 ms to 2^31-1 ms, default 30 s.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.config.close_timeout = timeout;
         self
     }
 
-    /// How long the bytes of one message count as signs of life, from the first of them on: a WebSocket message or the body of a
-    /// response. While they keep coming, the session does not end by the ping timeout, as the ping has to wait for the end of
-    /// the message. 1 ms to 2^31-1 ms; default 10 minutes, enough for `max_body`'s default on a line of 900 kbit/s.
+    /// How long the bytes of one incomplete message count as signs of life, from the first of them on: a WebSocket message or the body of
+    /// a response to a GET. While they arrive, the session does not end by the ping timeout, since the ping has to wait for the end of the
+    /// message. 1 ms to 2^31-1 ms; default 10 minutes, enough for the default `max_body` at 900 kbit/s.
     pub fn message_timeout(mut self, timeout: Duration) -> Self {
         self.config.message_timeout = timeout;
         self
     }
 
-    /// The most bytes that wait for the server, queued and under way; see [`Session::buffered`](super::Session::buffered). At least 1,
-    /// default 16,000,000.
+    /// The maximum number of bytes buffered for the server, queued and in flight; see [`Session::buffered`](super::Session::buffered). At
+    /// least 1, default 16,000,000.
     pub fn outbox_limit(mut self, bytes: usize) -> Self {
         self.config.outbox_limit = bytes;
         self
     }
 
-    /// The most packets in a POST; what is queued beyond that leaves with the next one. At least 1, `None` for no bound, default 16.
+    /// The maximum number of packets in a POST; the other queued packets wait for the next POSTs. At least 1, `None` for no limit, default
+    /// 16.
     ///
     /// Python's `engineio` server drops all packets of a POST with more than 16, and answers `ok`. Each packet counts: an event, each
-    /// attachment of an event, a pong. A server that is known to take more has them sooner with a higher bound.
+    /// attachment of an event, a pong. Raise the limit for a server that is known to accept more.
     pub fn max_post_packets(mut self, packets: impl Into<Option<usize>>) -> Self {
         self.config.max_post_packets = packets.into();
         self
     }
 
-    /// The most bytes of a response's body or a WebSocket message. At least 1, default 64 MiB.
+    /// The maximum size of a response body or a WebSocket message, in bytes. At least 1, default 64 MiB.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.config.max_body = bytes;
         self
     }
 
-    /// Checks the settings.
+    /// Checks the options.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] says which setting cannot be.
+    /// [`ConfigError`] names the first invalid option.
     pub fn build(self) -> Result<Config, ConfigError> {
         let mut config = self.config;
         if let Some(path) = config.path.strip_suffix('/') {
             config.path = path.to_owned();
         }
         let path = PathAndQuery::try_from(config.path.as_str());
-        let sound = path.is_ok_and(|path| path.path() == config.path && config.path.starts_with('/'));
-        if !config.path.is_empty() && !sound {
+        let valid = path.is_ok_and(|path| path.path() == config.path && config.path.starts_with('/'));
+        if !config.path.is_empty() && !valid {
             return Err(ConfigError::Path(config.path));
         }
         let durations = [
@@ -378,7 +379,7 @@ impl ConfigBuilder {
         }
         config.target = config.write_target();
         let length = config.target.len() + config.timestamp_param.len();
-        if length > LONGEST_TARGET {
+        if length > MAX_TARGET_BYTES {
             return Err(ConfigError::TooLong { length });
         }
         Ok(config)

@@ -1,33 +1,33 @@
-//! What the server's first packet says.
+//! The server's open packet.
 
 use super::Fault;
 use crate::{Sid, TransportKind, config::MAX_DURATION, to_well_formed};
 use std::{borrow::Cow, time::Duration};
 
-/// The longest first packet that is looked at, in bytes. The reference's has about 120.
-const LONGEST_PACKET: usize = 16 * 1024;
+/// The maximum size of an open packet, in bytes. The reference's has about 120.
+const MAX_PACKET_BYTES: usize = 16 * 1024;
 
-/// The longest name of a session, in bytes: it goes into every URL. The reference's has 20.
-const LONGEST_SID: usize = 1024;
+/// The maximum size of a session id, in bytes: it is part of every URL. The reference's has 20.
+const MAX_SID_BYTES: usize = 1024;
 
-/// What the server says when it opens a session.
+/// The parameters of a session, from the server's open packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Handshake {
-    /// The name of the session: 1 to 1024 bytes.
+    /// The session id, 1 to 1024 bytes.
     pub sid: Sid,
-    /// The transports that the server offers to move to, of those known here.
+    /// The transports to which the server allows an upgrade. Unknown ones are left out.
     pub upgrades: Vec<TransportKind>,
-    /// From one ping of the server to the next: 1 ms to 2^31-1 ms, longer ones are cut.
+    /// The time between two pings of the server: 1 ms to 2^31-1 ms; longer ones are reduced to that.
     pub ping_interval: Duration,
-    /// How long a ping may be late: bounds as above.
+    /// How long a ping may be overdue before the session ends; bounds as above.
     pub ping_timeout: Duration,
-    /// The most bytes of a POST body; None if the server does not say.
+    /// The maximum size of a POST body, in bytes; `None` if the server has no limit.
     pub max_payload: Option<usize>,
 }
 
 impl Handshake {
-    /// Reads the data of an open packet.
+    /// Parses the data of an open packet.
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -40,13 +40,13 @@ impl Handshake {
             ping_timeout: f64,
             max_payload: Option<f64>,
         }
-        if text.len() > LONGEST_PACKET {
+        if text.len() > MAX_PACKET_BYTES {
             return Err(Fault::Handshake("the open packet is longer than 16384 bytes"));
         }
         let malformed = "the open packet is not JSON with sid, upgrades, pingInterval and pingTimeout";
         let text = to_well_formed(text);
         let open: Open<'_> = serde_json::from_str(&text).map_err(|_| Fault::Handshake(malformed))?;
-        if open.sid.is_empty() || open.sid.len() > LONGEST_SID {
+        if open.sid.is_empty() || open.sid.len() > MAX_SID_BYTES {
             return Err(Fault::Handshake("the sid must have 1 to 1024 bytes"));
         }
         Ok(Self {
@@ -55,7 +55,7 @@ impl Handshake {
             ping_interval: millis(open.ping_interval).ok_or(Fault::Handshake("pingInterval must be at least 1 ms"))?,
             ping_timeout: millis(open.ping_timeout).ok_or(Fault::Handshake("pingTimeout must be at least 1 ms"))?,
             max_payload: match open.max_payload {
-                // Falsy in the reference, so that nothing is cut.
+                // Falsy in JavaScript: the reference has no limit then.
                 None | Some(0.0) => None,
                 Some(bytes) if bytes >= 1.0 => Some(bytes as usize),
                 Some(_) => return Err(Fault::Handshake("maxPayload must not be negative")),

@@ -1,18 +1,18 @@
-//! The heartbeat, watched: the server pings, and if it does not, it is gone.
+//! The client's side of the heartbeat: the session ends if the server's ping is overdue.
 
 use crate::{Instant, clock::after};
 use std::time::Duration;
 
-/// One deadline: the ping interval and the ping timeout after the handshake, a ping or the move to another transport.
+/// The deadline of the next ping: ping interval plus ping timeout after the handshake, the last ping or the upgrade.
 #[derive(Debug, Default)]
 pub(super) struct Heartbeat {
     allowed: Duration,
-    /// None before the handshake.
+    /// `None` before the handshake.
     deadline: Option<Instant>,
-    /// The driver does not read, so that a ping could not be seen: the deadline stands still.
+    /// Reading is paused, so a ping would not be noticed: the deadline does not apply.
     paused: bool,
-    /// A message has begun to come, and is not complete: until when its bytes show that the server lives.
-    under_way: Option<Instant>,
+    /// While a message is incomplete: until when its bytes count as signs of life.
+    signs_until: Option<Instant>,
 }
 
 impl Heartbeat {
@@ -27,9 +27,10 @@ impl Heartbeat {
         }
     }
 
-    /// A part of a message came, behind which a ping may wait for up to `timeout` more. That counts for `most` from the first part on.
-    pub(super) fn sustain(&mut self, now: Instant, timeout: Duration, most: Duration) {
-        let until = *self.under_way.get_or_insert(after(now, most));
+    /// Extends the deadline by `timeout` from now: bytes of an incomplete message were received, and a ping may have to wait for its end.
+    /// They count for at most `max` from the first of them.
+    pub(super) fn sustain(&mut self, now: Instant, timeout: Duration, max: Duration) {
+        let until = *self.signs_until.get_or_insert(after(now, max));
         if let Some(deadline) = &mut self.deadline {
             *deadline = after(now, timeout).min(until).max(*deadline);
         }
@@ -38,7 +39,7 @@ impl Heartbeat {
     /// The message is complete.
     #[inline]
     pub(super) fn received(&mut self) {
-        self.under_way = None;
+        self.signs_until = None;
     }
 
     pub(super) fn pause(&mut self) {
@@ -49,11 +50,11 @@ impl Heartbeat {
         self.paused
     }
 
-    /// The ping gets its whole time again, and so does a message.
-    pub(super) fn resume(&mut self, now: Instant, most: Duration) {
+    /// Ends the pause. The time for the next ping and that for an incomplete message start again in full.
+    pub(super) fn resume(&mut self, now: Instant, max: Duration) {
         if std::mem::take(&mut self.paused) {
             self.restart(now);
-            self.under_way = self.under_way.map(|_| after(now, most));
+            self.signs_until = self.signs_until.map(|_| after(now, max));
         }
     }
 

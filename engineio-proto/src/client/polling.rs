@@ -1,4 +1,4 @@
-//! The polling side of a session: the GET that receives, the POST that sends.
+//! The polling transport of a session: the GET that receives and the POST that sends.
 
 use super::{Fault, Session, Transmit, session::State};
 use crate::{
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::Response;
 use std::collections::VecDeque;
 
-/// The requests under way, at most one of each, and what has not been read yet of the last GET's body.
+/// The requests in flight, at most one of each kind, and the rest of the last GET's body that is not decoded yet.
 #[derive(Debug, Default)]
 pub(super) struct Polling {
     get: Option<Pending>,
@@ -26,17 +26,17 @@ struct Pending {
 }
 
 impl Polling {
-    /// Whether a POST is under way.
-    pub(super) fn posts(&self) -> bool {
+    /// Whether a POST is in flight.
+    pub(super) fn has_post(&self) -> bool {
         self.post.is_some()
     }
 
-    /// Whether this is the GET that is under way.
+    /// Whether this is the id of the GET in flight.
     pub(super) fn receives(&self, id: RequestId) -> bool {
         self.get.as_ref().is_some_and(|get| get.id == id)
     }
 
-    /// Whether nothing is under way, and all that came has been read.
+    /// Whether no request is in flight and the last body is decoded.
     pub(super) fn is_settled(&self) -> bool {
         self.get.is_none() && self.post.is_none() && self.body.is_none()
     }
@@ -45,7 +45,7 @@ impl Polling {
         [&self.get, &self.post].into_iter().flatten().filter_map(|pending| pending.deadline).min()
     }
 
-    /// Forgets all; the names of what was under way.
+    /// Resets the state and returns the ids of the requests in flight.
     pub(super) fn clear(&mut self) -> impl Iterator<Item = RequestId> + use<> {
         let Self { get, post, .. } = std::mem::take(self);
         [get, post].into_iter().flatten().map(|pending| pending.id)
@@ -53,10 +53,10 @@ impl Polling {
 }
 
 impl Session {
-    /// Sends what there is to send, and a GET if there is none.
+    /// Sends a GET, unless one is in flight or its body is being decoded, and a POST, if packets are queued and none is in flight.
     pub(super) fn poll_requests(&mut self) {
         if self.polling.get.is_none() && self.polling.body.is_none() {
-            self.ask();
+            self.send_get();
         }
         if self.polling.post.is_none() && !self.outbox.is_empty() {
             let bytes = self.handshake.as_ref().and_then(|handshake| handshake.max_payload);
@@ -67,13 +67,13 @@ impl Session {
                 pong = queue.iter().take(count).any(|packet| matches!(packet, Packet::Pong(_)));
                 (count, payload::encode(queue.iter().take(count)))
             });
-            self.pong_waits &= !pong;
-            self.tell(body);
+            self.pong_queued &= !pong;
+            self.send_post(body);
         }
     }
 
     /// Sends a GET.
-    pub(super) fn ask(&mut self) {
+    pub(super) fn send_get(&mut self) {
         let sid = self.handshake.as_ref().map(|handshake| &handshake.sid);
         let request = Box::new(self.requests.get(&self.config, sid, self.now));
         let pending = self.pending();
@@ -82,7 +82,7 @@ impl Session {
     }
 
     /// Sends a POST.
-    pub(super) fn tell(&mut self, body: Bytes) {
+    pub(super) fn send_post(&mut self, body: Bytes) {
         let sid = self.handshake.as_ref().map(|handshake| &handshake.sid);
         let request = Box::new(self.requests.post(&self.config, sid, body, self.now));
         let pending = self.pending();
@@ -92,7 +92,7 @@ impl Session {
 
     fn pending(&mut self) -> Pending {
         let deadline = self.config.request_timeout().map(|timeout| after(self.now, timeout));
-        Pending { id: RequestId(self.name()), deadline }
+        Pending { id: RequestId(self.take_id()), deadline }
     }
 
     pub(super) fn on_response(&mut self, id: RequestId, response: Response<Bytes>) {
@@ -136,7 +136,7 @@ impl Session {
         }
     }
 
-    /// Reads on in the body of a GET until there are enough events.
+    /// Decodes the body of the GET until [`READ_AHEAD`] events are queued.
     #[inline]
     pub(super) fn read_on(&mut self) {
         while self.may_read_on() && self.events.len() < READ_AHEAD {
@@ -151,12 +151,12 @@ impl Session {
         self.settle();
     }
 
-    /// Whether there is a body to read on in, and reading is not paused.
+    /// Whether a body has packets left to decode, and reading is not paused.
     pub(super) fn may_read_on(&self) -> bool {
         self.polling.body.is_some() && !self.heartbeat.is_paused()
     }
 
-    /// Goes on with what waited for both requests.
+    /// Completes the upgrade, if it is waiting for the end of both requests and they have ended.
     pub(super) fn settle(&mut self) {
         if let State::Pausing(id) = self.state {
             if self.polling.is_settled() {
@@ -166,9 +166,9 @@ impl Session {
     }
 }
 
-/// How many packets make a body of at most so many bytes and packets; the first one always does, or it would never leave.
+/// How many packets fit into a body of at most `bytes` and `packets`; at least one, which otherwise could never be sent.
 ///
-/// The reference counts 1.33 bytes for one of binary, which is less than base64 takes.
+/// The reference counts 1.33 bytes per byte of binary data, which is less than its base64.
 fn fitting(queue: &VecDeque<Packet>, bytes: usize, packets: usize) -> usize {
     let mut total = 0_usize;
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! The session itself: its state, its inputs, commands and outputs.
+//! The session: state, inputs, commands and outputs.
 
 use super::{
     Config, Event, Fault, Handshake, SendError, Transmit, heartbeat::Heartbeat, polling::Polling, request::Requests,
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Response, response::Parts};
 use std::{collections::VecDeque, sync::Arc};
 
-/// What a session takes over from those before it, and from outside.
+/// What a session takes over from the previous one, and its entropy.
 ///
 /// ```
 /// let start = engineio_proto::client::Start { entropy: 42, ..Default::default() };
@@ -22,16 +22,17 @@ use std::{collections::VecDeque, sync::Arc};
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Start {
-    /// The first name that the session gives to a request or a WebSocket; from there they count up. With the
-    /// [`next_id`](Session::next_id) of the session before, names are unique beyond one session.
+    /// The first id of a request or a WebSocket; the ids count up. With the [`next_id`](Session::next_id) of the previous session, ids are
+    /// unique across sessions.
     pub first_id: u64,
-    /// The session before had a WebSocket ([`Session::prior_websocket`]): with `remember_upgrade` this one begins with it.
+    /// Whether the previous session used a WebSocket ([`Session::prior_websocket`]). With `remember_upgrade`, this session then begins with
+    /// WebSocket.
     pub prior_websocket: bool,
-    /// For the timestamps in URLs. Any number; it need not be secret.
+    /// A random number for the timestamps in URLs; it need not be secret.
     pub entropy: u64,
 }
 
-/// One session on the client.
+/// A session on the client.
 ///
 /// See the [crate's documentation](crate#how-to-drive-a-clients-session) for how to drive it.
 ///
@@ -44,13 +45,13 @@ pub struct Start {
 /// let config = Config::builder().transports([TransportKind::WebSocket]).build().unwrap();
 /// let mut session = Session::open(config.into(), Start::default(), now);
 ///
-/// // It asks for a WebSocket ...
+/// // The session opens a WebSocket ...
 /// let Some(Transmit::Connect { id, request }) = session.poll_transmit() else { panic!() };
 /// assert_eq!(request.uri(), "/engine.io/?EIO=4&transport=websocket");
 /// let (parts, ()) = http::Response::builder().status(101).body(()).unwrap().into_parts();
 /// session.handle_websocket(id, &parts, now);
 ///
-/// // ... which brings the handshake; what is sent leaves.
+/// // ... which receives the handshake. Then a message is sent.
 /// let open = r#"0{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
 /// session.handle_message(id, Data::from(open), now);
 /// assert!(matches!(session.poll_event(), Some(Event::Opened(handshake)) if &*handshake.sid == "S"));
@@ -62,26 +63,26 @@ pub struct Start {
 #[derive(Debug)]
 pub struct Session {
     pub(super) config: Arc<Config>,
-    /// The latest time that an input brought.
+    /// The latest time passed by an input.
     pub(super) now: Instant,
     pub(super) next_id: u64,
     pub(super) prior_websocket: bool,
     pub(super) requests: Requests,
     pub(super) handshake: Option<Handshake>,
     pub(super) state: State,
-    /// Until when a graceful close waits for the outbox and an upgrade. A close is not a state of its own: it goes on over whichever
-    /// transport there is.
+    /// The deadline of a graceful close, which waits for the outbox and an upgrade. Closing is not a state of its own, since it is possible
+    /// on each transport.
     pub(super) closing: Option<Instant>,
     pub(super) polling: Polling,
     pub(super) heartbeat: Heartbeat,
     pub(super) outbox: Outbox,
-    /// A pong waits in the outbox: one is enough, however many pings come.
-    pub(super) pong_waits: bool,
+    /// A pong is queued. One is enough for any number of pings.
+    pub(super) pong_queued: bool,
     pub(super) transmits: VecDeque<Transmit>,
     pub(super) events: VecDeque<Event>,
 }
 
-/// Where the session is.
+/// The state of the session.
 ///
 /// ```text
 ///      open
@@ -93,28 +94,29 @@ pub struct Session {
 ///   WebSocketOpening --open packet-----|--------------------------------------------------> WebSocket
 /// ```
 ///
-/// Everything leads to Closed: the server, a fault, a timeout, `discard`, and `close` when the outbox is empty.
+/// Any state leads to Closed: by the server, a fault, a timeout, `discard`, or by `close` once the outbox is empty.
 #[derive(Debug)]
 pub(super) enum State {
-    /// The handshake was asked for by a GET; transports still to be tried follow it.
+    /// The GET of the handshake is in flight. With the transports that are not tried yet.
     PollingOpening(Rest),
+    /// The WebSocket was opened for the handshake. With the transports that are not tried yet.
     WebSocketOpening(WebSocketId, Rest),
     Polling,
     Probing(Probe),
-    /// The WebSocket was probed. No more requests; when those under way are over it becomes the transport.
+    /// The probe was answered. No more requests are sent; the upgrade completes when those in flight have ended.
     Pausing(WebSocketId),
     WebSocket(WebSocketId),
-    /// With the transport that was the last.
+    /// With the last transport.
     Closed(TransportKind),
 }
 
-/// The transports not tried yet.
+/// The transports that are not tried yet.
 pub(super) type Rest = VecDeque<TransportKind>;
 
-/// The opening.
+/// Opening a session.
 impl Session {
-    /// Opens a session: [`Session::poll_transmit`] has its first request or WebSocket. Without a transport it is closed at once, with
-    /// [`Fault::NoTransports`].
+    /// Opens a session. [`Session::poll_transmit`] returns its first request or WebSocket. Without any transport in `config`, the session
+    /// closes at once with [`Fault::NoTransports`].
     pub fn open(config: Arc<Config>, start: Start, now: Instant) -> Self {
         let mut rest: Rest = config.transports().iter().copied().collect();
         if config.remember_upgrade() && start.prior_websocket {
@@ -135,7 +137,7 @@ impl Session {
             polling: Polling::default(),
             heartbeat: Heartbeat::default(),
             outbox: Outbox::new(),
-            pong_waits: false,
+            pong_queued: false,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         };
@@ -146,12 +148,12 @@ impl Session {
         session
     }
 
-    /// Asks for a session by the next transport, if there is one.
+    /// Tries to open the session by the next transport. Returns false if there is none.
     pub(super) fn try_next(&mut self, mut rest: Rest) -> bool {
         match rest.pop_front() {
             Some(TransportKind::Polling) => {
                 self.state = State::PollingOpening(rest);
-                self.ask();
+                self.send_get();
             }
             Some(TransportKind::WebSocket) => {
                 let id = self.connect();
@@ -162,50 +164,53 @@ impl Session {
         true
     }
 
-    /// Asks for a WebSocket.
+    /// Opens a WebSocket.
     pub(super) fn connect(&mut self) -> WebSocketId {
         let sid = self.handshake.as_ref().map(|handshake| &handshake.sid);
         let request = Box::new(self.requests.websocket(&self.config, sid, self.now));
-        let id = WebSocketId(self.name());
+        let id = WebSocketId(self.take_id());
         self.transmits.push_back(Transmit::Connect { id, request });
         id
     }
 
-    pub(super) fn name(&mut self) -> u64 {
+    pub(super) fn take_id(&mut self) -> u64 {
         let id = self.next_id;
         self.next_id = id.wrapping_add(1);
         id
     }
 }
 
-/// Inputs: something happened. Drain the outputs after each. Of names that are not under way nothing is taken.
+/// Inputs. Drain the outputs after each. Inputs for unknown ids are ignored.
 impl Session {
-    /// The whole response to a request. A GET's packets act as [`Session::poll_event`] is called: only a few dozen events are held at a
-    /// time, and the next GET is sent when all have acted.
+    /// The complete response to a request was received.
+    ///
+    /// The packets of a GET are processed as [`Session::poll_event`] is called: the session queues only a few dozen events at a time. The
+    /// next GET is sent when all packets are processed.
     pub fn handle_response(&mut self, id: RequestId, response: Response<Bytes>, now: Instant) {
         self.clock(now);
         self.on_response(id, response);
     }
 
-    /// There is no whole response to a request: the connection was refused or broke, or the body is too large.
+    /// A request failed: there is no connection or no complete response, or the body is longer than
+    /// [`max_body`](super::ConfigBuilder::max_body).
     pub fn handle_request_failed(&mut self, id: RequestId, now: Instant) {
         self.clock(now);
         self.on_request_failed(id);
     }
 
-    /// A WebSocket is open: the head of its `101`.
+    /// A WebSocket is open. `parts` is the head of the `101` response.
     pub fn handle_websocket(&mut self, id: WebSocketId, parts: &Parts, now: Instant) {
         self.clock(now);
         self.on_websocket(id, parts);
     }
 
-    /// A WebSocket could not be opened; the status, if the server refused it with one.
+    /// A WebSocket could not be opened. `status` is the status of the response, if there was one.
     pub fn handle_websocket_failed(&mut self, id: WebSocketId, status: Option<u16>, now: Instant) {
         self.clock(now);
         self.on_websocket_lost(id, Some(Fault::WebSocket { status }));
     }
 
-    /// A message came by a WebSocket, text or binary as it was framed.
+    /// A WebSocket received a message: the data of a text or binary frame.
     #[inline]
     pub fn handle_message(&mut self, id: WebSocketId, data: Data, now: Instant) {
         self.clock(now);
@@ -217,13 +222,13 @@ impl Session {
             State::WebSocketOpening(known, _) if *known == id => self.on_frame(data),
             State::Probing(probe) if probe.id == id => self.on_probe_message(data),
             State::Pausing(known) if *known == id => self.end_probe(id, Fault::Probe),
-            // Of a WebSocket that was told to close.
+            // The WebSocket is already closed by the session.
             _ => {}
         }
     }
 
-    /// Bytes of a message came by a WebSocket, and it is not complete. They show that the server lives, for
-    /// [`message_timeout`](super::ConfigBuilder::message_timeout) from the first of them on. Once for all that was read at a time is
+    /// Bytes of an incomplete message were received from a WebSocket. They are a sign of life, for
+    /// [`message_timeout`](super::ConfigBuilder::message_timeout) from the first of them on. One call for all that was read at a time is
     /// enough.
     pub fn handle_progress(&mut self, id: WebSocketId, now: Instant) {
         let now = self.clock(now);
@@ -232,7 +237,8 @@ impl Session {
         }
     }
 
-    /// Bytes of the response to a request came, and it is not complete. Likewise; only those of a GET count.
+    /// Bytes of an incomplete response to a request were received. For a GET, they are a sign of life as in [`Session::handle_progress`];
+    /// for a POST, they are ignored.
     pub fn handle_response_progress(&mut self, id: RequestId, now: Instant) {
         let now = self.clock(now);
         if self.polling.receives(id) {
@@ -246,7 +252,7 @@ impl Session {
         }
     }
 
-    /// The batch that was transmitted to a WebSocket has been written. The next one may follow.
+    /// The batch transmitted to a WebSocket has been written. The next one may follow.
     pub fn handle_flushed(&mut self, id: WebSocketId, now: Instant) {
         self.clock(now);
         match &self.state {
@@ -254,20 +260,21 @@ impl Session {
                 self.outbox.free();
                 self.on_arrived();
             }
-            // What is under way there went by POST.
+            // The packets in flight were sent by POST.
             State::Probing(Probe { id: known, .. }) | State::Pausing(known) if *known == id => self.outbox.free(),
             _ => {}
         }
     }
 
-    /// A WebSocket that was open ended: with a closing handshake or the end of its stream, or (`error`) because it broke or the server
-    /// broke its rules.
+    /// An open WebSocket was closed: by a close handshake or the end of its stream, or, if `error`, by a failure or a violation of the
+    /// WebSocket protocol.
     pub fn handle_websocket_closed(&mut self, id: WebSocketId, error: bool, now: Instant) {
         self.clock(now);
         self.on_websocket_lost(id, error.then_some(Fault::WebSocket { status: None }));
     }
 
-    /// The time of [`Session::poll_timeout`] has come. Too early or too late does no harm.
+    /// The deadline of [`Session::poll_timeout`] has passed, and all input that had arrived before has been passed to the session. A call that is too
+    /// early has no effect; a late one is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock(now);
         if self.is_closed() {
@@ -283,28 +290,28 @@ impl Session {
         }
     }
 
-    /// Time does not go backwards.
+    /// Advances the clock; a time that goes backwards is clamped.
     fn clock(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.now
     }
 }
 
-/// Commands: what the application wants.
+/// Commands.
 impl Session {
-    /// Sends a message. It leaves with the next batch; before [`Event::Opened`] and during an upgrade it waits.
+    /// Queues a message for the next batch. It waits until [`Event::Opened`] and during an upgrade.
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`] if it does not fit into the outbox now, [`SendError::TooLarge`] if it never will, [`SendError::Closed`] after `close`, `discard` or [`Event::Closed`].
+    /// [`SendError::Full`] if the message does not fit into the outbox now, [`SendError::TooLarge`] if it never fits, [`SendError::Closed`]
+    /// after `close`, `discard` or [`Event::Closed`].
     #[inline]
     pub fn send(&mut self, data: Data) -> Result<Pressure, SendError> {
         self.send_batch([data])
     }
 
-    /// Sends several messages that stay together: all or none are taken, and nothing comes between them. By polling they may be spread
-    /// over several bodies, which are limited in bytes (by the server) and in packets
-    /// ([`max_post_packets`](super::ConfigBuilder::max_post_packets)).
+    /// Queues several messages, all or none. No other message is sent between them. By polling they may be split over several bodies, which
+    /// are limited in bytes (by the server) and in packets ([`max_post_packets`](super::ConfigBuilder::max_post_packets)).
     ///
     /// # Errors
     ///
@@ -317,10 +324,11 @@ impl Session {
         self.outbox.send(batch, self.config.outbox_limit())
     }
 
-    /// Sends a message that shares its batch, or its POST, with no other: those before it have been written to the WebSocket then, with
-    /// a [`Transmit::Barrier`] behind them, or the server has answered the POST that brought them; those after it wait in the same way.
+    /// Queues a message that does not share its batch, or its POST, with others. It is sent after the previous messages have been written to
+    /// the WebSocket, followed by a [`Transmit::Barrier`], or after the server has answered their POST. The next messages wait for it in the
+    /// same way.
     ///
-    /// For a message that ends something: a server that reads it together with others may not act on those any more.
+    /// For a message that ends something: some servers drop messages that they read together with it.
     ///
     /// # Errors
     ///
@@ -332,11 +340,11 @@ impl Session {
         self.outbox.send_alone(data, self.config.outbox_limit())
     }
 
-    /// Closes gracefully: what is buffered leaves first, and an upgrade that is under way comes to its end, for at most `close_timeout`.
-    /// From now on messages are neither taken nor delivered.
+    /// Closes the session gracefully: the buffered messages are sent and an upgrade in progress completes first, within `close_timeout`.
+    /// From now on `send` fails and received messages are dropped.
     ///
-    /// Over a WebSocket [`Transmit::Close`] follows the last batch; by polling a POST says `1`. The session is over then for its
-    /// part: see [`Event::Closed`]. A session that is not open yet and has nothing buffered is given up.
+    /// On a WebSocket, [`Transmit::Close`] follows the last batch; by polling, a POST sends `1`. Then follows [`Event::Closed`]. A session
+    /// that is not open yet and has nothing buffered is closed at once.
     pub fn close(&mut self, now: Instant) {
         let now = self.clock(now);
         if !self.is_closed() && self.closing.is_none() {
@@ -345,7 +353,7 @@ impl Session {
         }
     }
 
-    /// Closes at once and loses what is buffered. By polling the server is told nothing: it sees requests break off.
+    /// Closes the session at once and drops the buffered messages. By polling no close packet is sent: the server sees aborted requests.
     pub fn discard(&mut self, now: Instant) {
         self.clock(now);
         if !self.is_closed() {
@@ -353,25 +361,25 @@ impl Session {
         }
     }
 
-    /// The driver stops to read from the server: a ping could not be seen, so its deadline stands still. In a body that has come
-    /// nothing is read on either: [`Session::poll_event`] gives what was read before, and no more.
+    /// The driver stops reading from the server. The ping deadline is suspended, since a ping would not be noticed. The rest of a response
+    /// body is not decoded: [`Session::poll_event`] returns the events queued before, then `None`.
     pub fn pause_reading(&mut self, now: Instant) {
         self.clock(now);
         self.heartbeat.pause();
     }
 
-    /// The driver reads again: the deadline of a ping begins anew, in full.
+    /// The driver reads again. The time for the next ping starts again in full.
     pub fn resume_reading(&mut self, now: Instant) {
         let now = self.clock(now);
         self.heartbeat.resume(now, self.config.message_timeout());
-        // What has no event, such as the next GET, would go unnoticed until there is one.
+        // Packets without an event have to be processed, too, so that the next GET is sent.
         self.read_on();
     }
 }
 
-/// Outputs: drain [`Session::poll_transmit`], then [`Session::poll_event`], then look at [`Session::poll_timeout`].
+/// Outputs. Drain [`Session::poll_transmit`], then [`Session::poll_event`], then read [`Session::poll_timeout`].
 impl Session {
-    /// The next thing to do. The frames of one batch come one by one until there is nothing more.
+    /// The next action for the driver. The frames until `None` are one batch.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if self.transmits.is_empty() {
             match self.state {
@@ -393,9 +401,9 @@ impl Session {
         transmit
     }
 
-    /// The next thing that happened.
+    /// The next event.
     ///
-    /// The body of a response is read bit by bit as this is called, so there may be something to transmit afterwards.
+    /// This decodes the body of a response step by step, so call [`Session::poll_transmit`] again afterwards.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         if self.events.is_empty() {
@@ -406,14 +414,13 @@ impl Session {
         event
     }
 
-    /// Whether [`Session::poll_event`] has something to say, or a body to read on in. Not while reading is paused and what was
-    /// read before has been taken.
+    /// Whether events are queued or a response body has packets left to decode. While reading is paused, only queued events count.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty() || self.may_read_on()
     }
 
-    /// When to call [`Session::handle_timeout`]. None once the session is closed, or while no deadline runs: before the
-    /// handshake only `request_timeout` bounds the waiting.
+    /// When to call [`Session::handle_timeout`]. `None` if the session is closed or no deadline applies: before the handshake only
+    /// `request_timeout` and `close_timeout` do.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.is_closed() {
             return None;
@@ -422,7 +429,7 @@ impl Session {
     }
 
     pub(super) fn frame(&mut self, id: WebSocketId, packet: Packet) -> Transmit {
-        self.pong_waits &= !matches!(packet, Packet::Pong(_));
+        self.pong_queued &= !matches!(packet, Packet::Pong(_));
         let frame = if self.config.force_base64() { packet.into_text_frame() } else { packet.into_frame() };
         Transmit::Frame { id, frame }
     }
@@ -430,17 +437,17 @@ impl Session {
 
 /// Getters.
 impl Session {
-    /// The session's name; None before the handshake.
+    /// The session id; `None` before the handshake.
     pub fn sid(&self) -> Option<&Sid> {
         self.handshake.as_ref().map(|handshake| &handshake.sid)
     }
 
-    /// What the server said when it opened the session; None before.
+    /// The parameters of the session; `None` before the handshake.
     pub fn handshake(&self) -> Option<&Handshake> {
         self.handshake.as_ref()
     }
 
-    /// The transport in use, or tried at present; polling until an upgrade is complete.
+    /// The transport in use or being opened; polling until an upgrade is complete.
     pub fn transport(&self) -> TransportKind {
         match self.state {
             State::PollingOpening(_) | State::Polling | State::Probing(_) | State::Pausing(_) => TransportKind::Polling,
@@ -449,50 +456,50 @@ impl Session {
         }
     }
 
-    /// Whether polling is being ended for a WebSocket: from [`Event::Upgrading`] to [`Event::Upgraded`].
+    /// Whether an upgrade is in progress: from [`Event::Upgrading`] to [`Event::Upgraded`] or [`Event::UpgradeFailed`].
     pub fn upgrading(&self) -> bool {
         matches!(self.state, State::Pausing(_))
     }
 
-    /// Whether the server opened the session and it is not over. It may be closing.
+    /// Whether the session is open, or closing gracefully.
     pub fn is_open(&self) -> bool {
         self.handshake.is_some() && !self.is_closed()
     }
 
-    /// Whether the session is over.
+    /// Whether the session has ended.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed(_))
     }
 
-    /// Whether a message would leave at once: the session is open, nothing is queued, no batch is under way, and there is no upgrade
-    /// that has to end. A volatile message is sent only then.
+    /// Whether a message would be sent at once: the session is open, the queue is empty, no batch is in flight, and no upgrade is in
+    /// progress. For volatile messages, which are sent only then.
     pub fn writable(&self) -> bool {
         self.closing.is_none()
             && self.outbox.is_empty()
             && match self.state {
-                State::Polling | State::Probing(_) => !self.polling.posts(),
+                State::Polling | State::Probing(_) => !self.polling.has_post(),
                 State::WebSocket(_) => self.outbox.is_free(),
                 State::PollingOpening(_) | State::WebSocketOpening(..) | State::Pausing(_) | State::Closed(_) => false,
             }
     }
 
-    /// How many bytes wait: queued, and under way until the driver reports them flushed (by polling: until the POST is answered). Each
-    /// packet counts its data and, for its place in the queue, `size_of::<Packet>()`.
+    /// The number of bytes buffered: queued, or in flight until the driver reports them flushed (by polling, until the POST is answered).
+    /// Each packet counts its data plus `size_of::<Packet>()`.
     pub fn buffered(&self) -> usize {
         self.outbox.buffered()
     }
 
-    /// How full the outbox is.
+    /// How full the outbox is, relative to `outbox_limit`.
     pub fn pressure(&self) -> Pressure {
         self.outbox.pressure(self.config.outbox_limit())
     }
 
-    /// The first name that has not been given to a request or a WebSocket: [`Start::first_id`] of the next session.
+    /// The next unused id of a request or a WebSocket; pass it as [`Start::first_id`] to the next session.
     pub fn next_id(&self) -> u64 {
         self.next_id
     }
 
-    /// Whether a WebSocket worked: [`Start::prior_websocket`] of the next session.
+    /// Whether a WebSocket worked; pass it as [`Start::prior_websocket`] to the next session.
     pub fn prior_websocket(&self) -> bool {
         self.prior_websocket
     }

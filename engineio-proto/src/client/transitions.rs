@@ -1,4 +1,4 @@
-//! What packets and faults do to a session, and how it ends.
+//! The transitions of a session: by packets, by faults, and to its end.
 
 use super::{
     Event, Fault, Handshake, Session, Transmit,
@@ -24,7 +24,7 @@ impl Session {
         }
     }
 
-    /// A packet by whichever transport.
+    /// Processes a packet from any transport.
     #[inline]
     pub(super) fn on_packet(&mut self, packet: Packet) {
         if self.handshake.is_none() {
@@ -32,21 +32,21 @@ impl Session {
         }
         match packet {
             Packet::Message(data) if self.closing.is_none() => self.events.push_back(Event::Message(data)),
-            // Said to have been ended by the application.
+            // The session is closing, so the message is dropped.
             Packet::Message(_) => {}
             Packet::Ping(_) => {
                 self.heartbeat.restart(self.now);
-                if !std::mem::replace(&mut self.pong_waits, true) {
+                if !std::mem::replace(&mut self.pong_queued, true) {
                     let pong = Packet::Pong(Text::new());
                     match self.transport() {
-                        // In front: what is queued may take many bodies.
+                        // First: the queue may take many bodies.
                         TransportKind::Polling => self.outbox.push_front(pong),
                         TransportKind::WebSocket => self.outbox.push(pong),
                     }
                 }
             }
             Packet::Close => self.finish(CloseReason::TransportClose, None),
-            // The last two have no meaning from a server, and do no harm: the reference passes over them, too.
+            // A server has no reason to send the last two; the reference ignores them, too.
             Packet::Noop | Packet::Pong(_) | Packet::Upgrade => {}
             Packet::Open(_) => self.fail(Fault::Unexpected("open")),
         }
@@ -87,30 +87,30 @@ impl Session {
         }
     }
 
-    /// A WebSocket ended, or never was.
+    /// A WebSocket was closed, or could not be opened.
     pub(super) fn on_websocket_lost(&mut self, id: WebSocketId, fault: Option<Fault>) {
-        let plain = Fault::WebSocket { status: None };
+        let default = Fault::WebSocket { status: None };
         match &self.state {
             State::WebSocket(known) if *known == id => match fault {
                 Some(fault) => self.end(CloseReason::TransportError, Some(fault)),
                 None => self.end(CloseReason::TransportClose, None),
             },
-            State::WebSocketOpening(known, _) if *known == id => self.fail_opening(fault.unwrap_or(plain)),
+            State::WebSocketOpening(known, _) if *known == id => self.fail_opening(fault.unwrap_or(default)),
             State::Probing(Probe { id: known, .. }) | State::Pausing(known) if *known == id => {
-                self.on_probe_lost(fault.unwrap_or(plain));
+                self.on_probe_lost(fault.unwrap_or(default));
             }
             _ => {}
         }
     }
 
-    /// What was under way has arrived.
+    /// The packets in flight were delivered.
     pub(super) fn on_arrived(&mut self) {
         if self.outbox.arrived(self.config.outbox_limit()) {
             self.events.push_back(Event::Ready);
         }
     }
 
-    /// The transport failed, or the server broke a rule.
+    /// The transport failed, or the server violated the protocol.
     pub(super) fn fail(&mut self, fault: Fault) {
         if self.is_closed() {
             return;
@@ -119,7 +119,7 @@ impl Session {
         self.fail_opening(fault);
     }
 
-    /// The transport failed and is gone. A session that is not open yet may try another.
+    /// The transport failed and is closed. A session that is not open yet may try the next one.
     fn fail_opening(&mut self, fault: Fault) {
         self.prior_websocket = false;
         let rest = match &mut self.state {
@@ -131,7 +131,7 @@ impl Session {
         }
     }
 
-    /// Ends a graceful close, if nothing waits any longer and there is a way to say so.
+    /// Ends a graceful close, if the outbox is empty and neither a POST nor an upgrade is in progress.
     pub(super) fn finish_close(&mut self) {
         if self.closing.is_none() || !self.outbox.is_empty() {
             return;
@@ -141,16 +141,16 @@ impl Session {
             State::PollingOpening(_) | State::WebSocketOpening(..) | State::WebSocket(_) => {
                 self.finish(CloseReason::ForcedClose, None);
             }
-            State::Polling | State::Probing(_) if self.polling.posts() => {}
+            State::Polling | State::Probing(_) if self.polling.has_post() => {}
             State::Polling | State::Probing(_) => {
                 self.drop_websocket();
-                self.tell(payload::encode([Packet::Close]));
+                self.send_post(payload::encode([Packet::Close]));
                 self.end(CloseReason::ForcedClose, None);
             }
         }
     }
 
-    /// Closes whatever is open, then ends.
+    /// Closes the transports, then ends the session.
     pub(super) fn finish(&mut self, reason: CloseReason, fault: Option<Fault>) {
         self.drop_transport();
         self.end(reason, fault);
@@ -173,10 +173,10 @@ impl Session {
         }
     }
 
-    /// Ends without a word to the transport.
+    /// Ends the session without closing the transports.
     pub(super) fn end(&mut self, reason: CloseReason, fault: Option<Fault>) {
         let transport: TransportKind = self.transport();
-        // What was said last is left to the driver.
+        // The requests in flight are not cancelled: the driver completes them.
         drop(self.polling.clear());
         self.state = State::Closed(transport);
         self.outbox.clear();

@@ -202,7 +202,7 @@ impl Session {
         self.on_body_too_large(id);
     }
 
-    /// Bytes of the body of a POST were received, and it is not complete. See [`Session::handle_progress`].
+    /// Bytes of the incomplete body of a POST were received. They are a sign of life as in [`Session::handle_progress`].
     pub fn handle_body_progress(&mut self, id: RequestId, now: Instant) {
         self.clock(now);
         if let Some(until) = self.polling.post.as_ref().and_then(|post| post.signs_until(id)) {
@@ -252,12 +252,12 @@ impl Session {
         }
     }
 
-    /// Extends the pong deadline because of bytes that count as signs of life until then.
+    /// Extends the pong deadline after a sign of life that counts until then.
     fn sustain(&mut self, until: Instant) {
         let (interval, timeout) = (self.config.ping_interval(), self.config.ping_timeout());
-        let again = self.heartbeat.sustain(self.now, interval, timeout, until);
+        let ping_again = self.heartbeat.sustain(self.now, interval, timeout, until);
         // A ping that is still queued is enough.
-        if again && self.closing.is_none() && self.outbox.is_empty() {
+        if ping_again && self.closing.is_none() && self.outbox.is_empty() {
             self.ping();
         }
     }
@@ -300,7 +300,7 @@ impl Session {
         self.handling &= self.has_events();
     }
 
-    /// The deadline of [`Session::poll_timeout`] has passed, and all input that had arrived before has been handed in. A call that is too
+    /// The deadline of [`Session::poll_timeout`] has passed, and all input that had arrived before has been passed to the session. A call that is too
     /// early has no effect; a late one is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock(now);
@@ -322,7 +322,7 @@ impl Session {
         self.handle_tick(now);
     }
 
-    /// The deadline of [`Session::poll_timeout`] has passed, and there may be input that has not been handed in. A due ping is sent and a
+    /// The deadline of [`Session::poll_timeout`] has passed, and some input may still be unread. A due ping is sent and a
     /// held poll is answered, but no deadline of the client is enforced.
     ///
     /// [`Session::handle_timeout`] does the same and enforces the deadlines. A driver calls this method when its timer fires. When it has
@@ -422,12 +422,12 @@ impl Session {
     pub fn resume_reading(&mut self, now: Instant) {
         let now = self.clock(now);
         if self.heartbeat.is_paused() {
-            let most = self.config.message_timeout();
+            let max = self.config.message_timeout();
             if let (State::WebSocket(_), Some(until)) = (&self.state, &mut self.mark) {
-                *until = after(now, most);
+                *until = after(now, max);
             }
             if let Some(post) = &mut self.polling.post {
-                post.resume(after(now, most));
+                post.resume(after(now, max));
             }
         }
         self.heartbeat.resume(now, self.config.ping_timeout());

@@ -1,4 +1,4 @@
-//! The server's pings, and their absence.
+//! The server's pings, and their timeout.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn a_ping_is_answered() {
 }
 
 #[test]
-fn a_silent_server_is_gone() {
+fn a_missing_ping_ends_the_session() {
     for mut script in [polling(), websocket()] {
         assert_eq!(script.timeout(), Some(45_000));
         assert_eq!(script.at(44_999), [""; 0]);
@@ -21,7 +21,7 @@ fn a_silent_server_is_gone() {
 }
 
 #[test]
-fn only_a_ping_begins_the_time_anew() {
+fn only_a_ping_restarts_the_deadline() {
     let mut script = websocket();
     script.at(10_000);
     assert_eq!(script.text(0, "4a"), ["message a"]);
@@ -31,7 +31,7 @@ fn only_a_ping_begins_the_time_anew() {
 }
 
 #[test]
-fn the_move_to_a_websocket_begins_the_time_anew() {
+fn an_upgrade_restarts_the_deadline() {
     let mut script = pausing();
     script.at(10_000);
     script.answer(2, "6");
@@ -39,21 +39,21 @@ fn the_move_to_a_websocket_begins_the_time_anew() {
 }
 
 #[test]
-fn a_paused_reader_cannot_miss_a_ping() {
+fn a_pause_suspends_the_ping_deadline() {
     let mut script = websocket();
     script.session.pause_reading(script.now);
     assert_eq!(script.timeout(), None);
     assert_eq!(script.at(100_000), [""; 0]);
     script.session.resume_reading(script.now);
     assert_eq!(script.timeout(), Some(145_000));
-    // A second time is not a new beginning.
+    // A second resume does not restart the time.
     script.at(101_000);
     script.session.resume_reading(script.now);
     assert_eq!(script.timeout(), Some(145_000));
 }
 
 #[test]
-fn pings_without_end_are_one_pong() {
+fn many_pings_queue_one_pong() {
     let mut script = websocket();
     assert_eq!(script.text(0, "2"), ["ws0 3"]);
     for _ in 0..1000 {
@@ -69,7 +69,7 @@ fn pings_without_end_are_one_pong() {
 }
 
 #[test]
-fn time_that_goes_backwards_stands_still() {
+fn time_that_goes_backwards_is_clamped() {
     let mut script = websocket();
     script.at(45_000 - 1);
     script.now = script.start;
@@ -88,12 +88,12 @@ impl Script {
 }
 
 #[test]
-fn bytes_of_a_message_extend_the_wait_within_a_bound() {
+fn bytes_of_a_message_extend_the_deadline_within_a_bound() {
     let limit = || config().message_timeout(Duration::from_secs(60));
     for mut script in [polling_with(limit()), websocket_with(limit())] {
-        assert_eq!(script.progress(20_000), Some(45_000), "never less than without them");
+        assert_eq!(script.progress(20_000), Some(45_000), "never shorter than without them");
         assert_eq!(script.progress(44_000), Some(64_000));
-        assert_eq!(script.progress(63_000), Some(80_000), "a minute from the first of them on");
+        assert_eq!(script.progress(63_000), Some(80_000), "a minute after the first bytes");
         assert_eq!(script.progress(79_999), Some(80_000));
         assert_eq!(script.at(80_000).last().unwrap(), "closed ping timeout");
     }
@@ -110,7 +110,7 @@ fn each_message_of_the_server_has_its_own_time() {
     let mut script = polling_with(limit());
     script.progress(10_000);
     assert_eq!(script.answer(1, "4a"), ["2 GET", "message a"]);
-    assert_eq!(script.progress(20_000), Some(45_000), "request 1 is over");
+    assert_eq!(script.progress(20_000), Some(45_000), "GET 1 has ended");
     script.session.handle_response_progress(RequestId(2), script.start + Duration::from_secs(44));
     assert_eq!(script.timeout().map(u128::from), Some(64_000));
     script.session.handle_response_progress(RequestId(2), script.start + Duration::from_secs(63));
@@ -118,7 +118,7 @@ fn each_message_of_the_server_has_its_own_time() {
 }
 
 #[test]
-fn the_time_of_a_message_begins_anew_after_a_pause() {
+fn the_time_of_a_message_restarts_after_a_pause() {
     let mut script = websocket_with(config().message_timeout(Duration::from_secs(60)));
     script.progress(1000);
     script.session.pause_reading(script.now);

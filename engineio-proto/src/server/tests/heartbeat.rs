@@ -226,7 +226,7 @@ fn a_resume_without_a_pause_changes_no_deadline() {
     assert_eq!(script.deadline(), Some(45_000));
 }
 
-/// A message may take a second.
+/// The bytes of a message count for a second.
 fn slow() -> ConfigBuilder {
     fast().message_timeout(Duration::from_secs(1))
 }
@@ -248,7 +248,7 @@ impl Script {
 }
 
 #[test]
-fn bytes_of_a_message_extend_the_wait_again_and_again() {
+fn bytes_of_a_message_extend_the_deadline_repeatedly() {
     let mut script = websocket_with(slow());
     script.at(300);
     script.flushed(WS);
@@ -260,7 +260,7 @@ fn bytes_of_a_message_extend_the_wait_again_and_again() {
     assert_eq!(script.deadline(), Some(1460));
 }
 
-/// It waits for the next ping no longer than interval and timeout, although its pong is behind the message.
+/// The pong is queued after the message, but the client waits for the next ping at most for interval plus timeout.
 #[test]
 fn a_client_that_sends_a_large_message_is_pinged_once_an_interval() {
     let mut script = websocket_with(slow());
@@ -275,7 +275,7 @@ fn a_client_that_sends_a_large_message_is_pinged_once_an_interval() {
     }
     assert_eq!(pings, [(400, "ws1 2".into()), (650, "ws1 2".into()), (950, "ws1 2".into())]);
 
-    // By polling they do not pile up while there is no GET.
+    // By polling only one ping is queued while there is no GET.
     let mut script = polling_with(slow());
     script.sleep_until(250);
     script.post_head(1);
@@ -291,7 +291,7 @@ fn a_client_that_sends_a_large_message_is_pinged_once_an_interval() {
 #[test]
 fn bytes_of_a_message_count_for_the_message_timeout_from_the_first_on() {
     let mut script = websocket_with(slow());
-    assert_eq!(script.progress(200), Some(300), "before the ping they extend nothing, but their time begins");
+    assert_eq!(script.progress(200), Some(300), "before the ping they extend no deadline, but their time starts");
     script.at(300);
     for ms in (350..1000).step_by(50) {
         assert_eq!(script.progress(ms), Some(u128::from(ms) + 200));
@@ -316,7 +316,7 @@ fn each_message_has_its_own_time() {
 }
 
 #[test]
-fn bytes_never_shorten_the_wait() {
+fn bytes_never_shorten_the_deadline() {
     let mut script = websocket_with(fast().message_timeout(Duration::from_millis(10)));
     script.at(300);
     assert_eq!(script.progress(310), Some(500));
@@ -324,7 +324,7 @@ fn bytes_never_shorten_the_wait() {
 }
 
 #[test]
-fn bytes_of_another_websocket_say_nothing() {
+fn bytes_of_another_websocket_are_ignored() {
     let mut script = websocket_with(slow());
     script.at(300);
     script.sleep_until(400);
@@ -334,13 +334,13 @@ fn bytes_of_another_websocket_say_nothing() {
 }
 
 #[test]
-fn bytes_of_a_body_extend_the_wait_within_the_same_bound() {
+fn bytes_of_a_body_extend_the_deadline_within_a_bound() {
     let mut script = polling_with(slow());
     script.sleep_until(200);
     script.post_head(1);
     script.at(300);
     assert_eq!(script.body_progress(1, 490), Some(690));
-    assert_eq!(script.body_progress(2, 600), Some(690), "there is no such body");
+    assert_eq!(script.body_progress(2, 600), Some(690), "an unknown id");
     assert_eq!(script.body_progress(1, 680), Some(880));
     assert_eq!(script.body_progress(1, 870), Some(1070));
     assert_eq!(script.body_progress(1, 1060), Some(1200));
@@ -351,11 +351,11 @@ fn bytes_of_a_body_extend_the_wait_within_the_same_bound() {
     script.at(300);
     script.body_progress(1, 490);
     assert_eq!(script.body(1, "4large"), ["1 200 ok", "message large"]);
-    assert_eq!(script.body_progress(1, 600), Some(690), "it is complete");
+    assert_eq!(script.body_progress(1, 600), Some(690), "the body is complete");
 }
 
 #[test]
-fn the_time_of_a_message_begins_anew_after_a_pause() {
+fn the_time_of_a_message_restarts_after_a_pause() {
     let mut script = websocket_with(slow());
     script.progress(100);
     script.at(300);
