@@ -1,9 +1,9 @@
-//! Acks that the server owes.
+//! Acks of the server.
 
 use super::*;
 
 #[test]
-fn an_ack_settles_what_asked_for_it() {
+fn an_ack_is_reported_with_its_arguments() {
     let mut script = both();
     assert_eq!(script.ask(A, "ask", None), [r#"1: 420["ask"]"#]);
     assert_eq!(script.ask(A, "ask", Some(5000)), [r#"1: 421["ask"]"#]);
@@ -14,17 +14,17 @@ fn an_ack_settles_what_asked_for_it() {
     nothing(script.text(r#"461-0[{"_placeholder":true,"num":0}]"#));
     assert_eq!(script.binary(b"\x01"), [r#"acked 0 0 ({"_placeholder":true,"num":0}) [b"\x01"]"#]);
     assert_eq!((script.manager.pending_acks(), script.deadline()), (0, Some(45_000)));
-    // Twice, and of ids that never were.
+    // Duplicate and unknown ids.
     nothing(script.text("431[]"));
     nothing(script.text("437[]"));
 }
 
 #[test]
-fn ids_count_on_from_connection_to_connection() {
+fn ack_ids_are_not_reset_by_a_new_connection() {
     let mut script = joined();
     assert_eq!(script.ask(A, "ask", None), [r#"1: 420["ask"]"#]);
-    assert_eq!(script.hung_up(false)[1], "acked 0 0 socket has been disconnected");
-    script.again();
+    assert_eq!(script.ws_closed(false)[1], "acked 0 0 socket has been disconnected");
+    script.reconnect();
     script.authenticate(A);
     script.text(r#"40{"sid":"S2"}"#);
     assert_eq!(script.ask(A, "ask", None), [r#"2: 421["ask"]"#]);
@@ -33,7 +33,7 @@ fn ids_count_on_from_connection_to_connection() {
 }
 
 #[test]
-fn an_ack_that_comes_too_late_is_nothing() {
+fn an_ack_after_its_deadline_is_ignored() {
     let mut script = joined();
     script.ask(A, "ask", Some(100));
     assert_eq!(script.at(100), ["acked 0 0 operation has timed out"]);
@@ -42,7 +42,7 @@ fn an_ack_that_comes_too_late_is_nothing() {
 }
 
 #[test]
-fn what_times_out_before_it_left_never_leaves() {
+fn an_event_that_times_out_in_the_buffer_is_not_sent() {
     let mut script = idle();
     script.ask(A, "one", Some(50));
     script.ask(A, "two", None);
@@ -57,7 +57,7 @@ fn what_times_out_before_it_left_never_leaves() {
 }
 
 #[test]
-fn a_deadline_that_has_passed_is_noticed_at_the_next_timeout() {
+fn a_passed_ack_deadline_fires_at_the_next_timeout() {
     let mut script = joined();
     script.sleep_until(1000);
     script.ask(A, "ask", Some(500));
@@ -66,7 +66,7 @@ fn a_deadline_that_has_passed_is_noticed_at_the_next_timeout() {
 }
 
 #[test]
-fn a_disconnect_settles_what_has_left_and_keeps_what_has_not() {
+fn a_disconnect_settles_acks_of_sent_events_and_keeps_buffered_ones() {
     let mut script = both();
     script.ask(A, "sent", None);
     script.ask(B, "other", None);
@@ -74,7 +74,7 @@ fn a_disconnect_settles_what_has_left_and_keeps_what_has_not() {
     assert_eq!(script.disconnect(A), out);
     nothing(script.ask(A, "kept", Some(5000)));
     assert_eq!(script.manager.pending_acks(), 2);
-    // The server cannot know of it.
+    // The event has not been sent.
     nothing(script.text("431[]"));
     let out = [
         "closed: transport close",
@@ -82,21 +82,22 @@ fn a_disconnect_settles_what_has_left_and_keeps_what_has_not() {
         "disconnected 1: transport close",
         "attempt 1 in 1000 ms",
     ];
-    assert_eq!(script.hung_up(false), out);
+    assert_eq!(script.ws_closed(false), out);
     nothing(script.connect(A));
-    script.again();
+    script.reconnect();
     script.authenticate(A);
     nothing(script.text("431[]"));
     assert_eq!(script.text(r#"40{"sid":"S2"}"#), [r#"2: 421["kept"]"#, "connected 0 S2"]);
     assert_eq!(script.text("431[1]"), ["acked 0 1 (1)"]);
 }
 
-/// Without a deadline nothing else would end the waiting. It is not sent later either: the application was told that it failed.
+/// Without a deadline nothing else would settle the ack. The event is not sent later, because it was reported as
+/// failed.
 #[test]
-fn acks_of_what_is_kept_fail_when_the_socket_is_over() {
+fn acks_of_buffered_events_fail_when_the_socket_is_over() {
     type End = fn(&mut Script) -> Vec<String>;
     let cases: [(&str, Config, End); 5] = [
-        ("disconnected by hand", config(), |script| script.disconnect(A)),
+        ("disconnected by the application", config(), |script| script.disconnect(A)),
         ("closed", config(), |script| {
             script.manager.close(script.now);
             script.out()
@@ -142,26 +143,26 @@ fn acks_of_what_is_kept_fail_when_the_socket_is_over() {
 }
 
 #[test]
-fn a_socket_that_the_server_disconnected_asks_nothing_without_a_deadline() {
+fn a_socket_that_is_over_refuses_acks_without_a_deadline() {
     let mut script = both();
     script.ask(A, "sent", None);
     let out = ["acked 0 0 socket has been disconnected", "disconnected 0: io server disconnect"];
     assert_eq!(script.text("41"), out);
     assert_eq!(script.try_ask(A, "late", None), Err(EmitError::Disconnected));
     script.ask(B, "other", None);
-    // A connection that is lost and made again is no end.
-    script.hung_up(false);
+    // A lost connection that is reopened does not end the socket.
+    script.ws_closed(false);
     assert!(script.manager.is_over(A) && script.manager.is_active(B));
     nothing(script.ask(B, "kept", None));
 }
 
 #[test]
-fn without_reconnection_a_lost_connection_is_the_end() {
+fn without_reconnection_a_socket_is_over_after_the_loss() {
     let mut script = joined_with(config().reconnection(false), by_websocket());
     assert!(script.manager.is_active(A));
-    assert_eq!(script.hung_up(false), ["closed: transport close", "disconnected 0: transport close"]);
+    assert_eq!(script.ws_closed(false), ["closed: transport close", "disconnected 0: transport close"]);
     assert!(!script.manager.is_active(A) && script.manager.is_over(A) && script.manager.is_wanted(A));
-    // The connection that another socket asks for is its own, too.
+    // A connection opened for another socket is used by this one, too.
     assert_eq!(script.socket("/foo"), B);
     script.connect(B);
     assert!(script.manager.is_active(A));
@@ -169,7 +170,7 @@ fn without_reconnection_a_lost_connection_is_the_end() {
 }
 
 #[test]
-fn an_ack_for_what_still_waits_is_nothing() {
+fn an_ack_for_a_buffered_event_is_ignored() {
     let mut script = joined_with(config(), by_websocket().outbox_limit(1000));
     assert_eq!(script.socket("/foo"), B);
     script.ask(B, "ask", None);
@@ -202,12 +203,12 @@ fn acks_are_bounded() {
     assert_eq!(script.try_ask(A, "ask", None), Ok(Emitted::Sent(Pressure::Low)));
     script.manager.forget_ack(A, 1);
     assert_eq!(script.try_ask(A, "ask", None), Ok(Emitted::Sent(Pressure::Low)));
-    // As many as there may be settle at once.
-    assert_eq!(script.hung_up(false).len(), 5);
+    // All pending acks are settled at once.
+    assert_eq!(script.ws_closed(false).len(), 5);
 }
 
 #[test]
-fn an_id_is_not_used_twice_at_a_time() {
+fn a_pending_ack_id_of_a_client_is_refused() {
     let mut script = joined();
     script.ask(A, "ask", None);
     let packet = script.event(A, Some(0), "ask", ());
@@ -218,7 +219,7 @@ fn an_id_is_not_used_twice_at_a_time() {
 }
 
 #[test]
-fn ids_of_the_application_s_own_choice_are_passed_over() {
+fn pending_ids_chosen_by_the_application_are_skipped() {
     let mut script = joined();
     let packet = script.event(A, Some(1), "own", ());
     script.manager.emit_with_ack(A, &packet, 1, Some(script.start), script.now).unwrap();
@@ -228,7 +229,7 @@ fn ids_of_the_application_s_own_choice_are_passed_over() {
     assert_eq!(script.manager.next_ack_id(A), 3);
     assert_eq!(script.text("432[]"), ["delivered 0 #0 ()"]);
     assert_eq!(script.text("431[]"), ["acked 0 1 ()"]);
-    // However large they are.
+    // The same for the largest id.
     let packet = script.event(A, Some(u64::MAX), "own", ());
     script.manager.emit_with_ack(A, &packet, u64::MAX, None, script.now).unwrap();
     script.out();
@@ -246,15 +247,15 @@ fn an_ack_may_be_forgotten() {
     assert_eq!((script.manager.pending_acks(), script.deadline()), (0, Some(45_000)));
     nothing(script.text("430[]"));
     nothing(script.at(100));
-    assert_eq!(script.hung_up(false).len(), 3);
+    assert_eq!(script.ws_closed(false).len(), 3);
 }
 
 #[test]
-fn what_was_forgotten_leaves_all_the_same() {
+fn an_event_with_a_forgotten_ack_is_still_sent() {
     let mut script = idle();
     script.ask(A, "one", Some(50));
     script.manager.forget_ack(A, 0);
-    // Its id is free; this packet has nothing to do with the other.
+    // The id is free again; this packet is independent of the first one.
     let packet = script.event(A, Some(0), "two", ());
     script.manager.emit_with_ack(A, &packet, 0, Some(script.start + Duration::from_millis(50)), script.now).unwrap();
     script.emit(A, "three", ());
@@ -268,7 +269,7 @@ fn what_was_forgotten_leaves_all_the_same() {
 }
 
 #[test]
-fn the_id_of_what_was_forgotten_is_another_s() {
+fn a_forgotten_ack_id_can_be_reused() {
     let mut script = idle_with(config(), by_websocket().outbox_limit(1000));
     for name in ["x".repeat(1000), "small".into()] {
         let packet = script.event(A, Some(0), &name, ());
@@ -278,7 +279,7 @@ fn the_id_of_what_was_forgotten_is_another_s() {
     script.connect(A);
     script.establish();
     script.authenticate(A);
-    // The first one is too large for the connection, and is nobody's.
+    // The first event is too large for the connection, and its ack was forgotten.
     assert_eq!(script.text(r#"40{"sid":"S"}"#), [r#"1: 420["small"]"#, "connected 0 S"]);
     assert_eq!(script.text("430[]"), ["acked 0 0 ()"]);
 }
@@ -292,11 +293,11 @@ fn the_ack_of_a_retry_cannot_be_forgotten() {
 }
 
 #[test]
-fn the_memory_of_many_that_are_settled_at_once_is_given_back() {
+fn the_event_queue_shrinks_after_many_settled_acks() {
     let mut script = joined();
     for _ in 0..1000 {
         script.ask(A, "ask", None);
     }
-    assert_eq!(script.hung_up(false).len(), 1003);
+    assert_eq!(script.ws_closed(false).len(), 1003);
     assert!(script.manager.events.capacity() <= 64);
 }

@@ -1,4 +1,4 @@
-//! The pauses.
+//! The pauses between attempts.
 
 use proptest::prelude::*;
 
@@ -29,10 +29,10 @@ fn attempt() -> impl Strategy<Value = u32> {
 
 proptest! {
     #[test]
-    fn a_pause_lies_within_its_range(backoff in backoff(), attempt in attempt(), random in any::<u64>()) {
+    fn a_pause_is_within_its_range(backoff in backoff(), attempt in attempt(), random in any::<u64>()) {
         let pause = pause(&backoff, attempt, random);
         let max = backoff.delay_max.min(LONGEST);
-        // With numbers that can't overflow.
+        // Computed in floats, which can't overflow.
         let doublings = attempt.saturating_sub(1).min(100);
         let middle = (backoff.delay.as_secs_f64() * 2f64.powi(doublings as i32)).min(max.as_secs_f64());
         let share = backoff.randomization;
@@ -44,7 +44,7 @@ proptest! {
     }
 
     #[test]
-    fn a_seed_decides(seed in any::<u64>(), backoff in backoff(), attempt in attempt()) {
+    fn pauses_are_determined_by_the_seed(seed in any::<u64>(), backoff in backoff(), attempt in attempt()) {
         let numbers = |seed| { let mut random = Random::new(seed); [(); 4].map(|()| random.next()) };
         prop_assert_eq!(numbers(seed), numbers(seed));
         prop_assert_ne!(numbers(seed), numbers(seed ^ 1));
@@ -53,14 +53,14 @@ proptest! {
 }
 
 #[test]
-fn a_pause_of_a_nanosecond_grows_to_the_longest_too() {
+fn a_pause_of_a_nanosecond_grows_to_the_longest() {
     let backoff = Backoff { delay: Duration::from_nanos(1), randomization: 0.0, ..Backoff::default() };
     assert_eq!(pause(&backoff, 33, 0), Duration::from_nanos(1 << 32));
     assert_eq!(pause(&backoff, u32::MAX, 0), Duration::from_secs(5));
 }
 
 #[test]
-fn pauses_differ_also_where_they_are_longest() {
+fn the_longest_pauses_are_randomized_too() {
     let backoff = Backoff::default();
     let mut random = Random::new(7);
     let pauses: Vec<Duration> = (0..100).map(|_| pause(&backoff, u32::MAX, random.next())).collect();

@@ -1,9 +1,9 @@
-//! What is emitted before there is a connection, and what never waits.
+//! Packets emitted without a connection, and volatile ones.
 
 use super::*;
 
 #[test]
-fn what_waits_leaves_in_order_before_the_application_is_told() {
+fn buffered_packets_are_sent_in_order_before_connected_is_reported() {
     let mut script = idle();
     assert_eq!(script.try_emit(A, "one", ()), Ok(Emitted::Buffered(Pressure::Low)));
     nothing(script.ask(A, "two", None));
@@ -29,26 +29,26 @@ fn what_waits_leaves_in_order_before_the_application_is_told() {
 }
 
 #[test]
-fn the_order_is_kept_beyond_a_reconnection() {
+fn the_emit_order_is_kept_across_reconnections() {
     let mut script = joined();
     assert_eq!(script.emit(A, "one", ()), [r#"1: 42["one"]"#]);
-    script.hung_up(false);
+    script.ws_closed(false);
     nothing(script.emit(A, "two", ()));
     script.at(1000);
     nothing(script.emit(A, "three", ()));
     script.establish();
     script.authenticate(A);
-    // And beyond another one.
-    script.hung_up(false);
+    // And across another one.
+    script.ws_closed(false);
     nothing(script.emit(A, "four", ()));
-    script.again();
+    script.reconnect();
     script.authenticate(A);
     let out = [r#"3: 42["two"]"#, r#"3: 42["three"]"#, r#"3: 42["four"]"#, "connected 0 S3"];
     assert_eq!(script.text(r#"40{"sid":"S3"}"#), out);
 }
 
 #[test]
-fn each_socket_has_its_own() {
+fn each_socket_has_its_own_send_buffer() {
     let mut script = joined();
     assert_eq!(script.socket("/foo"), B);
     nothing(script.emit(B, "one", ()));
@@ -59,7 +59,7 @@ fn each_socket_has_its_own() {
 }
 
 #[test]
-fn what_is_volatile_leaves_at_once_or_never() {
+fn a_volatile_event_is_sent_at_once_or_dropped() {
     let mut script = idle();
     assert!(!script.volatile(A, "never"));
     script.connect(A);
@@ -80,10 +80,10 @@ fn what_is_volatile_leaves_at_once_or_never() {
 }
 
 #[test]
-fn buffers_are_bounded_together_and_tell_when_there_is_room() {
+fn send_buffers_share_a_limit_and_report_ready() {
     let mut script = idle_with(config().send_buffer_limit(400), by_websocket());
     assert_eq!(script.socket("/foo"), B);
-    // 64 for each beside its bytes.
+    // Each packet counts 64 bytes more.
     assert_eq!(script.try_emit(A, "one", "x".repeat(87)), Ok(Emitted::Buffered(Pressure::Low)));
     assert_eq!(script.manager.buffered(), 64 + r#"2["one",""]"#.len() + 87);
     assert_eq!(script.try_emit(B, "two", "x".repeat(82)), Ok(Emitted::Buffered(Pressure::High)));
@@ -104,7 +104,7 @@ fn buffers_are_bounded_together_and_tell_when_there_is_room() {
 }
 
 #[test]
-fn a_refusal_under_low_pressure_is_followed_by_ready_only_when_something_has_left() {
+fn a_refusal_under_low_pressure_is_followed_by_ready_after_a_release() {
     let mut script = idle_with(config().send_buffer_limit(400), by_websocket());
     nothing(script.emit(A, "one", "x".repeat(50)));
     assert_eq!(script.try_emit(A, "two", "x".repeat(300)), Err(EmitError::Full));
@@ -119,7 +119,7 @@ fn a_refusal_under_low_pressure_is_followed_by_ready_only_when_something_has_lef
 }
 
 #[test]
-fn a_buffer_may_be_filled_to_the_byte() {
+fn a_buffer_can_be_filled_to_the_byte() {
     let mut script = idle_with(config().send_buffer_limit(300), by_websocket());
     let fits = 300 - 64 - r#"2["x",""]"#.len();
     assert_eq!(script.try_emit(A, "x", "x".repeat(fits + 1)), Err(EmitError::TooLarge));

@@ -1,4 +1,4 @@
-//! How a socket gets into its namespace.
+//! Sockets that join their namespace.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn a_socket_joins_over_a_connection_of_its_own() {
     assert_eq!((script.manager.is_connected(A), script.manager.id(A)), (false, None));
     assert_eq!(script.text(r#"40{"sid":"S","pid":"P"}"#), ["connected 0 S"]);
     assert_eq!((script.manager.is_connected(A), script.manager.id(A)), (true, Some("S")));
-    // The heartbeat is all that is left to wait for.
+    // The only remaining deadline is that of the heartbeat.
     assert_eq!(script.deadline(), Some(45_000));
 }
 
@@ -49,7 +49,7 @@ fn two_namespaces_share_a_connection() {
 }
 
 #[test]
-fn a_second_connect_is_nothing_in_every_phase() {
+fn a_second_connect_is_ignored_in_every_phase() {
     let mut script = idle();
     assert_eq!(script.connect(A), ["attempt 0"]);
     nothing(script.connect(A));
@@ -62,18 +62,18 @@ fn a_second_connect_is_nothing_in_every_phase() {
     nothing(script.connect(A));
     script.text(r#"40{"sid":"S"}"#);
     nothing(script.connect(A));
-    assert_eq!(script.hung_up(false).len(), 3);
+    assert_eq!(script.ws_closed(false).len(), 3);
     nothing(script.connect(A));
     assert_eq!(script.deadline(), Some(1000));
 }
 
 #[test]
-fn a_socket_may_come_later_and_at_any_time() {
+fn a_socket_can_be_added_at_any_time() {
     let mut script = idle();
     script.connect(A);
     assert_eq!(script.open(), ["1: connect"]);
     script.accepted();
-    // While the connection is opened.
+    // While the connection is being opened.
     let foo = script.socket("/foo");
     nothing(script.connect(foo));
     assert_eq!(script.text(OPEN), ["opened 0 websocket", "authenticate 0", "authenticate 1"]);
@@ -81,29 +81,29 @@ fn a_socket_may_come_later_and_at_any_time() {
     let bar = script.socket("/bar");
     assert_eq!(script.connect(bar), ["authenticate 2"]);
     assert_eq!(script.authenticate(bar), ["1: 40/bar,"]);
-    // During the pause.
-    script.hung_up(false);
+    // During a pause.
+    script.ws_closed(false);
     let baz = script.socket("/baz");
     nothing(script.connect(baz));
     let asked = ["opened 1 websocket", "authenticate 0", "authenticate 1", "authenticate 2", "authenticate 3"];
-    assert_eq!(script.again(), asked);
+    assert_eq!(script.reconnect(), asked);
 }
 
 #[test]
-fn credentials_are_asked_for_anew_on_each_connection() {
+fn credentials_are_requested_on_each_connection() {
     let mut script = idle();
     script.connect(A);
     script.establish();
     assert_eq!(script.authenticate_with(A, r#"{"token":1}"#), [r#"1: 40{"token":1}"#]);
     script.text(r#"40{"sid":"S"}"#);
-    script.hung_up(false);
-    assert_eq!(script.again(), ["opened 1 websocket", "authenticate 0"]);
+    script.ws_closed(false);
+    assert_eq!(script.reconnect(), ["opened 1 websocket", "authenticate 0"]);
     assert_eq!(script.authenticate_with(A, r#"{"token":2}"#), [r#"2: 40{"token":2}"#]);
     assert_eq!(script.text(r#"40{"sid":"S2"}"#), ["connected 0 S2"]);
 }
 
 #[test]
-fn answers_that_nobody_waits_for_are_nothing() {
+fn unexpected_answers_are_ignored() {
     let mut script = idle();
     nothing(script.open());
     script.manager.fail_attempt(script.now);
@@ -123,15 +123,15 @@ fn answers_that_nobody_waits_for_are_nothing() {
     nothing(script.out());
     nothing(script.authenticate(B));
 
-    // The question was of another connection.
-    script.hung_up(false);
+    // The request for credentials was for the previous connection.
+    script.ws_closed(false);
     nothing(script.authenticate(A));
     script.manager.refuse_authentication(A, script.now);
     nothing(script.out());
 }
 
 #[test]
-fn what_the_server_says_too_early_is_nothing() {
+fn packets_before_the_connect_are_ignored() {
     let mut script = opened();
     nothing(script.text(r#"42["hi"]"#));
     nothing(script.text(r#"44{"message":"no"}"#));
@@ -141,14 +141,14 @@ fn what_the_server_says_too_early_is_nothing() {
     assert_eq!(script.authenticate(A), ["1: 40"]);
     nothing(script.text(r#"430["late"]"#));
     assert_eq!(script.text(r#"40{"sid":"S"}"#), ["connected 0 S"]);
-    // And what it says twice.
+    // The same for a second CONNECT.
     nothing(script.text(r#"40{"sid":"other"}"#));
     nothing(script.text(r#"44{"message":"no"}"#));
     assert_eq!(script.manager.id(A), Some("S"));
 }
 
 #[test]
-fn events_come_with_binary_and_acks_go() {
+fn events_with_attachments_are_received_and_acks_are_sent() {
     let mut script = both();
     nothing(script.text(r#"451-7["file",{"_placeholder":true,"num":0}]"#));
     let received = r#"received 0 file({"_placeholder":true,"num":0}) [b"\x01\x02"] ack 7"#;
@@ -166,17 +166,17 @@ fn events_come_with_binary_and_acks_go() {
 }
 
 #[test]
-fn of_sockets_that_there_are_not_nothing_is_known() {
+fn commands_for_unknown_sockets_are_ignored() {
     let mut script = joined();
-    let nobody = SocketKey(9);
-    nothing(script.connect(nobody));
-    nothing(script.disconnect(nobody));
-    nothing(script.authenticate(nobody));
+    let unknown = SocketKey(9);
+    nothing(script.connect(unknown));
+    nothing(script.disconnect(unknown));
+    nothing(script.authenticate(unknown));
     let packet = encode::event("/", None, "hi", &()).unwrap();
-    assert_eq!(script.manager.emit(nobody, &packet, script.now), Err(EmitError::Disconnected));
-    assert_eq!(script.manager.emit_with_ack(nobody, &packet, 0, None, script.now), Err(EmitError::Disconnected));
-    assert_eq!(script.manager.emit_reliable(nobody, &packet, script.now), Err(EmitError::Disconnected));
-    assert!(!script.manager.emit_volatile(nobody, &packet, script.now));
-    assert_eq!((script.manager.next_ack_id(nobody), script.manager.buffered()), (0, 0));
-    assert!(!script.manager.is_active(nobody) && !script.manager.is_connected(nobody));
+    assert_eq!(script.manager.emit(unknown, &packet, script.now), Err(EmitError::Disconnected));
+    assert_eq!(script.manager.emit_with_ack(unknown, &packet, 0, None, script.now), Err(EmitError::Disconnected));
+    assert_eq!(script.manager.emit_reliable(unknown, &packet, script.now), Err(EmitError::Disconnected));
+    assert!(!script.manager.emit_volatile(unknown, &packet, script.now));
+    assert_eq!((script.manager.next_ack_id(unknown), script.manager.buffered()), (0, 0));
+    assert!(!script.manager.is_active(unknown) && !script.manager.is_connected(unknown));
 }

@@ -1,9 +1,10 @@
-//! Events that come before the CONNECT of their namespace: those missed before, after a recovery.
+//! Events that arrive before the CONNECT of their namespace: after a recovery, the server sends the missed events
+//! first.
 
 use super::*;
 
 #[test]
-fn they_are_told_once_the_socket_is_connected() {
+fn early_events_are_reported_after_connected() {
     let mut script = joining();
     nothing(script.text(r#"42["one",1]"#));
     nothing(script.text(r#"427["two"]"#));
@@ -16,14 +17,14 @@ fn they_are_told_once_the_socket_is_connected() {
         r#"received 0 three({"_placeholder":true,"num":0}) [b"\x01"]"#,
         "received 0 four()",
     ];
-    let mut told = script.text(r#"40{"sid":"S"}"#);
-    told.extend(script.text(r#"42["four"]"#));
-    assert_eq!(told, out);
+    let mut received = script.text(r#"40{"sid":"S"}"#);
+    received.extend(script.text(r#"42["four"]"#));
+    assert_eq!(received, out);
     assert_eq!(script.manager.early, 0);
 }
 
 #[test]
-fn half_a_surrogate_pair_in_the_name_of_an_event_is_read_as_a_replacement_character() {
+fn a_lone_surrogate_in_an_event_name_is_read_as_a_replacement_character() {
     let mut script = joining();
     nothing(script.text(r#"42["early \ud83d"]"#));
     assert_eq!(script.text(r#"40{"sid":"S"}"#), ["connected 0 S", "received 0 early \u{FFFD}()"]);
@@ -31,7 +32,7 @@ fn half_a_surrogate_pair_in_the_name_of_an_event_is_read_as_a_replacement_charac
 }
 
 #[test]
-fn they_are_bounded_over_all_sockets() {
+fn early_events_are_bounded_over_all_sockets() {
     let mut script = opened_with(config().receive_buffer_limit(200), by_websocket());
     assert_eq!(script.socket("/foo"), B);
     script.connect(B);
@@ -49,18 +50,18 @@ fn they_are_bounded_over_all_sockets() {
     ];
     assert_eq!(script.text(r#"42/foo,["d"]"#), out);
     assert_eq!(script.manager.early, 0);
-    script.again();
+    script.reconnect();
     script.authenticate(A);
     assert_eq!(script.text(r#"40{"sid":"S"}"#), ["connected 0 S"]);
 }
 
 #[test]
-fn they_are_lost_with_the_connection_and_when_the_socket_is_not_let_in() {
+fn early_events_are_dropped_with_the_connection_or_a_refusal() {
     let mut script = joining();
     script.text(r#"42["one"]"#);
-    script.hung_up(false);
+    script.ws_closed(false);
     assert_eq!(script.manager.early, 0);
-    script.again();
+    script.reconnect();
     script.authenticate(A);
     assert_eq!(script.text(r#"40{"sid":"S"}"#), ["connected 0 S"]);
 
@@ -77,7 +78,7 @@ fn they_are_lost_with_the_connection_and_when_the_socket_is_not_let_in() {
 }
 
 #[test]
-fn they_keep_nothing_of_what_they_came_with() {
+fn early_events_do_not_pin_the_received_body() {
     let mut script = idle_with(config(), engine().upgrade(false));
     script.connect(A);
     script.open();

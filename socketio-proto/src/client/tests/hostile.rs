@@ -1,4 +1,4 @@
-//! A server that says anything and reads when it likes, and an application that wants everything again, at once.
+//! A server that sends anything and reads at any time, and an application that repeats everything at once.
 
 use proptest::prelude::*;
 
@@ -40,7 +40,7 @@ const SAYS: [&str; 30] = [
 #[derive(Debug, Clone)]
 enum Step {
     Say(usize),
-    /// In one body, by polling.
+    /// In one body, over polling.
     Body(Vec<usize>),
     Many(usize),
     Binary,
@@ -77,10 +77,10 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 impl Script {
-    fn suffer(&mut self, step: &Step) {
+    fn apply(&mut self, step: &Step) {
         match step {
             Step::Say(say) => self.manager.handle_message(self.ws, Data::from(SAYS[*say]), self.now),
-            Step::Many(say) => (0..50).for_each(|_| self.suffer(&Step::Say(*say))),
+            Step::Many(say) => (0..50).for_each(|_| self.apply(&Step::Say(*say))),
             Step::Body(says) => {
                 let body = says.iter().map(|say| SAYS[*say]).collect::<Vec<_>>().join("\u{1e}");
                 self.manager.handle_response(self.get, http::Response::new(body.into()), self.now);
@@ -106,15 +106,15 @@ impl Script {
             Step::Pause(true) => self.manager.pause_reading(self.now),
             Step::Pause(false) => self.manager.resume_reading(self.now),
         }
-        self.insist();
+        self.respond();
     }
 
-    /// Does everything again that came to nothing.
-    fn insist(&mut self) {
+    /// Answers all events, and repeats everything that failed.
+    fn respond(&mut self) {
         for turn in 0.. {
-            assert!(turn < 1000, "it goes on for ever");
+            assert!(turn < 1000, "the events do not end");
             while let Some(transmit) = self.manager.poll_transmit() {
-                self.told(transmit);
+                self.describe_transmit(transmit);
             }
             let Some(event) = self.manager.poll_event() else { break };
             match event {
@@ -130,7 +130,7 @@ impl Script {
                     let ack = encode::ack(&self.namespaces[socket.0 as usize], id, &()).unwrap();
                     let _ = self.manager.send_ack(socket, ack, self.now);
                 }
-                Event::Acked { socket, .. } => self.want(socket),
+                Event::Acked { socket, .. } => self.emit_ask(socket),
                 Event::Delivered { socket, .. } => {
                     let packet = self.event(socket, None, "m", ());
                     let _ = self.manager.emit_reliable(socket, packet, self.now);
@@ -151,7 +151,7 @@ impl Script {
         assert!(manager.engine().is_none_or(|engine| engine.buffered() <= self.engine.outbox_limit() + 100));
     }
 
-    fn want(&mut self, socket: SocketKey) {
+    fn emit_ask(&mut self, socket: SocketKey) {
         let id = self.manager.next_ack_id(socket);
         let packet = self.event(socket, Some(id), "ask", ());
         let deadline = self.now + Duration::from_millis(500);
@@ -162,7 +162,7 @@ impl Script {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn nothing_grows_or_goes_on_for_ever(steps in prop::collection::vec(step(), 0..200), polling in any::<bool>()) {
+    fn memory_and_work_are_bounded_whatever_the_server_sends(steps in prop::collection::vec(step(), 0..200), polling in any::<bool>()) {
         let config = config().send_buffer_limit(2000).receive_buffer_limit(500).max_pending_acks(5);
         let engine = if polling { engine() } else { by_websocket() };
         let mut script = idle_with(config.reconnection_attempts(Some(3)), engine.outbox_limit(1000));
@@ -170,13 +170,13 @@ proptest! {
         script.socket_with("/foo", retries);
         for socket in [A, B] {
             script.manager.connect(socket, script.now);
-            (0..3).for_each(|_| script.want(socket));
+            (0..3).for_each(|_| script.emit_ask(socket));
             let packet = script.event(socket, None, "m", ());
             script.manager.emit_reliable(socket, packet, script.now).unwrap();
         }
-        script.insist();
+        script.respond();
         for step in &steps {
-            script.suffer(step);
+            script.apply(step);
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Sockets that leave while their CONNECT is not answered.
+//! Sockets that disconnect while their CONNECT is unanswered.
 
 use super::*;
 
-/// As [`both`], with `/foo` joining.
+/// As [`both`], but `/foo` is still joining.
 fn half() -> Script {
     let mut script = joined();
     assert_eq!(script.socket("/foo"), B);
@@ -12,7 +12,7 @@ fn half() -> Script {
 }
 
 #[test]
-fn who_is_joining_says_so_only_when_the_server_has_answered() {
+fn a_joining_socket_sends_disconnect_only_after_the_answer() {
     let mut script = half();
     nothing(script.disconnect(B));
     nothing(script.disconnect(B));
@@ -20,14 +20,14 @@ fn who_is_joining_says_so_only_when_the_server_has_answered() {
     nothing(script.text(r#"42/foo,["hi"]"#));
     assert_eq!(script.text(r#"40/foo,{"sid":"T"}"#), ["1: 41/foo,"]);
     nothing(script.text(r#"42/foo,["hi"]"#));
-    // From there it is as if it had never been.
+    // Afterwards the socket can connect as before.
     assert_eq!(script.connect(B), ["authenticate 1"]);
     assert_eq!(script.authenticate(B), ["1: 40/foo,"]);
     assert_eq!(script.text(r#"40/foo,{"sid":"T2"}"#), ["connected 1 T2"]);
 }
 
 #[test]
-fn whom_the_server_refuses_need_not_leave() {
+fn a_refused_socket_sends_no_disconnect() {
     for answer in [r#"44/foo,{"message":"no"}"#, "41/foo,"] {
         let mut script = half();
         script.disconnect(B);
@@ -37,7 +37,7 @@ fn whom_the_server_refuses_need_not_leave() {
 }
 
 #[test]
-fn who_comes_back_meanwhile_stays() {
+fn a_socket_that_reconnects_before_the_answer_joins() {
     let mut script = half();
     nothing(script.disconnect(B));
     nothing(script.connect(B));
@@ -52,7 +52,7 @@ fn who_comes_back_meanwhile_stays() {
 }
 
 #[test]
-fn what_waits_is_kept_for_the_next_time() {
+fn buffered_packets_are_kept_across_a_disconnect() {
     let mut script = half();
     nothing(script.emit(B, "hi", ()));
     script.disconnect(B);
@@ -63,7 +63,7 @@ fn what_waits_is_kept_for_the_next_time() {
 }
 
 #[test]
-fn who_is_asked_for_its_credentials_just_leaves() {
+fn a_socket_without_a_sent_connect_leaves_without_a_disconnect() {
     let mut script = joined();
     assert_eq!(script.socket("/foo"), B);
     script.connect(B);
@@ -74,7 +74,7 @@ fn who_is_asked_for_its_credentials_just_leaves() {
 }
 
 #[test]
-fn the_last_one_does_not_wait_for_the_answer() {
+fn the_last_socket_does_not_wait_for_the_answer() {
     let mut script = half();
     script.disconnect(B);
     let out = ["1: 41", "1: close", "disconnected 0: io client disconnect", "closed: forced close"];
@@ -83,16 +83,16 @@ fn the_last_one_does_not_wait_for_the_answer() {
 }
 
 #[test]
-fn the_answer_to_one_who_is_leaving_may_never_come() {
+fn a_leaving_socket_survives_the_loss_of_the_connection() {
     let mut script = half();
     script.disconnect(B);
-    assert_eq!(script.hung_up(false).len(), 3);
+    assert_eq!(script.ws_closed(false).len(), 3);
     nothing(script.connect(B));
-    assert_eq!(script.again(), ["opened 1 websocket", "authenticate 0", "authenticate 1"]);
+    assert_eq!(script.reconnect(), ["opened 1 websocket", "authenticate 0", "authenticate 1"]);
 }
 
 #[test]
-fn what_crosses_a_disconnect_is_nothing() {
+fn packets_that_cross_a_disconnect_are_ignored() {
     let mut script = both();
     script.disconnect(B);
     nothing(script.text(r#"42/foo,["late"]"#));
@@ -101,12 +101,12 @@ fn what_crosses_a_disconnect_is_nothing() {
 }
 
 #[test]
-fn who_is_let_in_although_nobody_is_there_any_more_leaves() {
+fn a_socket_accepted_although_unwanted_is_disconnected() {
     let mut script = both();
     script.disconnect(B);
     script.connect(B);
     script.authenticate(B);
-    // It crossed ours; but it might as well be the answer.
+    // This DISCONNECT crossed ours, but it could also be the answer.
     let refused = "refused 1: the server disconnected the socket before it had joined";
     assert_eq!(script.text("41/foo,"), [refused]);
     assert_eq!(script.text(r#"40/foo,{"sid":"T2"}"#), ["1: 41/foo,"]);
@@ -117,19 +117,19 @@ fn who_is_let_in_although_nobody_is_there_any_more_leaves() {
 }
 
 #[test]
-fn events_of_the_time_before_are_not_taken_for_those_of_the_time_after() {
+fn late_events_are_not_delivered_to_the_next_membership() {
     let mut script = both();
     script.disconnect(B);
     script.connect(B);
     script.authenticate(B);
-    // The server has not seen the DISCONNECT when it says this.
+    // The server sent this before it received the DISCONNECT.
     nothing(script.text(r#"42/foo,["late"]"#));
     assert_eq!(script.text(r#"40/foo,{"sid":"T2"}"#), ["connected 1 T2"]);
     assert_eq!(script.text(r#"42/foo,["hi"]"#), ["received 1 hi()"]);
 }
 
 #[test]
-fn nor_are_those_of_a_time_that_was_over_before_it_began() {
+fn late_events_of_an_abandoned_join_are_not_delivered() {
     let mut script = half();
     script.disconnect(B);
     assert_eq!(script.text(r#"40/foo,{"sid":"T"}"#), ["1: 41/foo,"]);
@@ -140,7 +140,7 @@ fn nor_are_those_of_a_time_that_was_over_before_it_began() {
 }
 
 #[test]
-fn what_was_emitted_before_has_left_before_the_disconnect_does() {
+fn a_disconnect_is_sent_after_the_packets_emitted_before() {
     let mut script = joined();
     script.stuck = true;
     let packets = ["one", "two"].map(|name| script.event(A, None, name, ()));
@@ -148,7 +148,7 @@ fn what_was_emitted_before_has_left_before_the_disconnect_does() {
         script.manager.emit(A, packet, script.now).unwrap();
     }
     script.manager.disconnect(A, script.now);
-    // Nor does what comes behind it share its batch: the server would take the connection for broken.
+    // DISCONNECT is a batch of its own, because the server closes the connection if a packet follows in the same read.
     let out = [r#"1: 42["one"]"#, r#"1: 42["two"]"#, "disconnected 0: io client disconnect", "closed: forced close"];
     assert_eq!(script.out(), out);
     assert_eq!(script.flushed(), ["1: 41", "1: close"]);

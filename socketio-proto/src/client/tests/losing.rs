@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_is_told_comes_in_order() {
+fn the_events_of_a_loss_are_ordered() {
     let mut script = both();
     let (asking, joining, leaving) = (script.socket("/asking"), script.socket("/joining"), script.socket("/leaving"));
     let idle = script.socket("/idle");
@@ -23,20 +23,20 @@ fn what_is_told_comes_in_order() {
         "not joined 3: transport error",
         "attempt 1 in 1000 ms",
     ];
-    let told = script.hung_up(true);
-    assert_eq!(told[1..], out[1..]);
-    assert!(told[0].starts_with("closed: transport error, "), "{told:?}");
+    let reported = script.ws_closed(true);
+    assert_eq!(reported[1..], out[1..]);
+    assert!(reported[0].starts_with("closed: transport error, "), "{reported:?}");
     assert_eq!((script.manager.is_connected(A), script.manager.id(A)), (false, None));
     let active = [asking, joining, leaving, idle].map(|socket| script.manager.is_active(socket));
     assert_eq!(active, [true, true, false, false]);
     let out = ["opened 1 websocket", "authenticate 0", "authenticate 1", "authenticate 2", "authenticate 3"];
-    assert_eq!(script.again(), out);
+    assert_eq!(script.reconnect(), out);
     assert_eq!(script.authenticate(A), ["2: 40"]);
     assert_eq!(script.text(r#"40{"sid":"S2"}"#), ["connected 0 S2"]);
 }
 
 #[test]
-fn the_ways_to_lose_one() {
+fn every_kind_of_loss_leads_to_a_reconnection() {
     let lost = |lose: &dyn Fn(&mut Script) -> Vec<String>| {
         let mut script = joined();
         let mut out = lose(&mut script);
@@ -45,7 +45,7 @@ fn the_ways_to_lose_one() {
         out
     };
     let closed = ["closed: transport close", "disconnected 0: transport close"];
-    assert_eq!(lost(&|script| script.hung_up(false)), closed);
+    assert_eq!(lost(&|script| script.ws_closed(false)), closed);
     let closed = ["1: close", "closed: transport close", "disconnected 0: transport close"];
     assert_eq!(lost(&|script| script.text("1")), closed);
     let timeout = ["1: close", "closed: ping timeout", "disconnected 0: ping timeout"];
@@ -55,16 +55,16 @@ fn the_ways_to_lose_one() {
 }
 
 #[test]
-fn a_packet_that_is_none_ends_the_connection_and_the_next_begins_anew() {
+fn an_undecodable_packet_ends_the_connection_and_its_decoder_state() {
     let mut script = joined();
     let first = script.ws;
-    // Half a packet is forgotten with its connection.
+    // A pending packet is dropped with its connection.
     nothing(script.text(r#"451-["file",{"_placeholder":true,"num":0}]"#));
     let out = script.text(r#"42["hi"]"#);
     assert!(out[1].starts_with("undecodable: "), "{out:?}");
     assert_eq!(out[0], "1: close");
     assert_eq!(out[2..], ["closed: parse error", "disconnected 0: parse error", "attempt 1 in 1000 ms"]);
-    assert_eq!(script.again(), ["opened 1 websocket", "authenticate 0"]);
+    assert_eq!(script.reconnect(), ["opened 1 websocket", "authenticate 0"]);
     assert_ne!(script.ws, first);
     assert_eq!(script.authenticate(A), ["2: 40"]);
     assert_eq!(script.text(r#"40{"sid":"S2"}"#), ["connected 0 S2"]);
@@ -72,31 +72,31 @@ fn a_packet_that_is_none_ends_the_connection_and_the_next_begins_anew() {
 }
 
 #[test]
-fn the_server_s_disconnect_is_not_answered_with_another_try() {
+fn a_disconnect_by_the_server_is_final_until_connect() {
     let mut script = both();
     assert_eq!(script.text("41"), ["disconnected 0: io server disconnect"]);
     assert!(!script.manager.is_active(A) && script.manager.is_connected(B));
-    assert_eq!(script.hung_up(false).len(), 3);
-    assert_eq!(script.again(), ["opened 1 websocket", "authenticate 1"]);
+    assert_eq!(script.ws_closed(false).len(), 3);
+    assert_eq!(script.reconnect(), ["opened 1 websocket", "authenticate 1"]);
     script.authenticate(B);
     script.text(r#"40/foo,{"sid":"T2"}"#);
-    // By hand, over the same connection.
+    // `connect` joins over the same connection.
     assert_eq!(script.connect(A), ["authenticate 0"]);
     script.authenticate(A);
     assert_eq!(script.text(r#"40{"sid":"S2"}"#), ["connected 0 S2"]);
     script.text("41");
-    // The last one takes the connection with it.
+    // The last socket closes the connection.
     let out = ["2: close", "disconnected 1: io server disconnect", "closed: forced close"];
     assert_eq!(script.text("41/foo,"), out);
     assert!(script.manager.is_idle());
 }
 
 #[test]
-fn what_a_former_connection_says_is_nothing() {
+fn packets_of_a_former_connection_are_ignored() {
     let mut script = joined();
     let first = script.ws;
     script.close_engine();
-    assert_eq!(script.again(), ["opened 1 websocket", "authenticate 0"]);
+    assert_eq!(script.reconnect(), ["opened 1 websocket", "authenticate 0"]);
     assert_eq!(script.authenticate(A), ["2: 40"]);
     nothing(script.text_on(first, r#"40{"sid":"late"}"#));
     nothing(script.text_on(first, r#"42["late"]"#));
@@ -107,7 +107,7 @@ fn what_a_former_connection_says_is_nothing() {
     script.manager.handle_websocket_failed(first, None, script.now);
     script.manager.handle_websocket_closed(first, true, script.now);
     script.manager.handle_flushed(first, script.now);
-    // Nor anything of names that never were.
+    // The same for unknown ids.
     for name in [0, 1, u64::MAX] {
         script.manager.handle_websocket_closed(WebSocketId(name), true, script.now);
         script.manager.handle_request_failed(RequestId(name), script.now);
@@ -118,11 +118,11 @@ fn what_a_former_connection_says_is_nothing() {
 }
 
 #[test]
-fn a_former_connection_says_goodbye_while_the_next_one_is_made() {
+fn a_connection_closes_while_the_next_one_is_opened() {
     let mut script = joined();
     script.stuck = true;
     assert_eq!(script.emit(A, "one", ()), [r#"1: 42["one"]"#]);
-    // Waits for the flush.
+    // This one waits for the flush.
     nothing(script.emit(A, "two", ()));
     let out = ["disconnected 0: io client disconnect", "closed: forced close"];
     assert_eq!(script.disconnect(A), out);
@@ -131,7 +131,7 @@ fn a_former_connection_says_goodbye_while_the_next_one_is_made() {
     let first = script.ws;
     assert_eq!(script.connect(A), ["attempt 0"]);
     assert_eq!(script.open(), ["2: connect"]);
-    // Names of both can be told apart.
+    // The ids of both connections differ.
     assert_ne!(script.ws, first);
     script.manager.handle_flushed(first, script.now);
     assert_eq!(script.out(), [r#"1: 42["two"]"#]);
@@ -143,7 +143,7 @@ fn a_former_connection_says_goodbye_while_the_next_one_is_made() {
 }
 
 #[test]
-fn a_goodbye_has_an_end() {
+fn a_closing_session_times_out() {
     let mut script = joined();
     script.stuck = true;
     script.emit(A, "one", ());
@@ -157,7 +157,7 @@ fn a_goodbye_has_an_end() {
 }
 
 #[test]
-fn goodbyes_are_bounded() {
+fn the_number_of_closing_sessions_is_bounded() {
     let mut script = joined();
     script.stuck = true;
     for round in 1..20 {
@@ -175,22 +175,22 @@ fn goodbyes_are_bounded() {
 }
 
 #[test]
-fn closing_the_connection_lets_leave_what_was_sent() {
+fn close_engine_sends_what_is_queued_first() {
     let mut script = joined();
     script.stuck = true;
     script.emit(A, "one", ());
     script.emit(A, "two", ());
     nothing(script.close_engine());
-    // It takes nothing more: the next one does.
+    // A closing session accepts no more packets, so this one waits for the next session.
     assert_eq!(script.try_emit(A, "three", ()), Ok(Emitted::Buffered(Pressure::Low)));
     assert!(!script.volatile(A, "never"));
     nothing(script.out());
-    // And brings nothing.
+    // Its packets are ignored.
     nothing(script.text(r#"42["hi"]"#));
     let out =
         [r#"1: 42["two"]"#, "1: close", "closed: forced close", "disconnected 0: forced close", "attempt 1 in 1000 ms"];
     assert_eq!(script.flushed(), out);
-    script.again();
+    script.reconnect();
     script.flushed();
     script.authenticate(A);
     script.flushed();
@@ -198,7 +198,7 @@ fn closing_the_connection_lets_leave_what_was_sent() {
 }
 
 #[test]
-fn joining_while_the_connection_closes() {
+fn a_socket_that_joins_while_the_session_closes_is_not_joined() {
     let mut script = opened();
     script.stuck = true;
     script.manager.close_engine(script.now);
@@ -216,7 +216,7 @@ fn suspended() -> Script {
 }
 
 #[test]
-fn what_is_emitted_when_the_ping_is_overdue_waits_for_the_next_connection() {
+fn packets_emitted_when_the_ping_is_overdue_wait_for_the_next_connection() {
     let mut script = suspended();
     assert_eq!(script.try_emit(A, "hi", ()), Ok(Emitted::Buffered(Pressure::Low)));
     assert_eq!(script.try_ask(A, "ask", None), Ok(Emitted::Buffered(Pressure::Low)));
@@ -224,14 +224,14 @@ fn what_is_emitted_when_the_ping_is_overdue_waits_for_the_next_connection() {
     assert!(!script.volatile(A, "hi"));
     let out = ["1: close", "closed: ping timeout", "disconnected 0: ping timeout", "attempt 1 in 1000 ms"];
     assert_eq!(script.at(45_000), out);
-    script.again();
+    script.reconnect();
     script.authenticate(A);
     let out = [r#"2: 42["hi"]"#, r#"2: 420["ask"]"#, r#"2: 421["sure"]"#, "connected 0 S2"];
     assert_eq!(script.text(r#"40{"sid":"S2"}"#), out);
 }
 
 #[test]
-fn what_is_emitted_when_the_ping_is_overdue_leaves_if_it_had_arrived() {
+fn packets_emitted_when_the_ping_is_overdue_are_sent_if_it_had_arrived() {
     let mut script = suspended();
     assert_eq!(script.try_emit(A, "hi", ()), Ok(Emitted::Buffered(Pressure::Low)));
     // A message that is no ping does not end the hold.
@@ -244,7 +244,7 @@ fn what_is_emitted_when_the_ping_is_overdue_leaves_if_it_had_arrived() {
 }
 
 #[test]
-fn a_disconnect_when_the_ping_is_overdue_follows_what_was_emitted() {
+fn a_disconnect_when_the_ping_is_overdue_follows_the_emitted_packets() {
     let mut script = suspended();
     assert_eq!(script.try_emit(A, "hi", ()), Ok(Emitted::Buffered(Pressure::Low)));
     let out = script.disconnect(A);
@@ -253,7 +253,7 @@ fn a_disconnect_when_the_ping_is_overdue_follows_what_was_emitted() {
 }
 
 #[test]
-fn a_socket_that_joins_when_the_ping_is_overdue_is_told_of_the_verdict() {
+fn a_socket_that_joins_when_the_ping_is_overdue_is_not_joined() {
     let mut script = opened();
     script.sleep_until(45_000);
     assert_eq!(script.authenticate(A), ["1: 40"]);
@@ -262,10 +262,10 @@ fn a_socket_that_joins_when_the_ping_is_overdue_is_told_of_the_verdict() {
 }
 
 #[test]
-fn time_does_not_go_backwards() {
+fn a_clock_of_a_manager_that_goes_backwards_is_clamped() {
     let mut script = joined();
     script.at(1000);
-    script.hung_up(false);
+    script.ws_closed(false);
     assert_eq!(script.deadline(), Some(2000));
     nothing(script.at(0));
     script.sleep_until(0);

@@ -1,4 +1,4 @@
-//! Scripts: what is put in, what comes out, line by line.
+//! Scripts: inputs, and their outputs as lines of text.
 
 mod acks;
 mod backoff;
@@ -8,12 +8,12 @@ mod early;
 mod hostile;
 mod leaving;
 mod losing;
+mod outbox;
 mod polling;
 mod reading;
 mod reconnecting;
 mod refusing;
 mod retries;
-mod room;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,19 +26,19 @@ use serde::Serialize;
 use super::*;
 use crate::{AckError, Args, EmitError, Encoded, Json, SocketKey, encode};
 
-/// A manager and a clock that only goes when told to.
+/// A manager and a manual clock.
 struct Script {
     manager: Manager,
     engine: Arc<EngineConfig>,
-    /// Of the sockets, in the order in which they were made.
+    /// The namespaces of the sockets, in the order of their creation.
     namespaces: Vec<String>,
     start: Instant,
     now: Instant,
-    /// The last of each that was asked for.
+    /// The last WebSocket, GET and POST that were requested.
     ws: WebSocketId,
     get: RequestId,
     post: RequestId,
-    /// Nothing that is sent by WebSocket is ever flushed.
+    /// Batches on the WebSocket are not flushed.
     stuck: bool,
 }
 
@@ -66,7 +66,7 @@ fn idle() -> Script {
 }
 
 fn idle_with(config: Config, engine: ConfigBuilder) -> Script {
-    #[allow(clippy::disallowed_methods, reason = "any point in time will do")]
+    #[allow(clippy::disallowed_methods, reason = "a test needs a point in time")]
     let start = Instant::now();
     let mut script = Script {
         manager: Manager::new(Arc::new(config), 1, start),
@@ -83,7 +83,7 @@ fn idle_with(config: Config, engine: ConfigBuilder) -> Script {
     script
 }
 
-/// As [`idle`], with the first connection open: [`A`] is asked for its credentials.
+/// As [`idle`], with the first connection open and the credentials of [`A`] requested.
 fn opened() -> Script {
     opened_with(config(), by_websocket())
 }
@@ -193,7 +193,7 @@ impl Script {
         self.manager.emit_with_ack(socket, packet, id, deadline, self.now)
     }
 
-    /// Emits what the server is to answer until that many milliseconds after the beginning.
+    /// Emits with an ack, whose deadline is given in milliseconds after the start.
     fn ask(&mut self, socket: SocketKey, name: &str, deadline: Option<u64>) -> Vec<String> {
         self.try_ask(socket, name, deadline).unwrap();
         self.out()
@@ -214,7 +214,7 @@ impl Script {
         self.out()
     }
 
-    /// Answers an attempt, with a server that opens the session at once.
+    /// Answers an attempt; the server opens the session at once.
     fn establish(&mut self) -> Vec<String> {
         let dialled = self.open();
         assert!(matches!(&*dialled, [line] if line.ends_with(": connect")), "{dialled:?}");
@@ -252,7 +252,7 @@ impl Script {
         self.out()
     }
 
-    fn hung_up(&mut self, error: bool) -> Vec<String> {
+    fn ws_closed(&mut self, error: bool) -> Vec<String> {
         self.manager.handle_websocket_closed(self.ws, error, self.now);
         self.out()
     }
@@ -263,37 +263,37 @@ impl Script {
         self.out()
     }
 
-    /// The answer to the last GET.
+    /// Answers the last GET.
     fn got(&mut self, body: &str) -> Vec<String> {
         self.answer(self.get, body)
     }
 
-    /// The answer to the last POST.
+    /// Answers the last POST.
     fn posted(&mut self) -> Vec<String> {
         self.answer(self.post, "ok")
     }
 
-    /// Sets the clock to that many milliseconds after the beginning.
+    /// Sets the clock to a number of milliseconds after the start.
     fn sleep_until(&mut self, ms: u64) {
         self.now = self.start + Duration::from_millis(ms);
     }
 
-    /// Sets the clock and lets the timer fire.
+    /// Sets the clock and fires the timer.
     fn at(&mut self, ms: u64) -> Vec<String> {
         self.sleep_until(ms);
         self.manager.handle_timeout(self.now);
         self.out()
     }
 
-    /// Lets the pause pass and answers the next attempt, with a server that opens the session at once.
-    fn again(&mut self) -> Vec<String> {
+    /// Waits for the end of the pause and answers the next attempt; the server opens the session at once.
+    fn reconnect(&mut self) -> Vec<String> {
         let deadline = self.deadline().unwrap();
         let asked = self.at(deadline);
         assert!(matches!(&*asked, [line] if line.starts_with("attempt ")), "{asked:?}");
         self.establish()
     }
 
-    /// The deadline in milliseconds after the beginning.
+    /// The deadline in milliseconds after the start.
     fn deadline(&self) -> Option<u64> {
         let deadline = self.manager.poll_timeout()?;
         Some((deadline - self.start).as_millis() as u64)
@@ -308,16 +308,16 @@ impl Script {
                 if let Transmit::Frame { id, .. } = &transmit {
                     batch = Some(*id);
                 }
-                // One stands before each DISCONNECT; a flush is as good here.
+                // There is one before each DISCONNECT; the flush below is enough here.
                 if !matches!(transmit, Transmit::Barrier { .. }) {
-                    out.push(self.told(transmit));
+                    out.push(self.describe_transmit(transmit));
                 }
             }
             if let Some(id) = batch.filter(|_| !self.stuck) {
                 self.manager.handle_flushed(id, self.now);
             }
             while let Some(event) = self.manager.poll_event() {
-                out.push(happened(event));
+                out.push(describe_event(event));
             }
             if out.len() == before {
                 assert!(!self.manager.has_events());
@@ -326,8 +326,8 @@ impl Script {
         }
     }
 
-    /// Which engine session has something to do, and what.
-    fn told(&mut self, transmit: Transmit) -> String {
+    /// The number of the engine session and its transmit, as text.
+    fn describe_transmit(&mut self, transmit: Transmit) -> String {
         match transmit {
             Transmit::Request { id, request } => {
                 let body = String::from_utf8(request.body().to_vec()).unwrap().replace('\u{1e}', "|");
@@ -353,7 +353,7 @@ impl Script {
     }
 }
 
-fn happened(event: Event) -> String {
+fn describe_event(event: Event) -> String {
     match event {
         Event::Attempt { attempt } => format!("attempt {attempt}"),
         Event::AttemptFailed { attempt, error } => format!("attempt {attempt} failed: {error}"),
@@ -399,7 +399,7 @@ fn attached(args: &Args) -> String {
     }
 }
 
-/// Compares without a type for the empty list.
+/// Asserts that there is no output.
 #[track_caller]
 fn nothing(out: Vec<String>) {
     assert!(out.is_empty(), "{out:?}");

@@ -1,10 +1,10 @@
-//! Over requests, and from there to a WebSocket.
+//! Connections over polling, and their upgrade to a WebSocket.
 
 use super::*;
 
 const PLAIN: &str = r#"0{"sid":"E","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100}"#;
 
-/// As [`joined`], by polling.
+/// As [`joined`], over polling.
 fn polled() -> Script {
     let mut script = idle_with(config(), engine());
     script.connect(A);
@@ -17,7 +17,7 @@ fn polled() -> Script {
 }
 
 #[test]
-fn packets_go_by_post_and_come_by_get() {
+fn packets_are_sent_by_post_and_received_by_get() {
     let mut script = polled();
     assert_eq!(script.emit(A, "one", ()), [r#"1: POST 42["one"]"#]);
     nothing(script.emit(A, "two", ()));
@@ -32,7 +32,7 @@ fn packets_go_by_post_and_come_by_get() {
 }
 
 #[test]
-fn the_connection_moves_and_the_sockets_do_not_notice() {
+fn an_upgrade_does_not_affect_the_sockets() {
     let mut script = idle_with(config(), engine());
     script.connect(A);
     script.open();
@@ -42,18 +42,18 @@ fn the_connection_moves_and_the_sockets_do_not_notice() {
     assert_eq!(script.accepted(), ["1: 2probe"]);
     nothing(script.posted());
     nothing(script.text("3probe"));
-    // What is emitted meanwhile waits for the end of it.
+    // Packets emitted during the upgrade wait for its end.
     nothing(script.emit(A, "one", ()));
     assert_eq!(script.got(r#"40{"sid":"S"}|6"#), ["1: 5", r#"1: 42["one"]"#, "connected 0 S", "upgraded websocket"]);
     assert_eq!(script.text(r#"42["hi"]"#), ["received 0 hi()"]);
-    // The next connection begins where this one ended only if the driver says so.
-    assert_eq!(script.hung_up(false).len(), 3);
+    // The next connection starts with polling again, unless `remember_upgrade` is set.
+    assert_eq!(script.ws_closed(false).len(), 3);
     script.at(1000);
     assert_eq!(script.open(), ["2: GET"]);
 }
 
 #[test]
-fn the_next_connection_may_begin_with_what_worked() {
+fn the_next_connection_may_begin_with_websocket() {
     let mut script = idle_with(config(), engine().remember_upgrade(true));
     script.connect(A);
     script.open();
@@ -62,13 +62,13 @@ fn the_next_connection_may_begin_with_what_worked() {
     script.text("3probe");
     script.got("6");
     assert_eq!(script.manager.engine().unwrap().transport(), TransportKind::WebSocket);
-    script.hung_up(false);
+    script.ws_closed(false);
     script.at(1000);
     assert_eq!(script.open(), ["2: connect"]);
 }
 
 #[test]
-fn a_probe_that_fails_leaves_polling() {
+fn a_failed_probe_leaves_the_connection_on_polling() {
     let mut script = idle_with(config(), engine());
     script.connect(A);
     script.open();
@@ -79,25 +79,25 @@ fn a_probe_that_fails_leaves_polling() {
 }
 
 #[test]
-fn a_long_body_is_taken_bit_by_bit() {
+fn a_long_body_is_decoded_in_parts() {
     let mut script = polled();
     let body: Vec<String> = (0..1000).map(|number| format!(r#"42["n",{number}]"#)).collect();
     let request = script.get;
     let body = body.join("\u{1e}");
     script.manager.handle_response(request, http::Response::new(body.into()), script.now);
     assert!(script.manager.events.len() <= 32);
-    let mut told = 0;
+    let mut received = 0;
     while script.manager.has_events() {
-        assert_eq!(happened(script.manager.poll_event().unwrap()), format!("received 0 n({told})"));
+        assert_eq!(describe_event(script.manager.poll_event().unwrap()), format!("received 0 n({received})"));
         assert!(script.manager.events.len() <= 32);
-        told += 1;
+        received += 1;
     }
-    assert_eq!(told, 1000);
+    assert_eq!(received, 1000);
     assert_eq!(script.out(), ["1: GET"]);
 }
 
 #[test]
-fn the_last_one_says_goodbye_by_post_while_the_next_connection_is_made() {
+fn a_polling_connection_closes_while_the_next_one_is_opened() {
     let mut script = polled();
     assert_eq!(script.emit(A, "one", ()), [r#"1: POST 42["one"]"#]);
     let post = script.post;
@@ -117,7 +117,7 @@ fn a_request_that_fails_loses_the_connection() {
     let out = script.out();
     assert!(out[0].starts_with("closed: transport error, "), "{out:?}");
     assert_eq!(out[1..], ["disconnected 0: transport error", "attempt 1 in 1000 ms"]);
-    // Names begin anew, far from those before.
+    // The ids of the next connection are in another range.
     let former = script.get;
     script.at(1000);
     assert_eq!(script.open(), ["2: GET"]);

@@ -1,4 +1,4 @@
-//! Drivers that do not read, because nobody takes what comes.
+//! Drivers that pause reading.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn short() -> Script {
 const HALF: &str = r#"451-["file",{"_placeholder":true,"num":0}]"#;
 
 #[test]
-fn attachments_have_their_time() {
+fn overdue_attachments_lose_the_connection() {
     let mut script = short();
     nothing(script.text(HALF));
     assert_eq!(script.deadline(), Some(5000));
@@ -32,7 +32,7 @@ fn attachments_have_their_time() {
 }
 
 #[test]
-fn attachments_are_not_overdue_while_nobody_reads() {
+fn attachments_are_not_overdue_while_reading_is_paused() {
     let mut script = short();
     script.text(HALF);
     nothing(script.pause());
@@ -42,13 +42,13 @@ fn attachments_are_not_overdue_while_nobody_reads() {
     assert_eq!(script.deadline(), Some(25_000));
     nothing(script.at(24_999));
     assert_eq!(script.binary(b"\x01").len(), 1);
-    // The next one has its own time.
+    // The next packet has its own deadline.
     script.text(HALF);
     assert_eq!(script.deadline(), Some(29_999));
 }
 
 #[test]
-fn a_ping_is_not_overdue_while_nobody_reads() {
+fn a_ping_is_not_overdue_while_reading_is_paused() {
     let mut script = joined();
     nothing(script.pause());
     nothing(script.at(100_000));
@@ -59,24 +59,24 @@ fn a_ping_is_not_overdue_while_nobody_reads() {
 }
 
 #[test]
-fn the_next_connection_is_not_read_either() {
+fn reading_stays_paused_on_the_next_connection() {
     let mut script = joined();
     nothing(script.pause());
-    script.hung_up(false);
-    assert_eq!(script.again(), ["opened 1 websocket", "authenticate 0"]);
+    script.ws_closed(false);
+    assert_eq!(script.reconnect(), ["opened 1 websocket", "authenticate 0"]);
     assert_eq!(script.deadline(), None);
     nothing(script.resume());
     assert_eq!(script.deadline(), Some(1000 + 45_000));
 }
 
 #[test]
-fn a_connection_is_not_late_while_nobody_reads() {
+fn an_attempt_does_not_time_out_while_reading_is_paused() {
     let mut script = idle_with(config(), engine());
     script.connect(A);
     nothing(script.pause());
     assert_eq!(script.open(), ["1: GET"]);
     assert_eq!(script.deadline(), None);
-    // Its answer is not read either.
+    // The response is not decoded while reading is paused.
     nothing(script.got(OPEN));
     nothing(script.at(30_000));
     assert_eq!(script.resume(), ["1: connect", "1: GET", "opened 0 polling", "authenticate 0"]);
@@ -92,16 +92,16 @@ fn a_connection_is_not_late_while_nobody_reads() {
 }
 
 #[test]
-fn pauses_end_while_nobody_reads() {
+fn reconnection_pauses_end_while_reading_is_paused() {
     let mut script = joined();
     script.pause();
-    script.hung_up(false);
+    script.ws_closed(false);
     assert_eq!(script.deadline(), Some(1000));
     assert_eq!(script.at(1000), ["attempt 1"]);
 }
 
 #[test]
-fn acks_are_overdue_all_the_same() {
+fn acks_time_out_while_reading_is_paused() {
     let mut script = joined();
     script.ask(A, "ask", Some(100));
     nothing(script.pause());
@@ -110,7 +110,7 @@ fn acks_are_overdue_all_the_same() {
 }
 
 #[test]
-fn pausing_before_there_is_anything() {
+fn reading_can_be_paused_without_a_connection() {
     let mut script = idle();
     nothing(script.pause());
     nothing(script.resume());

@@ -1,9 +1,9 @@
-//! One attempt after the other.
+//! Attempts and reconnection.
 
 use super::*;
 
 #[test]
-fn attempts_follow_each_other_after_pauses_until_they_are_given_up() {
+fn attempts_follow_each_other_after_pauses_up_to_the_limit() {
     let mut script = idle_with(config().reconnection_attempts(Some(5)), by_websocket());
     assert_eq!(script.connect(A), ["attempt 0"]);
     let mut clock = 0;
@@ -23,31 +23,31 @@ fn attempts_follow_each_other_after_pauses_until_they_are_given_up() {
     assert!(script.manager.is_idle() && !script.manager.is_active(A) && script.manager.is_wanted(A));
     assert_eq!(script.deadline(), None);
 
-    // By hand it begins anew.
+    // `connect` starts again.
     assert_eq!(script.connect(A), ["attempt 0"]);
     assert_eq!(script.establish(), ["opened 0 websocket", "authenticate 0"]);
 }
 
 #[test]
-fn pauses_begin_anew_after_a_success() {
+fn pauses_restart_after_a_success() {
     let mut script = joined();
-    script.hung_up(false);
+    script.ws_closed(false);
     for pause in [2000, 4000] {
         let deadline = script.deadline().unwrap();
         script.at(deadline);
         script.manager.fail_attempt(script.now);
         assert_eq!(script.out()[1..], [format!("attempt {} in {pause} ms", pause / 2000 + 1)]);
     }
-    assert_eq!(script.again(), ["opened 3 websocket", "authenticate 0"]);
+    assert_eq!(script.reconnect(), ["opened 3 websocket", "authenticate 0"]);
     let lost = ["closed: transport close", "not joined 0: transport close", "attempt 1 in 1000 ms"];
-    assert_eq!(script.hung_up(false), lost);
+    assert_eq!(script.ws_closed(false), lost);
 }
 
 #[test]
-fn an_attempt_has_its_time() {
+fn an_attempt_times_out() {
     let mut script = idle_with(config().connect_timeout(Some(Duration::from_secs(3))), by_websocket());
     script.connect(A);
-    // The driver takes its time before; the attempt has not begun.
+    // The timeout starts when the driver has answered, not before.
     nothing(script.at(10_000));
     assert_eq!(script.open(), ["1: connect"]);
     nothing(script.at(12_999));
@@ -58,13 +58,13 @@ fn an_attempt_has_its_time() {
     nothing(script.text_on(late, OPEN));
     script.accepted();
     assert_eq!(script.text(OPEN), ["opened 1 websocket", "authenticate 0"]);
-    // Joining has no such end.
+    // Joining a namespace has no timeout.
     script.authenticate(A);
     assert_eq!(script.deadline(), Some(14_000 + 45_000));
 }
 
 #[test]
-fn an_attempt_without_time_fails_at_once() {
+fn a_connect_timeout_of_zero_fails_at_once() {
     let config = config().connect_timeout(Some(Duration::ZERO)).reconnection_attempts(Some(2));
     let mut script = idle_with(config, by_websocket());
     assert_eq!(script.connect(A), ["attempt 0"]);
@@ -77,7 +77,7 @@ fn an_attempt_without_time_fails_at_once() {
 }
 
 #[test]
-fn an_attempt_may_have_all_the_time_there_is() {
+fn an_attempt_may_have_no_timeout() {
     let mut script = idle_with(config().connect_timeout(None), by_websocket());
     script.connect(A);
     script.open();
@@ -89,7 +89,7 @@ fn an_attempt_may_have_all_the_time_there_is() {
 }
 
 #[test]
-fn without_reconnection_nothing_is_tried_again() {
+fn without_reconnection_there_is_no_second_attempt() {
     let mut script = idle_with(config().reconnection(false), by_websocket());
     script.connect(A);
     script.manager.fail_attempt(script.now);
@@ -99,13 +99,13 @@ fn without_reconnection_nothing_is_tried_again() {
     script.establish();
     assert_eq!(script.authenticate(A), ["1: 40"]);
     script.text(r#"40{"sid":"S"}"#);
-    assert_eq!(script.hung_up(false), ["closed: transport close", "disconnected 0: transport close"]);
+    assert_eq!(script.ws_closed(false), ["closed: transport close", "disconnected 0: transport close"]);
     assert!(script.manager.is_idle() && !script.manager.is_active(A) && script.manager.is_wanted(A));
     assert_eq!(script.connect(A), ["attempt 0"]);
 }
 
 #[test]
-fn no_attempts_at_all() {
+fn reconnection_may_have_zero_attempts() {
     let mut script = idle_with(config().reconnection_attempts(Some(0)), by_websocket());
     script.connect(A);
     script.manager.fail_attempt(script.now);
@@ -122,15 +122,15 @@ fn a_configuration_without_transports_fails_at_once() {
 }
 
 #[test]
-fn a_stop_by_hand_stops_whatever_is_under_way() {
-    // While the driver is asked where to.
+fn a_disconnect_stops_every_phase_of_an_attempt() {
+    // While the driver has not answered.
     let mut script = idle();
     script.connect(A);
     nothing(script.disconnect(A));
     assert!(script.manager.is_idle());
     nothing(script.open());
 
-    // While the session is opened.
+    // While the session is being opened.
     assert_eq!(script.connect(A), ["attempt 0"]);
     assert_eq!(script.open(), ["1: connect"]);
     assert_eq!(script.disconnect(A), ["1: close"]);
@@ -138,7 +138,7 @@ fn a_stop_by_hand_stops_whatever_is_under_way() {
     nothing(script.accepted());
     nothing(script.text(OPEN));
 
-    // During the pause; the count begins anew.
+    // During a pause; the count of attempts restarts.
     script.connect(A);
     script.manager.fail_attempt(script.now);
     assert_eq!(script.out()[1..], ["attempt 1 in 1000 ms"]);
@@ -147,7 +147,7 @@ fn a_stop_by_hand_stops_whatever_is_under_way() {
     nothing(script.at(5000));
     assert_eq!(script.connect(A), ["attempt 0"]);
 
-    // While it is asked for its credentials, and while it joins.
+    // While the credentials are requested, and while the socket joins.
     script.establish();
     assert_eq!(script.disconnect(A), ["2: close", "closed: forced close"]);
     script.connect(A);
@@ -158,7 +158,7 @@ fn a_stop_by_hand_stops_whatever_is_under_way() {
 }
 
 #[test]
-fn all_sockets_are_stopped_together() {
+fn close_disconnects_all_sockets() {
     let mut script = both();
     let third = script.socket("/bar");
     script.connect(third);
@@ -176,7 +176,7 @@ fn all_sockets_are_stopped_together() {
 }
 
 #[test]
-fn a_new_question_replaces_one_without_an_answer() {
+fn a_new_attempt_replaces_an_unanswered_one() {
     let mut script = idle();
     script.connect(A);
     script.disconnect(A);
@@ -186,7 +186,7 @@ fn a_new_question_replaces_one_without_an_answer() {
 }
 
 #[test]
-fn an_attempt_under_way_can_be_closed() {
+fn close_engine_fails_an_attempt_in_progress() {
     let mut script = idle();
     script.connect(A);
     script.open();
@@ -194,7 +194,7 @@ fn an_attempt_under_way_can_be_closed() {
     assert_eq!(out[0], "1: close");
     assert!(out[1].starts_with("attempt 0 failed: the connection was closed before it was open"), "{out:?}");
     assert_eq!(out[2..], ["attempt 1 in 1000 ms"]);
-    // And nothing else that is no session.
+    // Without a session, `close_engine` does nothing.
     nothing(script.close_engine());
     assert_eq!(script.at(1000), ["attempt 1"]);
     nothing(script.close_engine());

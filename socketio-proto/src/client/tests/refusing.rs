@@ -1,8 +1,8 @@
-//! Sockets that are not let in.
+//! Sockets that are refused.
 
 use super::*;
 
-/// What becomes of a CONNECT that is answered so.
+/// The event after a CONNECT with this answer.
 fn answered(answer: &str) -> String {
     let mut script = joining();
     let out = script.text(answer);
@@ -13,7 +13,7 @@ fn answered(answer: &str) -> String {
 }
 
 #[test]
-fn the_server_says_why() {
+fn a_refusal_has_the_message_and_data_of_the_server() {
     assert_eq!(answered(r#"44{"message":"no","data":{"code":1}}"#), r#"refused 0: no {"code":1}"#);
     assert_eq!(answered(r#"44{"message":"n\"o"}"#), "refused 0: n\"o");
     assert_eq!(answered(r#"44{"message":"no","data":null}"#), "refused 0: no");
@@ -29,31 +29,31 @@ fn a_refusal_without_a_message_that_is_text_keeps_its_data() {
 }
 
 #[test]
-fn half_a_surrogate_pair_in_a_refusal_is_read_as_a_replacement_character() {
+fn a_lone_surrogate_in_a_refusal_is_read_as_a_replacement_character() {
     let refused = answered(r#"44{"message":"cut \ud83d","data":"\ud83d","\ude00":1}"#);
     assert_eq!(refused, "refused 0: cut \u{FFFD} \"\\ud83d\"");
     assert_eq!(answered(r#"44"cut \ud83d""#), "refused 0: cut \u{FFFD}");
 }
 
 #[test]
-fn an_answer_without_an_id_is_of_an_old_server() {
+fn a_connect_without_a_sid_is_refused() {
     let old = "refused 0: the server accepted the socket without a sid: it seems to be a Socket.IO v2 server";
     assert_eq!(answered("40"), old);
     assert_eq!(answered("40{}"), old);
     assert_eq!(answered(r#"40{"sid":""}"#), old);
     assert_eq!(answered(r#"40{"sid":1}"#), old);
-    // Nor is one that is too long to be kept: more than 1,024 bytes.
+    // The same for an id of more than 1,024 bytes, which is too long to be kept.
     assert_eq!(answered(&format!(r#"40{{"sid":"{}"}}"#, "x".repeat(1025))), old);
     let longest = "x".repeat(1024);
     assert_eq!(joining().text(&format!(r#"40{{"sid":"{longest}"}}"#)), [format!("connected 0 {longest}")]);
-    // It does not wait for CONNECT either.
+    // An old server also sends CONNECT without a request.
     let mut script = opened();
     assert_eq!(script.text("40"), ["1: close", old, "closed: forced close"]);
 }
 
-/// Applications keep it.
+/// Applications may keep refusals.
 #[test]
-fn a_refusal_does_not_keep_the_message_in_which_it_came() {
+fn a_refusal_does_not_pin_the_received_message() {
     let mut script = joining();
     let body = Bytes::from(format!(r#"44{{"message":"no","data":[1],"more":"{}"}}"#, "x".repeat(100_000)));
     let text = engineio_proto::Text::try_from(body.clone()).unwrap();
@@ -68,7 +68,7 @@ fn a_refusal_does_not_keep_the_message_in_which_it_came() {
 }
 
 #[test]
-fn an_id_may_have_escapes() {
+fn a_socket_id_may_have_escapes() {
     let mut script = joining();
     assert_eq!(script.text(r#"40{"sid":"a\u002fb","more":{}}"#), ["connected 0 a/b"]);
     let mut script = joining();
@@ -76,7 +76,7 @@ fn an_id_may_have_escapes() {
 }
 
 #[test]
-fn the_driver_has_no_credentials() {
+fn a_driver_without_credentials_refuses_the_socket() {
     let mut script = opened();
     script.manager.refuse_authentication(A, script.now);
     assert_eq!(script.out(), ["1: close", "refused 0: there are no credentials", "closed: forced close"]);
@@ -84,28 +84,28 @@ fn the_driver_has_no_credentials() {
 }
 
 #[test]
-fn a_refused_socket_is_tried_again_only_when_told_to() {
+fn a_refused_socket_joins_again_only_after_connect() {
     let mut script = both();
     let third = script.socket("/bar");
     script.connect(third);
     script.authenticate(third);
     assert_eq!(script.text(r#"44/bar,{"message":"no"}"#), ["refused 2: no"]);
     assert!(!script.manager.is_active(third));
-    // The others stay, and come again without it.
-    assert_eq!(script.hung_up(true).len(), 4);
-    assert_eq!(script.again(), ["opened 1 websocket", "authenticate 0", "authenticate 1"]);
+    // The other sockets stay connected, and reconnect without it.
+    assert_eq!(script.ws_closed(true).len(), 4);
+    assert_eq!(script.reconnect(), ["opened 1 websocket", "authenticate 0", "authenticate 1"]);
     assert_eq!(script.connect(third), ["authenticate 2"]);
     assert_eq!(script.authenticate(third), ["2: 40/bar,"]);
     assert_eq!(script.text(r#"40/bar,{"sid":"U"}"#), ["connected 2 U"]);
 }
 
 #[test]
-fn a_disconnect_for_an_answer_is_a_refusal() {
+fn a_disconnect_in_answer_to_connect_is_a_refusal() {
     assert_eq!(answered("41"), "refused 0: the server disconnected the socket before it had joined");
 }
 
 #[test]
-fn a_refusal_without_a_payload_is_a_parse_error_and_tried_again() {
+fn a_refusal_without_a_payload_is_a_parse_error_and_retried() {
     let mut script = joining();
     let out = [
         "1: close",

@@ -1,8 +1,8 @@
-//! Connections that take nothing more for a while.
+//! Connections whose outbox is full.
 
 use super::*;
 
-/// As [`joined`], with an outbox of 1000 bytes that is full; nothing is flushed.
+/// As [`joined`], with a full outbox of 1000 bytes; nothing is flushed.
 fn full() -> (Script, usize) {
     let mut script = joined_with(config(), by_websocket().outbox_limit(1000));
     script.stuck = true;
@@ -19,7 +19,7 @@ fn full() -> (Script, usize) {
     (script, count)
 }
 
-/// Everything leaves.
+/// Sends everything that is queued.
 fn flush(script: &mut Script) -> Vec<String> {
     script.stuck = false;
     let mut out = script.flushed();
@@ -28,7 +28,7 @@ fn flush(script: &mut Script) -> Vec<String> {
 }
 
 #[test]
-fn an_emit_that_finds_no_room_is_refused_and_told_when_there_is_some() {
+fn an_emit_into_a_full_outbox_is_refused_and_followed_by_ready() {
     let (mut script, _) = full();
     assert_eq!(flush(&mut script), ["ready"]);
     assert_eq!(script.manager.pressure(), Pressure::Low);
@@ -36,7 +36,7 @@ fn an_emit_that_finds_no_room_is_refused_and_told_when_there_is_some() {
 }
 
 #[test]
-fn an_ack_that_finds_no_room_is_refused() {
+fn an_ack_into_a_full_outbox_is_refused() {
     let (mut script, _) = full();
     let ack = encode::ack("/", 0, &()).unwrap();
     assert_eq!(script.manager.send_ack(A, &ack, script.now), Err(EmitError::Full));
@@ -46,7 +46,7 @@ fn an_ack_that_finds_no_room_is_refused() {
 }
 
 #[test]
-fn connect_waits_for_room() {
+fn a_connect_waits_for_outbox_space() {
     let (mut script, _) = full();
     assert_eq!(script.socket("/foo"), B);
     assert_eq!(script.connect(B), ["authenticate 1"]);
@@ -57,7 +57,7 @@ fn connect_waits_for_room() {
 }
 
 #[test]
-fn disconnect_waits_for_room_and_what_follows_it_stays_behind() {
+fn a_disconnect_waits_for_outbox_space_and_keeps_its_order() {
     let (mut script, _) = full();
     assert_eq!(script.socket("/foo"), B);
     script.connect(B);
@@ -71,7 +71,7 @@ fn disconnect_waits_for_room_and_what_follows_it_stays_behind() {
 }
 
 #[test]
-fn each_connect_leaves_as_soon_as_there_is_room_for_it() {
+fn each_queued_connect_is_sent_as_soon_as_it_fits() {
     let (mut script, _) = full();
     let sockets = ["/a", "/b", "/c"].map(|name| script.socket(name));
     let auth = format!(r#"{{"token":"{}"}}"#, "x".repeat(600));
@@ -84,26 +84,26 @@ fn each_connect_leaves_as_soon_as_there_is_room_for_it() {
 }
 
 #[test]
-fn what_waits_for_room_is_of_no_use_to_the_next_connection() {
+fn queued_control_packets_are_dropped_with_the_connection() {
     let (mut script, _) = full();
     assert_eq!(script.socket("/foo"), B);
     script.connect(B);
     script.authenticate(B);
-    script.hung_up(false);
+    script.ws_closed(false);
     assert_eq!(script.manager.controls.len(), 0);
     script.stuck = false;
-    assert_eq!(script.again(), ["opened 1 websocket", "authenticate 0", "authenticate 1"]);
+    assert_eq!(script.reconnect(), ["opened 1 websocket", "authenticate 0", "authenticate 1"]);
 }
 
 #[test]
-fn a_lost_connection_relieves_too() {
+fn a_lost_connection_is_followed_by_ready() {
     let (mut script, _) = full();
     let out = ["closed: transport close", "disconnected 0: transport close", "attempt 1 in 1000 ms", "ready"];
-    assert_eq!(script.hung_up(false), out);
+    assert_eq!(script.ws_closed(false), out);
 }
 
 #[test]
-fn buffers_wait_for_room_and_keep_their_order() {
+fn buffers_wait_for_outbox_space_and_keep_their_order() {
     let (mut script, _) = full();
     assert_eq!(script.socket("/foo"), B);
     for number in 0..30 {
@@ -114,10 +114,10 @@ fn buffers_wait_for_room_and_keep_their_order() {
     script.authenticate(B);
     assert_eq!(flush(&mut script), ["ready", "1: 40/foo,"]);
     script.stuck = true;
-    // More than there is room for.
+    // More packets than the outbox can hold.
     let mut out = script.text(r#"40/foo,{"sid":"T"}"#);
     assert!(script.manager.buffered() > 0);
-    // What is emitted now goes behind.
+    // A packet emitted now is sent after them.
     assert_eq!(script.try_emit(B, "n", 30), Ok(Emitted::Buffered(Pressure::High)));
     assert!(!script.volatile(B, "never"));
     script.stuck = false;
@@ -131,7 +131,7 @@ fn buffers_wait_for_room_and_keep_their_order() {
 }
 
 #[test]
-fn a_packet_that_no_connection_can_take_does_not_block_those_behind_it() {
+fn a_packet_larger_than_the_outbox_does_not_block_later_ones() {
     let mut script = idle_with(config(), by_websocket().outbox_limit(1000));
     nothing(script.emit(A, "one", ()));
     nothing(script.emit(A, "large", "x".repeat(1000)));
@@ -145,7 +145,7 @@ fn a_packet_that_no_connection_can_take_does_not_block_those_behind_it() {
 }
 
 #[test]
-fn what_no_connection_can_take_is_settled() {
+fn a_packet_larger_than_the_outbox_is_settled() {
     let mut script = idle_with(config(), by_websocket().outbox_limit(1000));
     let large = "x".repeat(1000);
     let packet = script.event(A, Some(0), "large", &large);
@@ -154,7 +154,7 @@ fn what_no_connection_can_take_is_settled() {
     nothing(script.reliable(A, "last", ()));
     script.connect(A);
     script.establish();
-    // From here it is known.
+    // From here the limit is known.
     assert_eq!(script.try_emit(A, "large", &large), Err(EmitError::TooLarge));
     script.authenticate(A);
     let out = [
@@ -173,13 +173,13 @@ fn what_no_connection_can_take_is_settled() {
 }
 
 #[test]
-fn credentials_that_no_connection_can_take_are_none() {
+fn credentials_larger_than_the_outbox_are_refused() {
     let mut script = opened_with(config(), by_websocket().outbox_limit(1000));
     let out = script.authenticate_with(A, &format!(r#"{{"token":"{}"}}"#, "x".repeat(1000)));
     assert_eq!(out, ["1: close", "refused 0: there are no credentials", "closed: forced close"]);
 }
 
-/// As [`full`], with sockets `/foo`, joining, and `/bar`, which nobody wants.
+/// As [`full`], with a joining socket in `/foo` and an idle one in `/bar`.
 fn crowded() -> Script {
     let (mut script, _) = full();
     assert_eq!(script.socket("/foo"), B);
@@ -190,7 +190,7 @@ fn crowded() -> Script {
 }
 
 #[test]
-fn ghosts_without_end_are_one_disconnect() {
+fn repeated_unwanted_connects_queue_one_disconnect() {
     let mut script = crowded();
     for _ in 0..100 {
         nothing(script.text(r#"40/bar,{"sid":"ghost"}"#));
@@ -200,7 +200,7 @@ fn ghosts_without_end_are_one_disconnect() {
 }
 
 #[test]
-fn what_has_not_left_is_not_answered() {
+fn answers_to_a_queued_connect_are_ignored() {
     let mut script = crowded();
     for _ in 0..100 {
         nothing(script.text(r#"40/foo,{"sid":"T"}"#));
@@ -216,7 +216,7 @@ fn what_has_not_left_is_not_answered() {
 }
 
 #[test]
-fn a_disconnect_that_crosses_one_without_room_is_nothing() {
+fn a_disconnect_that_crosses_a_queued_one_is_ignored() {
     let (mut script, _) = full();
     assert_eq!(script.socket("/foo"), B);
     script.connect(B);
@@ -229,7 +229,7 @@ fn a_disconnect_that_crosses_one_without_room_is_nothing() {
 }
 
 #[test]
-fn whoever_fills_the_outbox_hears_of_the_room_that_is_made_at_once() {
+fn every_kind_of_emit_that_fills_the_outbox_is_followed_by_ready() {
     let large = "x".repeat(600);
     let fills: [&dyn Fn(&mut Script); 4] = [
         &|script| {
@@ -252,13 +252,13 @@ fn whoever_fills_the_outbox_hears_of_the_room_that_is_made_at_once() {
         let mut script = joined_with(config(), by_websocket().outbox_limit(1000));
         fill(&mut script);
         assert_eq!(script.manager.pressure(), Pressure::High);
-        // Nobody has looked at the outputs since.
-        assert!(script.hung_up(false).contains(&"ready".to_owned()));
+        // The outputs have not been polled since.
+        assert!(script.ws_closed(false).contains(&"ready".to_owned()));
     }
 }
 
 #[test]
-fn a_refusal_by_an_outbox_that_is_half_empty_is_followed_by_ready() {
+fn a_refusal_by_a_half_empty_outbox_is_followed_by_ready() {
     let mut script = joined_with(config(), by_websocket().outbox_limit(1000));
     script.stuck = true;
     script.emit(A, "one", "x".repeat(300));
@@ -267,25 +267,25 @@ fn a_refusal_by_an_outbox_that_is_half_empty_is_followed_by_ready() {
     nothing(script.out());
     assert_eq!(script.flushed(), ["ready"]);
 
-    // Or by the end of the connection.
+    // The same at the end of the connection.
     script.emit(A, "one", "x".repeat(300));
     assert_eq!(script.try_emit(A, "two", "x".repeat(700)), Err(EmitError::Full));
     nothing(script.out());
-    assert_eq!(script.hung_up(false)[3..], ["ready"]);
+    assert_eq!(script.ws_closed(false)[3..], ["ready"]);
 }
 
 #[test]
-fn a_packet_may_take_all_the_room_there_is() {
+fn a_packet_may_fill_the_whole_outbox() {
     let fits = 1000 - size_of::<engineio_proto::Packet>() - r#"2["x",""]"#.len();
     let mut script = joined_with(config(), by_websocket().outbox_limit(1000));
     assert_eq!(script.try_emit(A, "x", "x".repeat(fits + 1)), Err(EmitError::TooLarge));
     assert_eq!(script.try_emit(A, "x", "x".repeat(fits)), Ok(Emitted::Sent(Pressure::High)));
     script.out();
-    // Also in a buffer, when it is known, and when it is not.
-    script.hung_up(false);
+    // The same for buffered packets, with a known and with an unknown limit.
+    script.ws_closed(false);
     assert_eq!(script.try_emit(A, "x", "x".repeat(fits + 1)), Err(EmitError::TooLarge));
     assert_eq!(script.try_emit(A, "x", "x".repeat(fits)), Ok(Emitted::Buffered(Pressure::Low)));
-    script.again();
+    script.reconnect();
     script.authenticate(A);
     assert!(script.text(r#"40{"sid":"S2"}"#)[0].starts_with(r#"2: 42["x","xx"#));
 
