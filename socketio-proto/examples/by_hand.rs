@@ -1,8 +1,8 @@
-//! Two people in a chat room and no runtime: no socket, no clock, no task.
+//! Two clients in a chat room without a runtime: no socket, no clock, no task.
 //!
-//! A driver tells the machines what happened (`handle_..`) and what it wishes (`accept`, `emit`, ..), and does what they
-//! want (`poll_..`). Here a WebSocket is a line on the screen, time is a variable, and entropy is a counter.
-#![allow(clippy::print_stdout, reason = "it shows what travels")]
+//! A driver passes inputs to the state machines (`handle_..`), calls commands (`accept`, `emit`, ..), and carries out
+//! their outputs (`poll_..`). Here WebSocket frames are printed, time is a variable, and entropy is a counter.
+#![allow(clippy::print_stdout, reason = "prints the frames")]
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -13,34 +13,34 @@ use socketio_proto::server::{Connection, Event, Rooms, Target};
 use socketio_proto::{Data, Sid, SocketKey, encode};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    #[allow(clippy::disallowed_methods, reason = "a point to begin at; from here on time goes when told to")]
+    #[allow(clippy::disallowed_methods, reason = "the start; from here on the clock is manual")]
     let start = Instant::now();
     let mut server = Server { start, now: start, entropy: 0, people: Vec::new(), rooms: Rooms::new() };
 
     let ann = server.handshake("ann")?;
     let bob = server.handshake("bob")?;
     for person in [ann, bob] {
-        server.hear(person, "40"); // CONNECT to the namespace `/`
-        server.hear(person, r#"42["join","lobby"]"#);
+        server.receive(person, "40"); // CONNECT to the namespace `/`
+        server.receive(person, r#"42["join","lobby"]"#);
     }
-    server.hear(ann, r#"420["say","lobby","Hello, Bob!"]"#); // she wants an ack, with the id 0
-    server.hear(bob, r#"430["Hello."]"#); // so does the server of him
-    server.hear(bob, r#"42["say","lobby","Ann?"]"#);
-    server.sleep(); // until the ack of Ann is overdue
+    server.receive(ann, r#"420["say","lobby","Hello, Bob!"]"#); // requests an ack with the id 0
+    server.receive(bob, r#"430["Hello."]"#); // answers the server's request for an ack
+    server.receive(bob, r#"42["say","lobby","Ann?"]"#);
+    server.sleep(); // until Ann's ack is overdue
     server.sleep(); // until the heartbeat
-    server.hear(ann, "3");
-    server.hear(bob, "41"); // he leaves the namespace, not the connection
-    server.sleep(); // until his pong is overdue
+    server.receive(ann, "3");
+    server.receive(bob, "41"); // leaves the namespace, not the connection
+    server.sleep(); // until Bob's pong is overdue
     Ok(())
 }
 
-/// The name of each one's only WebSocket.
+/// The id of the only WebSocket of each connection.
 const WS: WebSocketId = WebSocketId(0);
 
 struct Person {
     name: &'static str,
     connection: Connection,
-    /// In the namespace, once accepted.
+    /// Key and id of the socket, once it is accepted.
     socket: Option<(SocketKey, Sid)>,
 }
 
@@ -49,7 +49,7 @@ struct Server {
     now: Instant,
     entropy: u8,
     people: Vec<Person>,
-    /// Who is in which room, by place in `people`.
+    /// The rooms; handles are indices into `people`.
     rooms: Rooms<usize>,
 }
 
@@ -74,7 +74,7 @@ impl Server {
         Ok(person)
     }
 
-    fn hear(&mut self, person: usize, frame: &str) {
+    fn receive(&mut self, person: usize, frame: &str) {
         self.log(person, format!("> {frame}"));
         self.people[person].connection.handle_message(WS, Data::from(frame), self.now);
         self.drain();
@@ -86,7 +86,7 @@ impl Server {
         self.drain();
     }
 
-    /// Does what the machines want, until they want nothing more.
+    /// Carries out the outputs of all machines, until there are none.
     fn drain(&mut self) {
         let mut busy = true;
         while std::mem::take(&mut busy) {
@@ -100,7 +100,7 @@ impl Server {
                 }
                 self.people[person].connection.handle_flushed(WS, self.now);
                 while let Some(event) = self.people[person].connection.poll_event() {
-                    self.react(person, event);
+                    self.handle_event(person, event);
                     busy = true;
                 }
             }
@@ -108,7 +108,7 @@ impl Server {
     }
 
     /// The application.
-    fn react(&mut self, person: usize, event: Event) -> Option<()> {
+    fn handle_event(&mut self, person: usize, event: Event) -> Option<()> {
         let (entropy, deadline) = (self.entropy(), self.now + Duration::from_secs(1));
         let Person { name, connection, socket } = &mut self.people[person];
         match event {
@@ -122,7 +122,7 @@ impl Server {
             }
             Event::Received { socket: key, id, event } if &*event.name == "say" => {
                 let (room, text) = event.args.parse::<(&str, &str)>().ok()?;
-                let packet = encode::event("/", Some(0), "said", &(*name, text)).ok()?; // once, for everybody
+                let packet = encode::event("/", Some(0), "said", &(*name, text)).ok()?; // encoded once, for all receivers
                 let others = self.rooms.select(&Target::all().to(room).except(&*socket.as_ref()?.1));
                 if let Some(id) = id {
                     _ = connection.emit(key, &encode::ack("/", id, &others.len()).ok()?);

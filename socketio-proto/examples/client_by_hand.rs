@@ -1,9 +1,9 @@
-//! A client with two namespaces, its server, and no runtime: no socket, no clock, no task.
+//! A client with two namespaces and its server, without a runtime: no socket, no clock, no task.
 //!
-//! A driver tells the manager what happened (`handle_..`) and what the application wishes (`connect`, `emit`, ..), and does what it
-//! wants (`poll_..`). Here a WebSocket is a line on the screen, time is a variable, and the server is the other machine of this
-//! crate, driven in the same way.
-#![allow(clippy::print_stdout, reason = "it shows what travels")]
+//! A driver passes inputs to the manager (`handle_..`), calls commands for the application (`connect`, `emit`, ..), and
+//! carries out the outputs (`poll_..`). Here WebSocket frames are printed, time is a variable, and the server is this
+//! crate's other state machine, driven in the same way.
+#![allow(clippy::print_stdout, reason = "prints the frames")]
 
 use std::{error::Error, fmt::Display, sync::Arc, time::Duration};
 
@@ -14,15 +14,15 @@ use socketio_proto::server::{Connection, Event as ServerEvent};
 use socketio_proto::{Data, Json, Sid, SocketKey, encode};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    #[allow(clippy::disallowed_methods, reason = "a point to begin at; from here on time goes when told to")]
+    #[allow(clippy::disallowed_methods, reason = "the start; from here on the clock is manual")]
     let start = Instant::now();
     let engine = client::Config::builder().path("/socket.io").transports([TransportKind::WebSocket]).build()?;
     let backoff = Backoff { randomization: 0.0, ..Backoff::default() };
     let manager = Manager::new(Arc::new(Config::default().backoff(backoff)), 42, start);
     let mut world =
-        World { start, now: start, manager, engine: engine.into(), server: None, down: false, told: Vec::new() };
+        World { start, now: start, manager, engine: engine.into(), server: None, down: false, received: Vec::new() };
 
-    // Two sockets share a connection; what is emitted offline leaves as soon as the server has let its socket in.
+    // Two sockets share a connection. An event emitted offline is sent as soon as its socket is connected.
     let chat = world.manager.socket("/", SocketConfig::default());
     let news = world.manager.socket("/news", SocketConfig::default());
     let emitted = world.manager.emit(chat, encode::event("/", None, "hello", &"Ann")?, world.now)?;
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert!(world.manager.is_connected(chat) && world.manager.is_connected(news));
     assert_eq!(world.take(), ["connected /", "connected /news", "/ welcome \"Ann\""]);
 
-    // The server answers one question, and the other not in time.
+    // The server acknowledges one event, and the other one not in time.
     for name in ["time", "riddle"] {
         let id = world.manager.next_ack_id(chat);
         let deadline = world.now + Duration::from_secs(3);
@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     world.sleep();
     assert_eq!(world.take(), ["ack 1: operation has timed out"]);
 
-    // The server goes away for a while: the first attempt fails, the second comes after twice the pause.
+    // The server is down for a while: the first attempt fails, the second one follows after twice the pause.
     world.crash();
     assert_eq!(world.take(), ["disconnected /: transport error", "disconnected /news: transport error", "wait 1s"]);
     world.manager.emit(chat, encode::event("/", None, "hello", &"Ann again")?, world.now)?;
@@ -69,8 +69,8 @@ struct World {
     /// The server's end of the only WebSocket.
     server: Option<(WebSocketId, Connection)>,
     down: bool,
-    /// What the application heard.
-    told: Vec<String>,
+    /// The events of the application, as text.
+    received: Vec<String>,
 }
 
 impl World {
@@ -91,7 +91,7 @@ impl World {
         self.drain();
     }
 
-    /// Does what the machines want, until they want nothing more.
+    /// Carries out the outputs of both machines, until there are none.
     fn drain(&mut self) {
         while self.drain_client() | self.drain_server() {}
     }
@@ -109,14 +109,14 @@ impl World {
                         server.handle_message(id, Data::from(text(&frame)), self.now);
                     }
                 }
-                client::Transmit::Barrier { .. } => {} // The server reads each frame as it comes.
+                client::Transmit::Barrier { .. } => {} // The server reads each frame separately.
                 client::Transmit::Close { id } => {
                     self.log("> (close)");
                     if let Some((_, mut server)) = self.server.take() {
                         server.handle_websocket_closed(id, false, self.now);
                     }
                 }
-                client::Transmit::Request { .. } | client::Transmit::Cancel { .. } => {} // of polling
+                client::Transmit::Request { .. } | client::Transmit::Cancel { .. } => {} // only used by polling
             }
         }
         if let Some(id) = batch {
@@ -124,7 +124,7 @@ impl World {
         }
         while let Some(event) = self.manager.poll_event() {
             busy = true;
-            self.react(event);
+            self.handle_event(event);
         }
         busy
     }
@@ -141,10 +141,10 @@ impl World {
         self.manager.handle_websocket(id, &accepted, self.now);
     }
 
-    /// The client's application.
-    fn react(&mut self, event: Event) {
+    /// The application of the client.
+    fn handle_event(&mut self, event: Event) {
         let name = |socket| if socket == SocketKey(0) { "/" } else { "/news" };
-        let told = match event {
+        let received = match event {
             Event::Attempt { .. } => return self.manager.open(self.engine.clone(), self.now),
             Event::Authenticate { socket } => {
                 let auth = Json::object([("name", "Ann")]);
@@ -159,8 +159,8 @@ impl World {
             Event::Waiting { delay, .. } => format!("wait {delay:?}"),
             other => return self.log(format!("  {other:?}")),
         };
-        self.log(format!("  {told}"));
-        self.told.push(told);
+        self.log(format!("  {received}"));
+        self.received.push(received);
     }
 
     fn drain_server(&mut self) -> bool {
@@ -187,11 +187,11 @@ impl World {
     }
 
     fn take(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.told)
+        std::mem::take(&mut self.received)
     }
 }
 
-/// The server's application.
+/// The application of the server.
 fn answer(server: &mut Connection, event: ServerEvent) -> Option<()> {
     match event {
         ServerEvent::Connecting { socket, .. } => _ = server.accept(socket, [socket.0 as u8; 15]).ok()?,
@@ -206,7 +206,7 @@ fn answer(server: &mut Connection, event: ServerEvent) -> Option<()> {
     Some(())
 }
 
-/// Only text is sent here.
+/// The text of a frame; this example sends no binary data.
 fn text(frame: &Frame) -> String {
     String::from_utf8_lossy(&[frame.prefix.as_slice(), &frame.body].concat()).into_owned()
 }

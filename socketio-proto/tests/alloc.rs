@@ -1,16 +1,16 @@
-//! How often the codec allocates, counted.
-#![allow(clippy::disallowed_methods, reason = "the machines take the time as an argument; a test has to get one")]
+//! Counts the allocations of the codec.
+#![allow(clippy::disallowed_methods, reason = "a test needs a point in time")]
 
 use allocation_counter::measure;
 use bytes::Bytes;
 use socketio_proto::{Args, Body, Data, Decoder, Event, Instant, Limits, Text, Value, encode};
 
-/// A frame as a driver has it: a part of a larger, shared buffer.
-fn frame(text: &str) -> Text {
+/// A message as a driver passes it: a slice of a larger, shared buffer.
+fn message(text: &str) -> Text {
     let buffer = Text::from(format!("4{text}"));
-    let frame = buffer.slice_ref(buffer.strip_prefix('4').unwrap());
+    let message = buffer.slice_ref(buffer.strip_prefix('4').unwrap());
     drop(buffer);
-    frame
+    message
 }
 
 fn allocations(run: impl FnOnce()) -> u64 {
@@ -31,10 +31,10 @@ fn event(body: Body) -> Event {
 
 #[test]
 fn a_text_event_decodes_without_allocating() {
-    let frame = frame(r#"2["chat message","hello world"]"#);
+    let message = message(r#"2["chat message","hello world"]"#);
     let mut decoder = Decoder::new(Limits::default());
     let count = allocations(|| {
-        let packet = decoder.decode(Data::Text(frame.clone()), Instant::now()).unwrap().unwrap();
+        let packet = decoder.decode(Data::Text(message.clone()), Instant::now()).unwrap().unwrap();
         assert_eq!(event(packet.body).args.parse::<(&str,)>().unwrap(), ("hello world",));
     });
     assert_eq!(count, 0);
@@ -42,10 +42,10 @@ fn a_text_event_decodes_without_allocating() {
 
 #[test]
 fn a_nested_text_event_decodes_with_one_allocation() {
-    // serde_json remembers the open containers.
-    let frame = frame(r#"2/admin,1234["update",{"id":42,"tags":["a",["b"]]}]"#);
+    // serde_json allocates a stack of the open containers.
+    let message = message(r#"2/admin,1234["update",{"id":42,"tags":["a",["b"]]}]"#);
     let mut decoder = Decoder::new(Limits::default());
-    let count = allocations(|| drop(decoder.decode(Data::Text(frame.clone()), Instant::now())));
+    let count = allocations(|| drop(decoder.decode(Data::Text(message.clone()), Instant::now())));
     assert!(count <= 1, "{count}");
 }
 
@@ -60,7 +60,7 @@ fn encoding_typed_arguments_takes_one_allocation() {
     }
 }
 
-/// The most memory that is held at a time while a long text is read, per byte of it.
+/// Peak memory of reading a long text, per byte of the text.
 fn memory_per_byte(read: impl Fn(&Args), piece: &str) -> u64 {
     let list = vec![piece; 245_000 / (piece.len() + 1)].join(",");
     let args = event(decode([Data::from(format!("2[\"e\",[{list}]]"))])).args;

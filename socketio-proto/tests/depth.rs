@@ -1,5 +1,5 @@
-//! How deep arguments and payloads may be is an option of the decoder, and has a bound.
-#![allow(clippy::disallowed_methods, reason = "the machines take the time as an argument; a test has to get one")]
+//! The nesting depth of arguments and payloads is bounded by an option of the decoder.
+#![allow(clippy::disallowed_methods, reason = "a test needs a point in time")]
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use socketio_proto::{Args, ArgsError, Body, Data, Decoder, Instant, Json, Limits, Packet, Value, encode};
 
-/// Arrays in each other, the innermost one empty; null if there are none.
+/// Nested arrays, the innermost one empty; null for a depth of 0.
 fn arrays(depth: usize) -> String {
     nested("[", if depth == 0 { "null" } else { "" }, "]", depth)
 }
@@ -40,7 +40,7 @@ fn is_too_deep<T>(read: Result<T, ArgsError>) -> bool {
 struct Arrays(#[allow(dead_code, reason = "is only read")] Vec<Self>);
 
 #[test]
-fn what_is_deeper_than_the_option_allows_is_not_read() {
+fn values_deeper_than_max_depth_are_not_decoded() {
     let default = Limits::default();
     for (limits, max) in [
         (default, 128),
@@ -64,7 +64,7 @@ fn what_is_deeper_than_the_option_allows_is_not_read() {
 }
 
 #[test]
-fn what_is_not_read_may_be_of_any_depth() {
+fn values_that_are_not_decoded_may_have_any_depth() {
     let limits = Limits::default().max_depth(0);
     let deep = arrays(100_000);
     let args = args(&format!("0,{deep}"), limits);
@@ -78,9 +78,9 @@ fn what_is_not_read_may_be_of_any_depth() {
     assert_eq!(**packet.text(), format!("31[0,{deep}]"));
 }
 
-/// Bounded by what can be read at all, not by what this receiver reads.
+/// Bounded by `DEEPEST`, not by the `max_depth` of this decoder.
 #[test]
-fn arguments_within_other_values_are_passed_on() {
+fn arguments_within_other_values_are_forwarded() {
     let args = args(&arrays(200), Limits::default());
     let packet = encode::event("/", None, "from", &("a", &args)).unwrap();
     assert_eq!(**packet.text(), format!("2[\"from\",\"a\",[{}]]", arrays(200)));
@@ -94,12 +94,12 @@ fn a_payload_has_the_same_bound() {
         assert_eq!(auth.parse::<serde_json::Value>().is_ok(), readable);
         let Body::ConnectError(error) = decode(format!("4{payload}"), limits).body else { panic!("no payload") };
         assert_eq!(error.parse::<serde_json::Value>().is_ok(), readable);
-        // And JSON that was an argument.
+        // The same for JSON from an argument.
         let json = args(&payload, limits).get::<Json>().unwrap();
         assert_eq!(json.parse::<serde_json::Value>().is_ok(), readable);
         assert_eq!((&json, json.clone()), (&auth, error));
     }
-    // What came from no decoder has the default.
+    // JSON that was not received has the default bound.
     assert!(Json::check(arrays(128).into()).unwrap().parse::<serde_json::Value>().is_ok());
     assert!(Json::check(arrays(129).into()).unwrap().parse::<serde_json::Value>().is_err());
 }
@@ -142,9 +142,9 @@ struct Inner {
     _next: Option<Box<Flattened>>,
 }
 
-/// Three quarters of what a thread has, so that there is room for what calls it.
+/// Three quarters of a thread's default stack, so that the callers have space, too.
 #[test]
-fn the_deepest_reading_fits_into_the_stack_of_a_thread() {
+fn decoding_the_deepest_value_fits_into_the_stack_of_a_thread() {
     fn read() {
         let args = |open, innermost, close, depth| {
             args(&nested(open, innermost, close, depth), Limits::default().max_depth(Limits::DEEPEST))

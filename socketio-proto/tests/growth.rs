@@ -1,7 +1,8 @@
-//! The work of reading and writing is linear in the length of a packet: valgrind counts the instructions for one packet and for
-//! one that is twice as long. Without valgrind nothing is counted, and the test says so; with CI=true that is a failure.
-#![allow(clippy::disallowed_methods, reason = "the machines take the time as an argument; a test has to get one")]
-#![allow(clippy::print_stderr, reason = "the counts, or why there are none")]
+//! The work of decoding and encoding is linear in the length of a packet: valgrind counts the instructions for one
+//! packet and for one that is twice as long. Without valgrind nothing is counted and the test prints a note; with
+//! CI=true it fails.
+#![allow(clippy::disallowed_methods, reason = "a test needs a point in time")]
+#![allow(clippy::print_stderr, reason = "prints the counts, or why there are none")]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -14,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use socketio_proto::{Args, Body, Data, Decoder, Instant, Json, Limits, Value, encode};
 
-/// How many times the work may be for twice the length: 2 is linear, a binary search adds less than 0.2, 4 is quadratic.
+/// Maximum ratio of the work for twice the length: 2 is linear, a binary search adds less than 0.2, 4 is quadratic.
 const AT_MOST: f64 = 2.3;
 
-/// About how many bytes the shorter packet has.
+/// Approximate size of the shorter packet in bytes.
 const LEN: usize = 12_000;
 
 const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":0}"#;
@@ -53,13 +54,13 @@ enum Adjacent {
     Two(Bytes, i128),
 }
 
-/// Between two calls of this function lies what is counted. Valgrind finds it by its name.
+/// Instructions are counted between two calls of this function. Valgrind finds it by its name.
 #[inline(never)]
 fn growth_mark() {
     black_box(());
 }
 
-/// Counts the work on something of one length, then on something twice as long.
+/// Counts the work for one length, then for twice the length.
 fn count<T, R>(make: impl Fn(usize) -> T, work: impl Fn(&T) -> R) {
     for len in [LEN, 2 * LEN] {
         let thing = make(len);
@@ -109,7 +110,7 @@ fn decoding(list: impl Fn(usize) -> String) {
     count(|len| messages(&list(len)), |messages| decode(messages));
 }
 
-/// Encoding of what typed reading makes of an array of elements.
+/// Encoding of a typed array of elements.
 fn encoding<T: DeserializeOwned + Serialize>(element: &str) {
     let make = |len| args(&array(element, len)).get::<(Vec<T>,)>().unwrap();
     count(make, |thing| encode::event("/", None, "e", thing).unwrap());
@@ -117,8 +118,8 @@ fn encoding<T: DeserializeOwned + Serialize>(element: &str) {
 
 const FLATTENED: &str = r#"{"id":1,"a":{"_placeholder":true,"num":0},"b":[1,"x",{"_placeholder":true,"num":0}]}"#;
 
-/// What is counted. Each counts once, by `count`.
-const WAYS: &[(&str, fn())] = &[
+/// The cases. Each calls `count` once.
+const CASES: &[(&str, fn())] = &[
     ("numbers", || typed::<u64>("12345")),
     ("floats", || typed::<f64>("-1.25e3")),
     ("a long number", || reading(|len| format!("0.{}", "1".repeat(len)), |args| args.get::<(f64,)>().unwrap())),
@@ -127,7 +128,7 @@ const WAYS: &[(&str, fn())] = &[
     ("a string full of escapes", || {
         reading(|len| format!("\"{}\"", r"\n\u00e9".repeat(len / 8)), |args| args.get::<(String,)>().unwrap());
     }),
-    ("a string of half surrogate pairs", || {
+    ("a string of lone surrogates", || {
         reading(|len| format!("\"{}\"", r"\ud83d".repeat(len / 6)), |args| args.get::<(String,)>().unwrap());
     }),
     ("options", || typed::<Option<Option<bool>>>("null")),
@@ -182,14 +183,14 @@ const WAYS: &[(&str, fn())] = &[
         reading(list, |args| args.get::<(Vec<u8>,)>().unwrap_err());
     }),
     ("decoding placeholders", || decoding(|len| array(PLACEHOLDER, len))),
-    ("decoding placeholders that are spelled otherwise", || {
+    ("decoding placeholders in another form", || {
         decoding(|len| array(r#"{ "num" : 0, "_placeholder" : true }"#, len));
     }),
     ("decoding placeholders within placeholders", || {
         decoding(|len| nested(r#"{"_placeholder":true,"num":0,"in":"#, "}", len));
     }),
-    ("decoding what has a number and is no placeholder", || decoding(|len| nested(r#"{"num":"#, "}", len))),
-    ("decoding what has a list for a number", || decoding(|len| nested(r#"{"num":[["#, "]]}", len))),
+    ("decoding objects with a number that are no placeholders", || decoding(|len| nested(r#"{"num":"#, "}", len))),
+    ("decoding objects with a list as the number", || decoding(|len| nested(r#"{"num":[["#, "]]}", len))),
     ("decoding keys with escapes", || decoding(|len| array(r#"{"\u0061\n":1}"#, len))),
     ("decoding deep arrays", || decoding(|len| nested("[", "]", len))),
     ("encoding strings full of escapes", || encoding::<String>(r#""\n\"\u0001""#)),
@@ -220,16 +221,16 @@ fn the_work_of_a_packet_is_linear_in_its_length() {
         Ok(child) => child,
     };
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
-    // At each mark it writes how many instructions there were since the one before.
+    // At each mark, valgrind writes the number of instructions since the previous mark.
     let count = |mark: usize| {
         let profile = std::fs::read_to_string(folder.join(format!("out.{mark}"))).unwrap();
         let total = profile.lines().find_map(|line| line.strip_prefix("totals: ")).unwrap();
         total.trim().parse::<f64>().unwrap()
     };
     let mut steep = Vec::new();
-    for (index, (way, _)) in WAYS.iter().enumerate() {
+    for (index, (case, _)) in CASES.iter().enumerate() {
         let (short, long) = (count(4 * index + 2), count(4 * index + 4));
-        let line = format!("{way}: {short} instructions, {:.2} times as many for twice the length", long / short);
+        let line = format!("{case}: {short} instructions, {:.2} times as many for twice the length", long / short);
         eprintln!("{line}");
         if short == 0.0 || long / short > AT_MOST {
             steep.push(line);
@@ -242,7 +243,7 @@ fn the_work_of_a_packet_is_linear_in_its_length() {
 #[test]
 #[ignore = "the other test runs it under valgrind"]
 fn the_work_that_is_counted() {
-    for (_, way) in WAYS {
-        way();
+    for (_, case) in CASES {
+        case();
     }
 }

@@ -1,9 +1,9 @@
-//! Typed reading yields what serde_json yields: for types, and for each call that a type may make of a deserializer.
+//! Typed decoding equals serde_json's: for types, and for each method that a type may call on a deserializer.
 //!
-//! The exceptions: half a surrogate pair is U+FFFD, numbers beyond the range of a float are infinite, and floats are the nearest
-//! ones, where serde_json may be wrong in the last bits.
-#![allow(clippy::disallowed_methods, reason = "the machines take the time as an argument; a test has to get one")]
-#![allow(dead_code, reason = "fields are compared as Debug shows them")]
+//! The exceptions: a lone surrogate is U+FFFD, a number beyond the range of a float is infinite, and a float is the
+//! nearest one, where serde_json may be wrong in the last bits.
+#![allow(clippy::disallowed_methods, reason = "a test needs a point in time")]
+#![allow(dead_code, reason = "fields are only compared through Debug")]
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,14 +16,14 @@ use serde::de::{Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAcces
 use serde_bytes::ByteBuf;
 use socketio_proto::{Args, Body, Data, Decoder, Instant, Limits};
 
-/// The arguments of an event; none if the text is no JSON.
+/// The arguments of an event; `None` if the text is not valid JSON.
 fn args(json: &str) -> Option<Args> {
     let packet = Decoder::new(Limits::default()).decode(Data::from(format!("2[\"e\",{json}]")), Instant::now()).ok()?;
     let Some(Body::Event { event, .. }) = packet.map(|packet| packet.body) else { panic!("no event") };
     Some(event.args)
 }
 
-/// Reads as both; the results have to look the same, which tells `-0.0` from `0.0`.
+/// Decodes with both. The Debug output must be the same, which distinguishes `-0.0` from `0.0`.
 fn same<'a, T: Deserialize<'a> + fmt::Debug>(args: &'a Args, json: &'a str, well_formed: &'a str) {
     let own = args.parse::<(T,)>().map(|(own,)| own);
     let theirs = serde_json::from_str::<T>(json).or_else(|_| serde_json::from_str::<T>(well_formed));
@@ -204,7 +204,7 @@ fn types(json: &str) {
         BTreeMap<Float<f64>, IgnoredAny>, BTreeMap<char, IgnoredAny>, BTreeMap<Shape, IgnoredAny>,
         BTreeMap<ByteBuf, IgnoredAny>, BTreeMap<Option<String>, IgnoredAny>, BTreeMap<Newtype<u8>, IgnoredAny>,  BTreeMap<(), IgnoredAny>, BTreeMap<Vec<u8>, IgnoredAny>,
     );
-    // serde_json panics in this place (1.0.154), since it takes the first byte of the key for a whole character.
+    // serde_json (1.0.154) panics here, because it takes the first byte of the key for a whole character.
     if json.is_ascii() {
         like_serde_json!(json => BTreeMap<bool, IgnoredAny>, BTreeMap<Newtype<Option<bool>>, IgnoredAny>,);
     }
@@ -212,7 +212,7 @@ fn types(json: &str) {
 
 // --- calls -------------------------------------------------------------------------------------------------------------
 
-/// What a deserializer hands to a visitor that takes everything, when it is asked for the `HINT`th kind of value.
+/// What a deserializer passes to a visitor that accepts everything, when the `HINT`th method is called.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Asked<const HINT: u8>(String);
 
@@ -330,14 +330,14 @@ impl<'de, const HINT: u8> Visitor<'de> for Anything<HINT> {
     }
 }
 
-/// A key of the kind that is asked for, which is where reading numbers out of strings takes place.
+/// Keys of the requested kind; numbers in keys are parsed from strings.
 type Keys<const HINT: u8> = BTreeMap<Asked<HINT>, IgnoredAny>;
 
 fn calls(json: &str) {
     macro_rules! each {
         ($($hint:literal)*) => {
             like_serde_json!(json => $(Asked<$hint>, Vec<Asked<$hint>>, Option<Asked<$hint>>,)*);
-            // As above: serde_json panics.
+            // serde_json panics, as above.
             if json.is_ascii() {
                 like_serde_json!(json => $(Keys<$hint>,)*);
             }
@@ -354,7 +354,7 @@ fn compare(json: &str) {
 }
 
 #[test]
-fn types_are_read_as_serde_json_reads_them() {
+fn types_are_decoded_as_by_serde_json() {
     for json in [
         "0",
         "-0",
@@ -473,9 +473,9 @@ fn an_attachment_does_not_name_a_variant() {
     assert_eq!(event.args.get::<(IgnoredAny, ByteBuf)>().unwrap().1, b"Unit");
 }
 
-/// A key in the place of a number is no more of one than JSON allows.
+/// A key is only read as a number if it is one in JSON.
 #[test]
-fn a_key_is_a_number_as_json_spells_it() {
+fn a_key_is_a_number_only_in_json_syntax() {
     for key in
         ["+1", "01", "1.", ".5", "-", "1e", " 1", "1 ", "0x1", "1_0", "--1", "inf", "NaN", "-0", "1E+2", "0.5e-1"]
     {
@@ -492,7 +492,7 @@ fn numbers_beyond_the_range_are_infinite_and_no_integers() {
     let floats: Floats = args.get().unwrap();
     assert_eq!((floats.0, floats.1, floats.2), (infinite, f32::NEG_INFINITY, infinite));
     assert_eq!(floats.4, BTreeMap::from([(Float(infinite), f32::NEG_INFINITY)]));
-    // Also where serde keeps a value before it is known what it is.
+    // The same for values that serde buffers for an untagged enum.
     let Untagged::Float(untagged) = args.get::<Untagged>().unwrap() else { panic!("no float") };
     assert_eq!(untagged, f32::INFINITY);
     assert_eq!(args.get::<serde_json::Value>(), Ok(serde_json::Value::Null));
@@ -510,7 +510,7 @@ fn numbers_beyond_the_range_are_infinite_and_no_integers() {
     assert_eq!(args.get::<Keyed<i128>>().unwrap_err().index(), Some(4));
 }
 
-/// Words that the types above look for, and others.
+/// Names that occur in the types above, and others.
 fn word() -> impl Strategy<Value = String> {
     let words: Vec<&str> = [
         "kind t c x y a b id Unit One Two Named Nothing Optional Nested 2 second 0 -1 1.5 1e2 256 true",
@@ -534,7 +534,7 @@ fn number() -> impl Strategy<Value = String> {
     .iter()
     .flat_map(|line| line.split(' '))
     .collect();
-    // What serde_json rounds to the nearest float.
+    // Only numbers that serde_json rounds to the nearest float.
     let exact = |text: String| {
         let theirs = serde_json::from_str::<f64>(&text).ok()?;
         (text.parse() == Ok(theirs)).then_some(text)
@@ -554,7 +554,7 @@ fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![literal, number(), word()];
     leaf.prop_recursive(4, 24, 4, |inner| {
         let entry = (word(), inner.clone()).prop_map(|(key, value)| format!("{key} :{value}"));
-        // What the enums above look like, so that most of the tries do not end at the first key.
+        // Objects in the form of the enums above, so that most cases do not fail at the first key.
         let tagged = (proptest::sample::select(&["kind", "t"][..]), word(), inner.clone(), word(), any::<bool>())
             .prop_map(|(tag, name, content, key, first)| {
                 let key = if tag == "t" { "\"c\"".to_owned() } else { key };
@@ -571,14 +571,14 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-/// How many floats lie between two.
+/// The distance of two floats in units of the last place.
 fn apart(one: f64, other: f64) -> u64 {
     one.to_bits().abs_diff(other.to_bits())
 }
 
 proptest! {
     #[test]
-    fn any_json_is_read_as_serde_json_reads_it(json in json()) {
+    fn any_json_is_decoded_as_by_serde_json(json in json()) {
         compare(&json);
     }
 
@@ -587,7 +587,7 @@ proptest! {
         let args = args(&text).unwrap();
         let float = text.parse::<f64>().unwrap();
         prop_assert_eq!(args.get::<f64>().unwrap().to_bits(), float.to_bits());
-        // As serde_json and serde do it: by way of the nearest f64.
+        // Through the nearest f64, as in serde_json.
         prop_assert_eq!(args.get::<f32>().unwrap().to_bits(), (float as f32).to_bits());
         if let Ok(theirs) = serde_json::from_str::<f64>(&text) {
             prop_assert!(apart(float, theirs) <= 2, "{} {}", float, theirs);

@@ -1,5 +1,5 @@
-//! What holds for every packet, and for every text.
-#![allow(clippy::disallowed_methods, reason = "the machines take the time as an argument; a test has to get one")]
+//! Properties of every packet and every text.
+#![allow(clippy::disallowed_methods, reason = "a test needs a point in time")]
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ fn packet() -> impl Strategy<Value = Packet> {
     (namespace, body).prop_map(|(namespace, body)| Packet { namespace: namespace.into(), body })
 }
 
-/// Attachments without end, so that no generated packet is too large.
+/// Limits that no generated packet exceeds.
 fn wide() -> Limits {
     Limits::default().max_attachments(1000)
 }
@@ -75,7 +75,7 @@ fn decode(messages: impl IntoIterator<Item = Data>) -> Result<Vec<Packet>, Decod
 
 proptest! {
     #[test]
-    fn what_was_encoded_decodes_to_the_same(packet in packet()) {
+    fn an_encoded_packet_decodes_to_itself(packet in packet()) {
         let encoded = packet.encode().unwrap();
         prop_assert_eq!(encoded.byte_len(), encoded.messages().map(|message| message.len()).sum::<usize>());
         let decoded = decode(encoded.messages()).unwrap();
@@ -117,7 +117,7 @@ proptest! {
     }
 
     #[test]
-    fn a_value_is_one_argument_on_every_way(value in value(), id in any::<u64>()) {
+    fn a_value_is_one_argument_in_every_packet_and_wrapper(value in value(), id in any::<u64>()) {
         let any: serde_json::Value = serde_json::to_value(&value).unwrap();
         is_one_argument(&value, &value, id);
         is_one_argument(&any, &any, id);
@@ -130,12 +130,12 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_fail(texts in vec(any::<String>(), 0..3), bytes in vec(any::<u8>(), 0..3)) {
+    fn no_text_makes_the_decoder_panic(texts in vec(any::<String>(), 0..3), bytes in vec(any::<u8>(), 0..3)) {
         let _ = decode(texts.into_iter().map(Data::from).chain([Data::from(bytes)]));
     }
 
     #[test]
-    fn no_near_packet_makes_it_fail(
+    fn no_nearly_valid_packet_makes_the_decoder_panic(
         text in "[2356]([1-3]-)?(/[a-z]?,)?[0-9]{0,2}\\[\"a\"([,:\\[\\]{}]|\"(num|_placeholder|\\\\[ud]?8?|é)\"|true|0|1|-2e){0,24}\\]",
     ) {
         let messages = [Data::from(text), Data::from(vec![1]), Data::from(vec![2]), Data::from(vec![3])];
@@ -149,7 +149,7 @@ proptest! {
     }
 }
 
-/// Arguments as they come.
+/// Arguments with this list, from a decoded packet.
 fn args_of(list: &str) -> Args {
     match decode([Data::from(format!("31[{list}]"))]).unwrap().remove(0).body {
         Body::Ack { args, .. } => args,
@@ -157,7 +157,7 @@ fn args_of(list: &str) -> Args {
     }
 }
 
-/// As an event with and without an ack, as an ack and as raw arguments, `sent` arrives as one argument.
+/// Checks that `sent` arrives as one argument in an event with and without an ack id, in an ack, and as raw arguments.
 fn is_one_argument<T, U>(sent: &T, received: &U, id: u64)
 where
     T: Serialize,
@@ -185,7 +185,7 @@ fn run(text: String) -> Result<Vec<Packet>, DecodeError> {
 }
 
 #[test]
-fn hostile_texts() {
+fn hostile_texts_are_decoded_or_refused() {
     let deep = 100_000;
     let nested = format!("2[\"a\",{}{}]", "[".repeat(deep), "]".repeat(deep));
     let Body::Event { event, .. } = run(nested.clone()).unwrap().remove(0).body else { panic!() };
@@ -194,7 +194,7 @@ fn hostile_texts() {
     assert!(event.args.get::<(Value<'static>,)>().is_err());
     assert!(event.args.get::<(serde::de::IgnoredAny,)>().is_ok());
     assert_eq!(event.args.clone(), event.args);
-    // Raw arguments go on whatever their depth.
+    // Raw arguments can be forwarded at any depth.
     let again: Encoded = Packet { namespace: "/".into(), body: Body::Event { id: None, event } }.encode().unwrap();
     assert_eq!(&**again.text(), nested);
     assert_eq!(run(format!("2[\"a\",{}", "[".repeat(deep))), Err(DecodeError::Json));
@@ -202,7 +202,7 @@ fn hostile_texts() {
     assert_eq!(run(format!("51-[\"a\",{}1{}]", "{\"a\":".repeat(deep), "}".repeat(deep))), Ok(vec![]));
     assert_eq!(run(format!("2{}[]", "9".repeat(deep))), Err(DecodeError::IdOverflow));
     assert_eq!(run(format!("5{}-[]", "1".repeat(deep))), Err(DecodeError::AttachmentCount));
-    // Six bytes; the type would end within the first character.
+    // Six bytes; a one-byte type would end within the first character.
     assert_eq!(run("日本".into()), Err(DecodeError::UnknownType('日')));
     assert_eq!(run("2日本".into()), Err(DecodeError::NotAnArray));
     assert_eq!(run("5日本".into()), Err(DecodeError::AttachmentCount));

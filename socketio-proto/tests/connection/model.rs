@@ -1,4 +1,4 @@
-//! A driver, a client, and what both may rely on.
+//! The model: a driver, a client, and the checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use http::request::Parts;
 use socketio_proto::server::{Config, Connection, Event};
 use socketio_proto::{Body, Decoder, EmitError, Json, Limits, SocketKey, encode};
 
-use crate::steps::{NAMES, Say, Step, said};
+use crate::steps::{NAMES, Say, Step, packet_text};
 
 const NAMESPACES: usize = 3;
 const ACKS: usize = 5;
@@ -26,17 +26,17 @@ pub(crate) struct Model {
     pub(crate) connection: Connection,
     pub(crate) now: Instant,
     requests: u64,
-    /// The GETs without an answer.
+    /// The unanswered GETs.
     pub(crate) polls: BTreeSet<RequestId>,
     sockets: BTreeMap<SocketKey, Phase>,
-    /// Owed, with how often: an `Acked` may still be in the queue when its id is used again.
+    /// Pending acks with their number: an `Acked` may still be queued when its id is reused.
     acks: BTreeMap<(SocketKey, u64), usize>,
-    /// The client: what it has been sent, and the namespaces that it was let into.
+    /// The client's decoder and the namespaces that it has joined.
     decoder: Decoder,
     joined: Vec<String>,
-    /// Those that CONNECT has ever answered; until the server's DISCONNECT it may speak there.
-    let_in: BTreeSet<String>,
-    /// The namespaces that it has asked for without an answer; it owes an attachment.
+    /// The namespaces accepted by a CONNECT, until the server's DISCONNECT: packets of the server are allowed there.
+    accepted: BTreeSet<String>,
+    /// The namespaces with an unanswered CONNECT, and whether the client has to send an attachment next.
     asked: Vec<String>,
     awaiting: bool,
     pub(crate) closed: bool,
@@ -74,7 +74,7 @@ impl Model {
             acks: BTreeMap::new(),
             decoder: Decoder::new(Limits::default()),
             joined: Vec::new(),
-            let_in: BTreeSet::new(),
+            accepted: BTreeSet::new(),
             asked: Vec::new(),
             awaiting: false,
             closed: false,
@@ -95,7 +95,7 @@ impl Model {
             Step::Post(says) => {
                 let id = self.next_request();
                 self.connection.handle_request(id, &parts("POST"), now);
-                let body = says.iter().map(|say| said(say, true)).collect::<Vec<_>>().join("\u{1e}");
+                let body = says.iter().map(|say| packet_text(say, true)).collect::<Vec<_>>().join("\u{1e}");
                 self.connection.handle_body(id, body.into(), now);
             }
             Step::AbortGet => {
@@ -111,7 +111,7 @@ impl Model {
                 self.connection.handle_message(id, "5".into(), now);
             }
             Step::Message(Say::Attachment) => self.connection.handle_message(WebSocketId(0), vec![1, 2].into(), now),
-            Step::Message(say) => self.connection.handle_message(WebSocketId(0), said(say, false).into(), now),
+            Step::Message(say) => self.connection.handle_message(WebSocketId(0), packet_text(say, false).into(), now),
             Step::Flushed => self.connection.handle_flushed(WebSocketId(0), now),
             Step::HungUp(error) => self.connection.handle_websocket_closed(WebSocketId(0), *error, now),
             Step::Wait(ms) => {
@@ -119,7 +119,7 @@ impl Model {
                 self.connection.handle_timeout(self.now);
                 self.drain();
                 let next = self.connection.poll_timeout();
-                assert!(next.is_none_or(|next| next > self.now), "a deadline is left behind");
+                assert!(next.is_none_or(|next| next > self.now), "a passed deadline is left");
             }
             Step::Early => self.connection.handle_timeout(now - Duration::from_millis(1)),
             Step::Accept(choice) => {
@@ -179,8 +179,8 @@ impl Model {
         self.drain();
     }
 
-    /// Whether a client that keeps the rules may say it now; then it does.
-    pub(crate) fn may_say(&mut self, say: &Say) -> bool {
+    /// Whether a client without violations may send this now. If so, records that it does.
+    pub(crate) fn may_send(&mut self, say: &Say) -> bool {
         if self.awaiting != matches!(say, Say::Attachment) && !matches!(say, Say::Pong) {
             return false;
         }
@@ -214,7 +214,7 @@ impl Model {
         RequestId(self.requests)
     }
 
-    /// One of the sockets, mostly one that is still there.
+    /// One of the sockets, mostly one that has not left.
     fn socket(&self, choice: usize) -> Option<SocketKey> {
         let all: Vec<SocketKey> = self.sockets.keys().copied().collect();
         let live: Vec<SocketKey> = all.iter().copied().filter(|key| self.sockets[key] != Phase::Gone).collect();
@@ -234,12 +234,12 @@ impl Model {
             while let Some(transmit) = self.connection.poll_transmit() {
                 quiet = false;
                 self.log.push(format!("{transmit:?}"));
-                self.transmitted(transmit);
+                self.handle_transmit(transmit);
             }
             while let Some(event) = self.connection.poll_event() {
                 quiet = false;
                 self.log.push(format!("{event:?}"));
-                self.happened(event);
+                self.handle_event(event);
             }
             if quiet {
                 break;
@@ -258,7 +258,7 @@ impl Model {
         }
     }
 
-    fn happened(&mut self, event: Event) {
+    fn handle_event(&mut self, event: Event) {
         assert!(!self.closed, "{event:?} after Closed");
         match event {
             Event::Connecting { socket, .. } => {
@@ -268,9 +268,9 @@ impl Model {
             Event::Received { socket, .. } => assert_eq!(self.sockets[&socket], Phase::Connected),
             Event::Acked { socket, id, result } => {
                 assert_eq!(self.sockets[&socket], Phase::Connected, "{result:?}");
-                let owed = self.acks.get_mut(&(socket, id)).expect("an ack is told of that nobody waits for");
-                *owed -= 1;
-                self.acks.retain(|_, owed| *owed > 0);
+                let count = self.acks.get_mut(&(socket, id)).expect("an ack that is not pending");
+                *count -= 1;
+                self.acks.retain(|_, count| *count > 0);
             }
             Event::Disconnected { socket, .. } => {
                 assert_ne!(self.sockets.insert(socket, Phase::Gone), Some(Phase::Gone));
@@ -286,7 +286,7 @@ impl Model {
         }
     }
 
-    fn transmitted(&mut self, transmit: Transmit) {
+    fn handle_transmit(&mut self, transmit: Transmit) {
         if let Transmit::Respond { id, .. } = &transmit {
             self.polls.remove(id);
         }
@@ -312,13 +312,13 @@ impl Model {
         self.asked.retain(|asked| *asked != name);
         match packet.body {
             Body::Connect(_) => {
-                self.let_in.insert(name.clone());
+                self.accepted.insert(name.clone());
                 self.joined.push(name);
             }
-            // What crosses the client's own DISCONNECT is ignored.
-            Body::Event { .. } | Body::Ack { .. } => assert!(self.let_in.contains(&name), "{name}"),
+            // Packets that cross the client's own DISCONNECT are allowed.
+            Body::Event { .. } | Body::Ack { .. } => assert!(self.accepted.contains(&name), "{name}"),
             Body::Disconnect => {
-                self.let_in.remove(&name);
+                self.accepted.remove(&name);
                 self.joined.retain(|joined| *joined != name);
             }
             Body::ConnectError(_) => {}

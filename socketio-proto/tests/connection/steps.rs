@@ -1,4 +1,4 @@
-//! What may happen.
+//! The inputs and commands.
 
 use proptest::prelude::*;
 
@@ -9,14 +9,14 @@ pub(crate) enum Step {
     Get,
     Post(Vec<Say>),
     AbortGet,
-    /// The whole upgrade at once, or as far as the session lets it.
+    /// The whole upgrade at once, as far as the session accepts it.
     Upgrade,
     Message(Say),
     Flushed,
     HungUp(bool),
     Wait(u64),
     Early,
-    /// Commands choose among the sockets.
+    /// The number of a command selects one of the sockets.
     Accept(usize),
     Refuse(usize),
     Emit(usize, usize),
@@ -32,7 +32,7 @@ pub(crate) enum Step {
     Resume,
 }
 
-/// What a client says: a namespace and a packet in it, or rubbish.
+/// A packet of the client: its kind and namespace, or invalid text.
 #[derive(Debug, Clone)]
 pub(crate) enum Say {
     Connect(usize),
@@ -90,7 +90,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-pub(crate) fn said(say: &Say, polling: bool) -> String {
+pub(crate) fn packet_text(say: &Say, polling: bool) -> String {
     let head = |kind: char, name: &usize| match NAMES[*name] {
         "/" => format!("4{kind}"),
         name => format!("4{kind}{name},"),

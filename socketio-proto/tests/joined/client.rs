@@ -1,4 +1,4 @@
-//! The client's application: it numbers what it sends, for each socket.
+//! The application of the client. Numbers its events per socket.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -15,20 +15,20 @@ pub(crate) struct Client {
     pub(crate) manager: Manager,
     engine: Arc<EngineConfig>,
     pub(crate) sockets: [Socket; NAMES.len()],
-    /// What is asked, by ack id, and whether it has a deadline.
+    /// The numbers of events with a pending ack, and whether it has a deadline.
     asked: BTreeMap<(SocketKey, u64), (u64, bool)>,
 }
 
 pub(crate) struct Socket {
     key: SocketKey,
-    /// While it is connected: its id, and how many events of the server it has heard since.
+    /// While connected: its id, and the number of events received since.
     pub(crate) joined: Option<(String, u64)>,
-    pub(crate) heard: usize,
+    pub(crate) received: usize,
     sent: u64,
-    /// The numbers of what timed out or was given up with its socket, perhaps before it had left.
+    /// The numbers of events whose ack timed out or failed with the socket; they may not have been sent.
     pub(crate) withdrawn: BTreeSet<u64>,
     reliable: u64,
-    under_way: VecDeque<(RetryId, u64)>,
+    in_flight: VecDeque<(RetryId, u64)>,
     /// The numbers that the server acknowledged.
     pub(crate) delivered: Vec<u64>,
 }
@@ -43,11 +43,11 @@ impl Client {
         let sockets = NAMES.map(|name| Socket {
             key: manager.socket(name, if name == "/retry" { retries } else { SocketConfig::default() }),
             joined: None,
-            heard: 0,
+            received: 0,
             sent: 0,
             withdrawn: BTreeSet::new(),
             reliable: 0,
-            under_way: VecDeque::new(),
+            in_flight: VecDeque::new(),
             delivered: Vec::new(),
         });
         Self { manager, engine: engine.into(), sockets, asked: BTreeMap::new() }
@@ -85,17 +85,17 @@ impl Client {
         let socket = &mut self.sockets[index];
         let packet = encode::event(NAMES[index], None, "reliable", &socket.reliable).unwrap();
         let retry = self.manager.emit_reliable(socket.key, packet, now).unwrap();
-        socket.under_way.push_back((retry, socket.reliable));
+        socket.in_flight.push_back((retry, socket.reliable));
         socket.reliable += 1;
     }
 
-    pub(crate) fn owes_nothing(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         let idle = self.manager.pending_acks() == 0 && self.manager.buffered() == 0;
-        assert!(!idle || self.asked.is_empty() && self.sockets.iter().all(|socket| socket.under_way.is_empty()));
+        assert!(!idle || self.asked.is_empty() && self.sockets.iter().all(|socket| socket.in_flight.is_empty()));
         idle
     }
 
-    pub(crate) fn react(&mut self, event: Event, now: Instant) {
+    pub(crate) fn handle_event(&mut self, event: Event, now: Instant) {
         let index = |key: SocketKey| key.0 as usize;
         match event {
             Event::Attempt { .. } => self.manager.open(self.engine.clone(), now),
@@ -106,13 +106,13 @@ impl Client {
             Event::Disconnected { socket, .. } => assert!(self.sockets[index(socket)].joined.take().is_some()),
             Event::Received { socket: key, id, event } => {
                 let socket = &mut self.sockets[index(key)];
-                let (sid, heard) = socket.joined.as_mut().expect("connected");
+                let (sid, received) = socket.joined.as_mut().expect("connected");
                 let (to, number) = event.args.get::<(String, u64)>().unwrap();
-                assert_eq!((&to, number), (&*sid, *heard), "for another, lost, or twice");
-                *heard += 1;
-                socket.heard += 1;
+                assert_eq!((&to, number), (&*sid, *received), "for another socket, lost, or duplicated");
+                *received += 1;
+                socket.received += 1;
                 if let Some(id) = id {
-                    // The socket may have left since.
+                    // Fails if the socket has left since.
                     let ack = encode::ack(NAMES[index(key)], id, &number).unwrap();
                     let _ = self.manager.send_ack(key, ack, now);
                 }
@@ -129,7 +129,7 @@ impl Client {
             }
             Event::Delivered { socket, retry, result } => {
                 let socket = &mut self.sockets[index(socket)];
-                let (first, number) = socket.under_way.pop_front().expect("settled once");
+                let (first, number) = socket.in_flight.pop_front().expect("settled once");
                 assert_eq!(first, retry);
                 if let Ok(args) = result {
                     assert_eq!(args.get::<u64>().unwrap(), number);
@@ -141,11 +141,11 @@ impl Client {
         }
     }
 
-    /// Both are of the same opinion.
+    /// Whether the client's view of a socket agrees with the server's.
     pub(crate) fn is_joined_as(&self, index: usize, sid: Option<&str>) -> bool {
         let Socket { key, joined, .. } = &self.sockets[index];
-        let told = joined.as_ref().map(|(id, _)| &**id);
-        assert_eq!(self.manager.id(*key), told);
-        told == sid
+        let id = joined.as_ref().map(|(id, _)| &**id);
+        assert_eq!(self.manager.id(*key), id);
+        id == sid
     }
 }

@@ -1,11 +1,11 @@
-//! A client's manager joined with connections of a server, by a network in memory that delays, cuts, and forgets with its server.
-//! Whatever both applications do meanwhile:
+//! A client's manager and a server's connections, joined by an in-memory network that delays, cuts connections, and
+//! restarts the server. Whatever both applications do:
 //!
-//! * what one sends the other receives, in order and at most once; reliably sent, at least once if it was told so;
-//! * of what went to one socket only the end can be missing, and only if the socket is gone;
-//! * every ack is settled once, and belongs to what asked for it;
-//! * when all is quiet both agree who is in which namespace, and under which id; what is sent from there on arrives;
-//! * in the end both are idle: nothing is held, and nothing waited for.
+//! * events are received in order and at most once; reliable events at least once if they were reported as delivered;
+//! * only the last events for a socket can be lost, and only if the socket is gone;
+//! * every ack is settled once, and answers its own event;
+//! * when nothing is in flight, both sides agree on the sockets and their ids, and events sent afterwards arrive;
+//! * at the end both sides are idle: nothing is buffered or pending.
 
 mod client;
 mod network;
@@ -21,20 +21,20 @@ pub(crate) const NAMES: [&str; 3] = ["/", "/retry", "/b"];
 
 #[derive(Debug, Clone)]
 enum Step {
-    // The client's application.
+    // Commands of the client's application.
     Connect(usize),
     Disconnect(usize),
     Emit(usize),
     Ask(usize, Option<u64>),
     Reliable(usize),
     CloseEngine,
-    // The server's.
+    // Commands of the server's application.
     Answer(usize, bool),
     Say(usize),
     Inquire(usize, Option<u64>),
-    SendAway(usize),
+    ServerDisconnect(usize),
     Close,
-    // What is between them.
+    // The network.
     Deliver(usize),
     Wait(u64),
     Cut(bool),
@@ -53,10 +53,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::CloseEngine),
     ];
     let server = prop_oneof![
-        15 => (socket(), prop::bool::weighted(0.95)).prop_map(|(socket, lets_in)| Step::Answer(socket, lets_in)),
+        15 => (socket(), prop::bool::weighted(0.95)).prop_map(|(socket, accepts)| Step::Answer(socket, accepts)),
         10 => socket().prop_map(Step::Say),
         5 => (socket(), deadline()).prop_map(|(socket, ms)| Step::Inquire(socket, ms)),
-        1 => socket().prop_map(Step::SendAway),
+        1 => socket().prop_map(Step::ServerDisconnect),
         1 => Just(Step::Close),
     ];
     let between = prop_oneof![
@@ -77,27 +77,27 @@ fn act(network: &mut Network, step: &Step) {
         Step::Ask(socket, ms) => network.client.ask(socket, ms, now),
         Step::Reliable(socket) => network.client.emit_reliable(socket, now),
         Step::CloseEngine => network.client.manager.close_engine(now),
-        Step::Answer(socket, lets_in) => network.server().answer(socket, lets_in),
+        Step::Answer(socket, accepts) => network.server().answer(socket, accepts),
         Step::Say(socket) => drop(network.server().say(socket, None)),
         Step::Inquire(socket, ms) => network.server().inquire(socket, ms, now),
-        Step::SendAway(socket) => network.server().send_away(socket),
+        Step::ServerDisconnect(socket) => network.server().disconnect(socket),
         Step::Close => network.server().connection.close(now),
         Step::Deliver(choice) => drop(network.deliver(choice)),
         Step::Wait(ms) => network.wait(ms),
-        Step::Cut(told) => network.cut(told),
+        Step::Cut(notify) => network.cut(notify),
         Step::Restart => network.restart(),
     }
     network.drain();
 }
 
-/// Everybody wants to be connected and does what is right, until nothing more happens.
+/// Connects all sockets and delivers everything, until nothing is in flight.
 fn settle(network: &mut Network) {
     for round in 0..2000 {
         for socket in 0..NAMES.len() {
             act(network, &Step::Connect(socket));
             act(network, &Step::Answer(socket, true));
         }
-        // From time to time, so that pauses pass and heartbeats don't.
+        // Advances the clock a little only if nothing was delivered, so that pauses end and heartbeats don't.
         if !network.deliver(round) {
             if network.is_settled() {
                 return;
@@ -105,7 +105,7 @@ fn settle(network: &mut Network) {
             network.wait(10);
         }
     }
-    panic!("it goes on for ever");
+    panic!("the network does not settle");
 }
 
 proptest! {
@@ -124,7 +124,7 @@ proptest! {
         settle(&mut network);
         network.check();
 
-        // From here nothing is lost, offline or not.
+        // From here on no event is lost, offline or not.
         let before = network.received();
         network.cut(true);
         network.drain();

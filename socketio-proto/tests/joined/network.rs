@@ -1,4 +1,5 @@
-//! What is between a client and its server. Requests, responses and reports overtake each other; a WebSocket keeps its order.
+//! The network between a client and its server. Requests, responses and reports may overtake each other; the messages
+//! of a WebSocket keep their order.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -21,9 +22,9 @@ enum Item {
     Failed(RequestId),
     Aborted(RequestId),
     Dial(WebSocketId, Parts),
-    /// By the client, or by the server.
+    /// `true`: by the client; `false`: by the server.
     Flushed(WebSocketId, bool),
-    /// The server finds out that a WebSocket was cut.
+    /// The server is notified that a WebSocket was cut.
     Lost(WebSocketId),
 }
 
@@ -44,7 +45,7 @@ pub(crate) struct Network {
     pub(crate) now: Instant,
     pub(crate) client: Client,
     config: Arc<Config>,
-    /// All the connections the server ever had.
+    /// All connections of the server, including closed ones.
     servers: Vec<Server>,
     loose: Vec<Item>,
     wires: BTreeMap<WebSocketId, Wire>,
@@ -53,7 +54,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    #[allow(clippy::disallowed_methods, reason = "any point in time will do")]
+    #[allow(clippy::disallowed_methods, reason = "a test needs a point in time")]
     pub(crate) fn new(engine: ConfigBuilder) -> Self {
         let (now, ms) = (Instant::now(), Duration::from_millis);
         let config = Config::builder().ping_interval(ms(300)).ping_timeout(ms(200)).upgrade_timeout(ms(300));
@@ -66,14 +67,14 @@ impl Network {
             wires: BTreeMap::new(),
             requests: BTreeMap::new(),
         };
-        // So that there is always a server.
+        // There is always at least one connection.
         network.serve(|config, now| Session::open_polling(config, Sid::new("0"), RequestId(0), &parts(), now));
         network.restart();
         network.drain();
         network
     }
 
-    /// The end of the client's connection, or of any.
+    /// The server's end of the client's connection, or of any if there is none.
     pub(crate) fn server(&mut self) -> &mut Server {
         let sid = self.client.manager.engine().and_then(|engine| engine.sid());
         let server = sid.map_or(0, |sid| sid.parse().unwrap());
@@ -118,7 +119,7 @@ impl Network {
         self.loose.extend(batch.map(|id| Item::Flushed(id, true)));
         while let Some(event) = self.client.manager.poll_event() {
             busy = true;
-            self.client.react(event, self.now);
+            self.client.handle_event(event, self.now);
         }
         busy
     }
@@ -130,7 +131,7 @@ impl Network {
             busy = true;
             match transmit {
                 ServerTransmit::Respond { id, response } => {
-                    // Who was cut off hears nothing.
+                    // A request that was cut gets no response.
                     let asked = self.requests.remove(&id);
                     self.loose.extend(asked.map(|_| Item::Response(id, *response)));
                 }
@@ -153,12 +154,12 @@ impl Network {
         self.loose.extend(batch.map(|id| Item::Flushed(id, false)));
         while let Some(event) = server.connection.poll_event() {
             busy = true;
-            server.react(event);
+            server.handle_event(event);
         }
         busy
     }
 
-    /// Delivers one of the things that may come next; whether there was one.
+    /// Delivers one of the next items. Returns whether there was one.
     pub(crate) fn deliver(&mut self, choice: usize) -> bool {
         let lines = self.wires.iter().flat_map(|(id, wire)| {
             let (up, down) = (!wire.up.is_empty(), !wire.down.is_empty());
@@ -185,7 +186,7 @@ impl Network {
             Some(Line::Message(data)) if up => server.handle_message(id, data, now),
             Some(Line::Message(data)) => manager.handle_message(id, data, now),
             Some(Line::Closed) => {
-                // Whoever closes: the other answers it, and what it had still to say is lost.
+                // A close by either side loses the other side's messages in flight.
                 server.handle_websocket_closed(id, false, now);
                 manager.handle_websocket_closed(id, false, now);
                 self.wires.remove(&id);
@@ -217,7 +218,7 @@ impl Network {
         }
     }
 
-    fn judge(&self, parts: &Parts) -> (Verdict, usize) {
+    fn verify_request(&self, parts: &Parts) -> (Verdict, usize) {
         let sid = |sid: &str| sid.parse::<usize>().unwrap();
         let verdict = verify(parts, &self.config, |name| {
             let connection = &self.servers[sid(name)].connection;
@@ -231,7 +232,7 @@ impl Network {
     }
 
     fn request(&mut self, id: RequestId, parts: &Parts, body: Bytes) {
-        let (verdict, server) = self.judge(parts);
+        let (verdict, server) = self.verify_request(parts);
         if let Verdict::Respond { response, .. } = verdict {
             return self.loose.push(Item::Response(id, *response));
         }
@@ -243,7 +244,7 @@ impl Network {
     }
 
     fn dial(&mut self, id: WebSocketId, parts: &Parts) {
-        let (verdict, server) = self.judge(parts);
+        let (verdict, server) = self.verify_request(parts);
         if let Verdict::Respond { .. } = verdict {
             return self.client.manager.handle_websocket_failed(id, Some(400), self.now);
         }
@@ -261,11 +262,11 @@ impl Network {
         self.drain();
         let deadlines = self.servers.iter().map(|server| server.connection.poll_timeout());
         let next = deadlines.chain([self.client.manager.poll_timeout()]).flatten().min();
-        assert!(next.is_none_or(|next| next > self.now), "a deadline is left behind");
+        assert!(next.is_none_or(|next| next > self.now), "a passed deadline is left");
     }
 
-    /// Nothing arrives that is on its way. The client is told; the server, too, or it has to find out.
-    pub(crate) fn cut(&mut self, told: bool) {
+    /// Drops everything in flight. The client is notified; the server only if `notify`, else by its heartbeat.
+    pub(crate) fn cut(&mut self, notify: bool) {
         let (now, manager) = (self.now, &mut self.client.manager);
         for item in std::mem::take(&mut self.loose) {
             match item {
@@ -278,60 +279,60 @@ impl Network {
         }
         for (id, (server, body)) in std::mem::take(&mut self.requests) {
             manager.handle_request_failed(id, now);
-            if told {
+            if notify {
                 self.requests.insert(id, (server, body));
                 self.loose.push(Item::Aborted(id));
             }
         }
         for id in std::mem::take(&mut self.wires).into_keys() {
             manager.handle_websocket_closed(id, true, now);
-            self.loose.extend(told.then_some(Item::Lost(id)));
+            self.loose.extend(notify.then_some(Item::Lost(id)));
         }
     }
 
-    /// The server forgets everything.
+    /// Restarts the server, which loses all connections.
     pub(crate) fn restart(&mut self) {
         self.servers.iter_mut().for_each(|server| server.connection.discard(self.now));
         self.cut(false);
     }
 
-    /// Whether everybody has what it wanted, and nothing is on its way.
+    /// Whether both sides agree on all sockets, and no ack is pending.
     pub(crate) fn is_settled(&mut self) -> bool {
         let sids = [0, 1, 2].map(|index| self.server().sid(index).map(str::to_owned));
         let mut joined = sids
             .iter()
             .enumerate()
             .map(|(index, sid)| sid.is_some() && self.client.is_joined_as(index, sid.as_deref()));
-        joined.all(|joined| joined) && self.client.owes_nothing() && self.server().connection.pending_acks() == 0
+        joined.all(|joined| joined) && self.client.is_settled() && self.server().connection.pending_acks() == 0
     }
 
-    /// How many events the server got of each socket, then the client.
+    /// The number of events received by the server, then by the client, for each socket.
     pub(crate) fn received(&self) -> Vec<usize> {
         let sockets = self.servers.iter().flat_map(|server| server.sockets.values());
         let mut received: Vec<usize> = NAMES.map(|_| 0).into();
         sockets.for_each(|socket| received[socket.index] += socket.plain.len() + socket.reliable.len());
-        received.extend(self.client.sockets.iter().map(|socket| socket.heard));
+        received.extend(self.client.sockets.iter().map(|socket| socket.received));
         received
     }
 
-    /// Whether the server got what it should.
+    /// Checks that the server received all events that it should, in order.
     pub(crate) fn check(&self) {
-        for (index, told) in self.client.sockets.iter().enumerate() {
+        for (index, client) in self.client.sockets.iter().enumerate() {
             let sockets = self.servers.iter().flat_map(|server| server.sockets.values());
             let (mut plain, mut reliable) = (Vec::<u64>::new(), Vec::<u64>::new());
             for socket in sockets.filter(|socket| socket.index == index) {
                 let missing = socket.plain.windows(2).flat_map(|pair| pair[0] + 1..pair[1]);
-                missing.for_each(|number| assert!(told.withdrawn.contains(&number), "{number} is missing"));
+                missing.for_each(|number| assert!(client.withdrawn.contains(&number), "{number} is missing"));
                 plain.extend(&socket.plain);
                 reliable.extend(&socket.reliable);
             }
             assert!(plain.is_sorted_by(|a, b| a < b), "{plain:?}");
             assert!(reliable.is_sorted(), "{reliable:?}");
-            assert!(told.delivered.iter().all(|number| reliable.contains(number)));
+            assert!(client.delivered.iter().all(|number| reliable.contains(number)));
         }
     }
 
-    /// Nobody has anything to do any more, once the server has missed the answers to its pings.
+    /// Checks that both sides become idle, once the server's heartbeats have timed out.
     pub(crate) fn end(&mut self) {
         for _ in 0..5 {
             while self.deliver(0) {}

@@ -1,4 +1,4 @@
-//! The server's application, with one client: it numbers what it sends, for each socket.
+//! The application of the server, for one connection. Numbers its events per socket.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,25 +12,25 @@ use crate::NAMES;
 
 pub(crate) struct Server {
     pub(crate) connection: Connection,
-    /// All there ever were.
+    /// All sockets, including those that left.
     pub(crate) sockets: BTreeMap<SocketKey, Socket>,
-    /// What is asked, by ack id.
+    /// The numbers of events with a pending ack.
     asked: BTreeMap<(SocketKey, u64), u64>,
     next_id: u64,
-    /// Until when the next answer may take.
+    /// The ack deadline of the next event.
     deadline: Option<Instant>,
-    /// Which of the server's connections it is.
+    /// The number of the connection.
     number: u8,
 }
 
 #[derive(Default)]
 pub(crate) struct Socket {
     pub(crate) index: usize,
-    /// Once it was let in.
+    /// Set once it is accepted.
     sid: Option<Sid>,
     gone: bool,
     sent: u64,
-    /// The numbers of what came, of each kind.
+    /// The numbers of the events received, by kind.
     pub(crate) plain: Vec<u64>,
     pub(crate) reliable: Vec<u64>,
 }
@@ -50,13 +50,13 @@ impl Server {
         self.current(index)?.1.sid.as_deref()
     }
 
-    /// Lets a socket in that waits for it, or not.
-    pub(crate) fn answer(&mut self, index: usize, lets_in: bool) {
+    /// Accepts or refuses a pending socket.
+    pub(crate) fn answer(&mut self, index: usize, accepts: bool) {
         let number = self.number;
         let Some((key, _)) = self.current(index).filter(|(_, socket)| socket.sid.is_none()) else { return };
         let mut entropy = [key.0 as u8; 15];
         entropy[0] = number;
-        if lets_in {
+        if accepts {
             let sid = self.connection.accept(key, entropy).ok();
             self.sockets.get_mut(&key).unwrap().sid = sid;
         } else if self.connection.refuse(key, &Json::object([("message", "no")])).is_ok() {
@@ -84,13 +84,13 @@ impl Server {
         }
     }
 
-    pub(crate) fn send_away(&mut self, index: usize) {
+    pub(crate) fn disconnect(&mut self, index: usize) {
         if let Some((key, _)) = self.current(index) {
             self.connection.disconnect(key);
         }
     }
 
-    pub(crate) fn react(&mut self, event: Event) {
+    pub(crate) fn handle_event(&mut self, event: Event) {
         match event {
             Event::Connecting { socket, namespace, .. } => {
                 let index = NAMES.iter().position(|name| namespace == *name).unwrap();
@@ -107,7 +107,7 @@ impl Server {
                 let number = event.args.get::<u64>().unwrap();
                 if &*event.name == "plain" { &mut socket.plain } else { &mut socket.reliable }.push(number);
                 if let Some(id) = id {
-                    // The socket may have left since.
+                    // Fails if the socket has left since.
                     let _ = self.connection.emit(key, encode::ack(NAMES[socket.index], id, &number).unwrap());
                 }
             }

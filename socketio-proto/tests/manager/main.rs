@@ -1,14 +1,14 @@
-//! Random sequences of inputs and commands against a client's manager, with a model of what a driver, an application and a
+//! Random sequences of inputs and commands for a client's manager. A model checks what a driver, an application and a
 //! server may rely on:
 //!
-//! * a socket is asked for credentials, then connected, then disconnected, refused or not let in, each exactly once;
+//! * a socket is reported `Authenticate`, then `Connected`, then `Disconnected`, `Refused` or `NotJoined`, each exactly once;
 //! * `Acked` comes exactly once for each `emit_with_ack` that succeeded and was not forgotten, `Delivered` for each
-//!   `emit_reliable`, in order; an answer belongs to what it answers;
-//! * the server gets plain events at most once and in order, over all connections, and reliable ones in order;
-//! * on the wire a namespace is joined by CONNECT and let in before anything else is said in it, DISCONNECT included;
-//! * what is held stays within its limits, and after `handle_timeout` no deadline is left behind;
-//! * with a server that answers everything ends well: nothing is buffered or owed any more, and who waits for room hears of it;
-//! * the same inputs give the same outputs.
+//!   `emit_reliable`, in order; an ack answers its own event;
+//! * the server receives plain events at most once and in order, over all connections, and reliable ones in order;
+//! * on the wire, CONNECT and its answer come before all other packets of a namespace, including DISCONNECT;
+//! * memory stays within its limits, and `handle_timeout` leaves no passed deadline;
+//! * with a server that answers, everything is settled: nothing is buffered or pending, and `Ready` follows high pressure;
+//! * equal inputs give equal outputs.
 
 mod model;
 mod peer;
@@ -33,8 +33,8 @@ fn run(steps: &[Step], start: Instant) -> Vec<String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
     #[test]
-    fn everybody_may_rely_on_it(steps in prop::collection::vec(step(), 0..200)) {
-        #[allow(clippy::disallowed_methods, reason = "any point in time will do")]
+    fn a_manager_keeps_its_promises(steps in prop::collection::vec(step(), 0..200)) {
+        #[allow(clippy::disallowed_methods, reason = "a test needs a point in time")]
         let start = Instant::now();
         let log = run(&steps, start);
         prop_assert_eq!(log, run(&steps, start));

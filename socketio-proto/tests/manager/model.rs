@@ -1,4 +1,4 @@
-//! A driver, an application and a server, and what they may rely on.
+//! The model: a driver, an application, a server, and the checks.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ const ACKS: usize = 6;
 const BUFFER: usize = 1500;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Told {
+enum Phase {
     Idle,
     Asked,
-    /// Disconnected by hand since: there may be another question, or not.
+    /// Disconnected by the application since: another `Authenticate` may follow.
     Left,
     Connected,
 }
@@ -28,7 +28,7 @@ enum Told {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Link {
     Closed,
-    /// The driver is asked.
+    /// The driver has not answered the attempt.
     Asked(u32),
     Trying(u32),
     Open,
@@ -36,12 +36,12 @@ enum Link {
 
 struct Socket {
     key: SocketKey,
-    told: Told,
+    phase: Phase,
     numbers: u64,
     retries: u64,
     reliables: VecDeque<(RetryId, u64)>,
-    /// The last event of the server.
-    heard: u64,
+    /// The number of the last event received.
+    received: u64,
 }
 
 pub(crate) struct Model {
@@ -50,13 +50,13 @@ pub(crate) struct Model {
     now: Instant,
     link: Link,
     sockets: [Socket; NAMES.len()],
-    /// Owed, with the number of what asks.
+    /// Pending acks with the numbers of their events.
     asks: BTreeMap<(SocketKey, u64), u64>,
     peers: Vec<Peer>,
     said: u64,
-    /// WebSockets that got a batch.
+    /// WebSockets with an unflushed batch.
     batches: Vec<WebSocketId>,
-    /// Somebody was told that there is little room.
+    /// The pressure was high or an emit was refused, so a `Ready` must follow.
     waiting: bool,
     pub(crate) log: Vec<String>,
 }
@@ -84,7 +84,7 @@ impl Model {
         let sockets = NAMES.map(|name| {
             let config = if name == "/retry" { retries } else { SocketConfig::default() };
             let key = manager.socket(name, config);
-            Socket { key, told: Told::Idle, numbers: 0, retries: 0, reliables: VecDeque::new(), heard: 0 }
+            Socket { key, phase: Phase::Idle, numbers: 0, retries: 0, reliables: VecDeque::new(), received: 0 }
         });
         Self {
             manager,
@@ -107,8 +107,8 @@ impl Model {
             Step::Connect(socket) => self.manager.connect(self.sockets[socket].key, now),
             Step::Disconnect(socket) => {
                 self.manager.disconnect(self.sockets[socket].key, now);
-                if self.sockets[socket].told == Told::Asked {
-                    self.sockets[socket].told = Told::Left;
+                if self.sockets[socket].phase == Phase::Asked {
+                    self.sockets[socket].phase = Phase::Left;
                 }
             }
             Step::CloseEngine => self.manager.close_engine(now),
@@ -120,7 +120,7 @@ impl Model {
             Step::Volatile(socket) => {
                 let packet = self.packet(socket, "plain", None, 0);
                 let sent = self.manager.emit_volatile(self.sockets[socket].key, packet, now);
-                assert!(!sent || self.sockets[socket].told == Told::Connected);
+                assert!(!sent || self.sockets[socket].phase == Phase::Connected);
                 self.sockets[socket].numbers += u64::from(sent);
             }
             Step::Ask(socket, len, ms) => {
@@ -141,7 +141,7 @@ impl Model {
             Step::Forget(socket) => {
                 let key = self.sockets[socket].key;
                 let ask = self.asks.keys().find(|(asked, _)| *asked == key).copied();
-                // One that is nobody's, too.
+                // Otherwise an id that is not pending.
                 let (_, id) = ask.unwrap_or((key, 3));
                 self.manager.forget_ack(key, id);
                 self.asks.remove(&(key, id));
@@ -223,7 +223,7 @@ impl Model {
                     self.manager.handle_message(self.peers[peer].ws, Data::Binary(bytes), now);
                 }
             }
-            Step::SendAway(back, space) => {
+            Step::ServerDisconnect(back, space) => {
                 let Some(peer) = peer(back, self) else { return };
                 if self.peers[peer].spaces[space] == Space::Joined {
                     self.peers[peer].spaces[space] = Space::Gone;
@@ -281,7 +281,7 @@ impl Model {
         }
         let name = if space == 0 { String::new() } else { format!("{},", NAMES[space]) };
         let (next, text) = match answer {
-            Answer::LetIn => (Space::Joined, format!(r#"40{name}{{"sid":"{peer}"}}"#)),
+            Answer::Accept => (Space::Joined, format!(r#"40{name}{{"sid":"{peer}"}}"#)),
             Answer::Refuse => (Space::Away, format!(r#"44{name}{{"message":"no"}}"#)),
             Answer::Disconnect => (Space::Gone, format!("41{name}")),
             Answer::NoSid => (Space::Joined, format!("40{name}")),
@@ -314,7 +314,7 @@ impl Model {
         self.manager.handle_timeout(self.now);
         self.drain();
         let next = self.manager.poll_timeout();
-        assert!(next.is_none_or(|next| next > self.now), "a deadline is left behind");
+        assert!(next.is_none_or(|next| next > self.now), "a passed deadline is left");
     }
 
     fn drain(&mut self) {
@@ -326,7 +326,7 @@ impl Model {
                     Transmit::Connect { id, .. } => self.peers.push(Peer::new(id)),
                     Transmit::Frame { id, frame } => {
                         if self.batches.last() != Some(&id) {
-                            assert!(!self.batches.contains(&id), "a batch before the one before is flushed");
+                            assert!(!self.batches.contains(&id), "a batch before the previous one is flushed");
                             self.batches.push(id);
                         }
                         self.peers.iter_mut().find(|peer| peer.ws == id).unwrap().sent(frame);
@@ -337,21 +337,21 @@ impl Model {
             }
             while let Some(event) = self.manager.poll_event() {
                 self.log.push(format!("{event:?}"));
-                self.happened(event);
+                self.handle_event(event);
             }
             if self.log.len() == before {
                 break;
             }
         }
         for socket in &self.sockets {
-            assert_eq!(self.manager.is_connected(socket.key), socket.told == Told::Connected);
-            assert_eq!(self.manager.id(socket.key).is_some(), socket.told == Told::Connected);
+            assert_eq!(self.manager.is_connected(socket.key), socket.phase == Phase::Connected);
+            assert_eq!(self.manager.id(socket.key).is_some(), socket.phase == Phase::Connected);
         }
         assert!(self.manager.buffered() <= BUFFER && self.manager.pending_acks() <= ACKS + NAMES.len());
     }
 
-    fn happened(&mut self, event: Event) {
-        use Told::{Asked, Connected, Idle, Left};
+    fn handle_event(&mut self, event: Event) {
+        use Phase::{Asked, Connected, Idle, Left};
         match event {
             Event::Attempt { attempt } => {
                 assert!(matches!(self.link, Link::Closed | Link::Asked(_) | Link::Trying(_)));
@@ -374,8 +374,8 @@ impl Model {
                 self.moves(socket, &[Connected], Connected);
                 let number = number(&event.args);
                 let socket = self.sockets.iter_mut().find(|known| known.key == socket).unwrap();
-                assert!(number > socket.heard);
-                socket.heard = number;
+                assert!(number > socket.received);
+                socket.received = number;
             }
             Event::Acked { socket, id, result } => {
                 let asked = self.asks.remove(&(socket, id)).expect("settled once");
@@ -396,13 +396,13 @@ impl Model {
         }
     }
 
-    fn moves(&mut self, key: SocketKey, from: &[Told], to: Told) {
+    fn moves(&mut self, key: SocketKey, from: &[Phase], to: Phase) {
         let socket = self.sockets.iter_mut().find(|socket| socket.key == key).unwrap();
-        assert!(from.contains(&socket.told), "{:?} to {to:?}", socket.told);
-        socket.told = to;
+        assert!(from.contains(&socket.phase), "{:?} to {to:?}", socket.phase);
+        socket.phase = to;
     }
 
-    /// Everybody does what is right, until there is nothing more to do.
+    /// Connects all sockets, with a server that answers everything, until everything is settled.
     pub(crate) fn settle(&mut self) {
         self.manager.resume_reading(self.now);
         for _ in 0..100 {
@@ -417,7 +417,7 @@ impl Model {
                 self.drain();
                 self.read(peer, usize::MAX);
                 for space in 0..NAMES.len() {
-                    self.answer(peer, space, Answer::LetIn);
+                    self.answer(peer, space, Answer::Accept);
                 }
                 for ack in self.peers[peer].acks() {
                     self.say(Some(peer), ack);
@@ -426,7 +426,7 @@ impl Model {
             }
             self.step(&Step::Flush);
             let busy = self.peers.iter().any(Peer::has_unread) || !self.batches.is_empty();
-            let connected = self.sockets.iter().all(|socket| socket.told == Told::Connected);
+            let connected = self.sockets.iter().all(|socket| socket.phase == Phase::Connected);
             if connected && !busy && self.asks.is_empty() && self.manager.buffered() == 0 {
                 break;
             }
@@ -434,7 +434,7 @@ impl Model {
                 self.wait(20);
             }
         }
-        assert!(self.sockets.iter().all(|socket| socket.told == Told::Connected));
+        assert!(self.sockets.iter().all(|socket| socket.phase == Phase::Connected));
         assert!(self.sockets.iter().all(|socket| socket.reliables.is_empty()) && self.asks.is_empty());
         assert_eq!((self.manager.buffered(), self.manager.pending_acks()), (0, 0));
         assert!(!self.waiting && self.manager.pressure() == Pressure::Low);
@@ -452,7 +452,7 @@ impl Model {
         self.step(&Step::Flush);
         self.wait(300);
         assert!(self.manager.is_idle() && self.manager.poll_timeout().is_none());
-        assert!(self.sockets.iter().all(|socket| socket.told == Told::Idle) && self.link == Link::Closed);
+        assert!(self.sockets.iter().all(|socket| socket.phase == Phase::Idle) && self.link == Link::Closed);
     }
 }
 

@@ -10,10 +10,10 @@ pub(crate) const NAMES: [&str; 3] = ["/", "/retry", "/b"];
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Space {
     Away,
-    /// CONNECT came and was not answered.
+    /// A CONNECT that has not been answered.
     Asking,
     Joined,
-    /// The server disconnected it; the client may not know.
+    /// The server disconnected the socket; the client may not have received the DISCONNECT.
     Gone,
 }
 
@@ -23,12 +23,12 @@ pub(crate) struct Peer {
     unread: VecDeque<Data>,
     decoder: Decoder,
     pub(crate) spaces: [Space; NAMES.len()],
-    /// A DISCONNECT of each side crossed, so that nobody can tell any more which answer belongs to which CONNECT; or a socket was
-    /// let in without an id.
+    /// DISCONNECTs of both sides crossed, so it is ambiguous which answer belongs to which CONNECT; or a socket was
+    /// accepted without an id.
     pub(crate) crossed: [bool; NAMES.len()],
-    /// Acks to be sent: namespace, id, the number of what asks.
-    owed: Vec<(usize, u64, u64)>,
-    /// The numbers of plain and of reliable events.
+    /// Acks to be sent: namespace, id, and the number of the event.
+    unsent: Vec<(usize, u64, u64)>,
+    /// The numbers of the plain and of the reliable events received.
     pub(crate) plain: [Vec<u64>; NAMES.len()],
     pub(crate) reliable: [Vec<u64>; NAMES.len()],
 }
@@ -42,7 +42,7 @@ impl Peer {
             decoder: Decoder::new(Limits::default()),
             spaces: [Space::Away; NAMES.len()],
             crossed: [false; NAMES.len()],
-            owed: Vec::new(),
+            unsent: Vec::new(),
             plain: Default::default(),
             reliable: Default::default(),
         }
@@ -56,7 +56,7 @@ impl Peer {
         }
     }
 
-    /// Reads so many frames of the client. `false` if it broke the rules, where it could not know better.
+    /// Reads a number of frames of the client. Returns `false` at a violation that the client can't avoid.
     pub(crate) fn read(&mut self, count: usize, now: Instant) -> bool {
         for _ in 0..count {
             let Some(data) = self.unread.pop_front() else { return true };
@@ -77,7 +77,7 @@ impl Peer {
                         "plain" => self.plain[index].push(number),
                         _ => self.reliable[index].push(number),
                     }
-                    self.owed.extend(id.map(|id| (index, id, number)));
+                    self.unsent.extend(id.map(|id| (index, id, number)));
                 }
                 (Body::Ack { .. } | Body::Event { .. }, Space::Gone) => {}
                 (body, space) => panic!("{body:?} in {space:?}"),
@@ -90,10 +90,12 @@ impl Peer {
         !self.unread.is_empty()
     }
 
-    /// Acks for what is still there.
+    /// The acks for namespaces that are still joined.
     pub(crate) fn acks(&mut self) -> Vec<String> {
-        let owed = std::mem::take(&mut self.owed);
-        let owed = owed.into_iter().filter(|(index, ..)| self.spaces[*index] == Space::Joined);
-        owed.map(|(index, id, number)| format!("4{}", encode::ack(NAMES[index], id, &number).unwrap().text())).collect()
+        let unsent = std::mem::take(&mut self.unsent);
+        let unsent = unsent.into_iter().filter(|(index, ..)| self.spaces[*index] == Space::Joined);
+        unsent
+            .map(|(index, id, number)| format!("4{}", encode::ack(NAMES[index], id, &number).unwrap().text()))
+            .collect()
     }
 }

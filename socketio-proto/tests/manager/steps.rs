@@ -1,10 +1,10 @@
-//! What may happen.
+//! The inputs and commands.
 
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    // The application.
+    // Commands of the application.
     Connect(usize),
     Disconnect(usize),
     CloseEngine,
@@ -13,7 +13,7 @@ pub(crate) enum Step {
     Ask(usize, usize, Option<u64>),
     Forget(usize),
     Reliable(usize),
-    // The driver.
+    // Answers and inputs of the driver.
     Open(bool),
     Authenticate(usize, bool),
     Flush,
@@ -21,7 +21,7 @@ pub(crate) enum Step {
     Early,
     Pause,
     Resume,
-    // The server; it speaks by one of the WebSockets there were, mostly the last.
+    // Packets of the server, over one of the WebSockets so far, mostly the last.
     Accept(usize),
     RefuseWebSocket(usize),
     HangUp(usize, bool),
@@ -31,13 +31,13 @@ pub(crate) enum Step {
     Acks(usize),
     Say(usize, usize),
     Half(usize, usize),
-    SendAway(usize, usize),
+    ServerDisconnect(usize, usize),
     Rubbish(usize, &'static str),
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Answer {
-    LetIn,
+    Accept,
     Refuse,
     Disconnect,
     NoSid,
@@ -47,7 +47,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
     let socket = || 0..3usize;
     let peer = || prop_oneof![19 => Just(0), 1 => 1..4usize];
     let answer = prop_oneof![
-        20 => Just(Answer::LetIn),
+        20 => Just(Answer::Accept),
         1 => Just(Answer::Refuse),
         1 => Just(Answer::Disconnect),
         1 => Just(Answer::NoSid),
@@ -82,7 +82,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         10 => peer().prop_map(Step::Acks),
         10 => (peer(), socket()).prop_map(|(peer, socket)| Step::Say(peer, socket)),
         1 => (peer(), socket()).prop_map(|(peer, socket)| Step::Half(peer, socket)),
-        2 => (peer(), socket()).prop_map(|(peer, socket)| Step::SendAway(peer, socket)),
+        2 => (peer(), socket()).prop_map(|(peer, socket)| Step::ServerDisconnect(peer, socket)),
         1 => (peer(), rubbish).prop_map(|(peer, text)| Step::Rubbish(peer, text)),
     ];
     prop_oneof![3 => application, 3 => driver, 4 => server]
