@@ -1,4 +1,4 @@
-//! A server and how it is set up.
+//! [`Server`] and its builder.
 
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
@@ -40,22 +40,24 @@ use crate::server::service::Service;
 use crate::server::sessions::Sessions;
 use crate::server::signal::Signal;
 
-/// What happens to a client whose outbox has no room for a packet of a broadcast. (A packet for one socket is refused to its
-/// emitter instead, and a volatile one skipped.)
+/// What happens to a client whose outbox is full when a broadcast reaches it.
+///
+/// It concerns broadcasts only: an emit to one socket fails with [`EmitError`], and a volatile packet is skipped.
+///
+/// Exhaustive: a packet of a broadcast is dropped or its client is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
-    /// The client is disconnected, so that it never misses a packet without knowing. The default.
+    /// The client is disconnected, so that it notices that it missed a packet. The default.
     #[default]
     Disconnect,
-    /// The packet is dropped for this client, and counted: [`Server::overflows`].
+    /// The packet is dropped for this client and counted in [`Server::overflows`].
     Drop,
 }
 
-/// Sets up a [`Server`]. The adapter crates name it with their runtime filled in.
+/// Builds a [`Server`]. The adapter crates export it with their runtime as `R`.
 ///
-/// Defaults are the reference's: path `/socket.io`, both transports, ping every 25 s with 20 s to answer, payloads up to 1 MB,
-/// 45 s to join a namespace. Options of the reference that are not here (compression, Engine.IO 3, WebTransport, connection state
-/// recovery) can't be asked for.
+/// Defaults are the reference's: path `/socket.io`, both transports, a ping every 25 s with 20 s to answer, payloads up to 1 MB,
+/// 45 s to join a namespace. Compression, Engine.IO 3, WebTransport and connection state recovery are not supported.
 #[must_use]
 pub struct ServerBuilder<R> {
     runtime: R,
@@ -76,50 +78,50 @@ type AllowRequest = Box<dyn Fn(Handshake) -> BoxFuture<'static, Result<(), Strin
 type OnReject = Box<dyn Fn(&Parts, &Reject) + Send + Sync>;
 type GenerateId = Box<dyn Fn(&Parts) -> Sid + Send + Sync>;
 
-/// Why a server or a client can't be built.
+/// Why a server or a client can't be built. May grow with the options.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// An option is out of its bounds.
+    /// An option is out of bounds.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The folder given to [`serve_client`](ServerBuilder::serve_client) is not what it should be.
+    /// The folder given to [`serve_client`](ServerBuilder::serve_client) can't be served.
     #[error(transparent)]
     ClientFiles(#[from] ClientFilesError),
-    /// The URL given to a client is not one of a server.
+    /// The URL given to a client is invalid.
     #[error(transparent)]
     Url(#[from] UrlError),
-    /// The URL given to a client has a path, which could be meant as a namespace or as the path of the server.
+    /// The URL given to a client has a path, which is ambiguous: it may mean a namespace or the server's path.
     #[error(
         "the URL has the path {0:?}; a namespace is named to `Client::socket`, the server's path to `ClientBuilder::path`"
     )]
     UrlPath(String),
-    /// A client is to use no transport at all.
+    /// No transport is allowed for a client.
     #[error("there has to be a transport")]
     NoTransports,
-    /// An option of a client is out of its bounds.
+    /// An option of a client is out of bounds.
     #[error("{option} has to be {allowed}")]
     Client {
-        /// The option.
+        /// The name of the option.
         option: &'static str,
-        /// What is allowed.
+        /// The allowed values.
         allowed: &'static str,
     },
-    /// An option of a server is out of its bounds.
+    /// An option of a server is out of bounds.
     #[error("{option} has to be {allowed}")]
     Server {
-        /// The option.
+        /// The name of the option.
         option: &'static str,
-        /// What is allowed.
+        /// The allowed values.
         allowed: &'static str,
     },
-    /// The server of a client can't be dialled as it is set up.
+    /// A client's options for dialling are invalid.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// A header given to a client is not allowed.
+    /// A header given to a client is invalid or reserved.
     #[error("a header can't be sent: {0}")]
     Header(#[source] http::Error),
-    /// The credentials given to a client are not an object.
+    /// The credentials given to a client are not a JSON object.
     #[error(transparent)]
     Auth(#[from] AuthError),
 }
@@ -127,7 +129,7 @@ pub enum BuildError {
 debug_as_text!(BuildError);
 
 impl<R: Runtime + Default> ServerBuilder<R> {
-    /// Begins with the defaults.
+    /// A builder with the defaults, on the default runtime.
     pub fn new() -> Self {
         Self::on(R::default())
     }
@@ -140,7 +142,7 @@ impl<R: Runtime + Default> Default for ServerBuilder<R> {
 }
 
 impl<R: Runtime> ServerBuilder<R> {
-    /// Begins with the defaults, on a runtime that has to be made first.
+    /// A builder with the defaults, on `runtime`.
     pub fn on(runtime: R) -> Self {
         Self {
             runtime,
@@ -158,96 +160,102 @@ impl<R: Runtime> ServerBuilder<R> {
         }
     }
 
-    /// The path of the server, without a trailing slash. Default `/socket.io`.
+    /// The path to serve, beginning with `/`; a trailing slash is dropped. Default `/socket.io`.
     pub fn path(self, path: impl Into<String>) -> Self {
         self.engine(|engine| engine.path(path))
     }
 
-    /// Time from a pong to the next ping. Default 25 s.
+    /// The time from the handshake or a pong to the next ping. 1 ms to 2^31-1 ms, default 25 s.
     pub fn ping_interval(self, interval: Duration) -> Self {
         self.engine(|engine| engine.ping_interval(interval))
     }
 
-    /// Time a client has to answer a ping. Default 20 s.
+    /// The time within which a client must answer a ping. 1 ms to 2^31-1 ms, default 20 s.
     pub fn ping_timeout(self, timeout: Duration) -> Self {
         self.engine(|engine| engine.ping_timeout(timeout))
     }
 
-    /// Time for which the bytes of one message count as signs of life, from the first of them on: the pong of a client on a slow line
-    /// has to wait for the end of the message. 1 ms to 2^31-1 ms, default 60 s.
+    /// How long the bytes of one incomplete message count as signs of life, from its first byte on, because a client's pong has to
+    /// wait for the end of the message. Until then the ping timeout does not end the session. 1 ms to 2^31-1 ms, default 60 s.
     pub fn message_timeout(self, timeout: Duration) -> Self {
         self.engine(|engine| engine.message_timeout(timeout))
     }
 
-    /// Largest message and polling payload that a client may send, in bytes. Default 1,000,000.
+    /// The maximum size of a message or polling payload from a client, in bytes. At least 1, default 1,000,000. The reference's
+    /// `maxHttpBufferSize`.
     pub fn max_payload(self, bytes: usize) -> Self {
         self.engine(|engine| engine.max_payload(bytes))
     }
 
-    /// Which pages of other origins may use the server. Default: none.
+    /// The rules for requests from other origins. Default: none, so no CORS headers are sent.
     pub fn cors(self, cors: Cors) -> Self {
         self.engine(|engine| engine.cors(cors))
     }
 
-    /// Every other option of Engine.IO: transports, upgrades, timeouts, cookie, initial packet, bound of the outbox, packets in the answer to
-    /// a poll.
+    /// Sets the other options of Engine.IO: transports, upgrades, timeouts, cookie, initial packet, the bound of the outbox, the
+    /// packets in the response to a poll. Defaults and bounds are documented at [`ConfigBuilder`].
     pub fn engine(mut self, set: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         self.engine = set(self.engine);
         self
     }
 
-    /// Time a client has to join its first namespace. Default 45 s.
+    /// The time within which a client must join a namespace, otherwise its connection is closed. Default 45 s.
     pub fn connect_timeout(self, timeout: Duration) -> Self {
         self.connection(|connection| connection.connect_timeout(timeout))
     }
 
-    /// How many arrays and objects may lie in each other in what is read as a type or as a [`Value`](crate::Value): arguments of
-    /// events and acks, and what clients say when they connect. Default 128, at most [`Limits::DEEPEST`](crate::Limits::DEEPEST);
-    /// more counts as that. What lies deeper fails that reading only: [`Limits::max_depth`](crate::Limits).
+    /// The maximum nesting depth of arrays and objects in JSON that is parsed as a type or as a [`Value`](crate::Value):
+    /// arguments of events and acks, and the auth payload. Default 128; a value above
+    /// [`Limits::DEEPEST`](crate::Limits::DEEPEST) is lowered to it. Deeper JSON fails to parse, and nothing else fails:
+    /// [`Limits::max_depth`](crate::Limits).
     pub fn max_depth(mut self, depth: usize) -> Self {
         self.connection.decoder = self.connection.decoder.max_depth(depth);
         self
     }
 
-    /// The bounds of one connection: namespaces, pending acks, binary packets.
+    /// Sets the bounds of one connection: namespaces, auth payloads, pending acks, decoding. Defaults are documented at
+    /// [`Config`](server::Config).
     pub fn connection(mut self, set: impl FnOnce(server::Config) -> server::Config) -> Self {
         self.connection = set(self.connection);
         self
     }
 
-    /// How long `emit_with_ack` waits unless it is told otherwise. Default 30 s.
+    /// How long [`emit_with_ack`](crate::Socket::emit_with_ack) waits without a [`timeout`](crate::Socket::timeout) of its own.
+    /// Default 30 s.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.ack_timeout = timeout;
         self
     }
 
-    /// What happens to a client that can't keep up with broadcasts. Default: it is disconnected.
+    /// What happens to a client whose outbox is full when a broadcast reaches it. Default: it is disconnected.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
     }
 
-    /// Whether target and headers of a client's first request are kept for [`Socket::handshake`](crate::Socket::handshake).
-    /// Default true; `false` saves their size in memory for each client.
+    /// Whether the path, query and headers of a client's first request are kept for
+    /// [`Socket::handshake`](crate::Socket::handshake). Default true; `false` saves their size in memory for each client.
     pub fn keep_handshake(mut self, keep: bool) -> Self {
         self.keep_handshake = keep;
         self
     }
 
-    /// Keeps a value of the application that handlers reach by [`Socket::state`](crate::Socket::state), one of each type.
+    /// Stores a value of the application, one of each type; handlers read it with [`Socket::state`](crate::Socket::state).
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.state.0.insert(TypeId::of::<T>(), Box::new(value));
         self
     }
 
-    /// Serves the official client below the server's path (`/socket.io/socket.io.js` and its kin), from the folder `client-dist`
-    /// of the npm package `socket.io`. Default: not served. The files are read once, when the server is built.
+    /// Serves the official client under the server's path (`/socket.io/socket.io.js`, its variants and source maps), from the
+    /// folder `client-dist` of the npm package `socket.io`. Default: not served. The files are read once, by
+    /// [`build`](Self::build), which blocks meanwhile.
     pub fn serve_client(mut self, folder: impl Into<PathBuf>) -> Self {
         self.client_files = Some(folder.into());
         self
     }
 
-    /// Asks before a session is opened; with an `Err` the client gets 403 and this text (`""` for the reference's own).
+    /// Called before a session is opened. After an `Err` the client gets 403 and its text (`""`: the reference's text). Default:
+    /// every session is allowed. The reference's `allowRequest`.
     pub fn allow_request<F, Fut>(mut self, allow: F) -> Self
     where
         F: Fn(Handshake) -> Fut + Send + Sync + 'static,
@@ -257,31 +265,30 @@ impl<R: Runtime> ServerBuilder<R> {
         self
     }
 
-    /// Hears of every request that was refused, and why: the reference's `connection_error`.
-    pub fn on_reject(mut self, hear: impl Fn(&Parts, &Reject) + Send + Sync + 'static) -> Self {
-        self.on_reject = Some(Box::new(hear));
+    /// Called with every refused request and the reason. The reference's `connection_error` event.
+    pub fn on_reject(mut self, handler: impl Fn(&Parts, &Reject) + Send + Sync + 'static) -> Self {
+        self.on_reject = Some(Box::new(handler));
         self
     }
 
-    /// Chooses the names of sessions. They have to be unguessable, and unique: a handshake whose name is
-    /// taken, or empty, is refused.
-    /// Default: 20 characters out of 15 random bytes.
+    /// Generates the session ids. They must be unguessable and unique: a handshake is refused if its id is empty or in use.
+    /// Default: 20 characters from 15 random bytes. The reference's `generateId`.
     pub fn generate_id(mut self, generate: impl Fn(&Parts) -> Sid + Send + Sync + 'static) -> Self {
         self.generate_id = Some(Box::new(generate));
         self
     }
 
-    /// Builds the server. It serves nobody until it is told to: [`Server::listen`], [`Server::layer`], [`Server::service`],
+    /// Builds the server. It serves requests through [`Server::listen`], [`Server::layer`], [`Server::service`] or
     /// [`Server::serve_connection`].
     ///
     /// # Errors
-    /// An option is out of its bounds, or the client's files are not found.
+    /// An option is out of bounds, or the client's files can't be read.
     pub fn build(self) -> Result<Server, BuildError> {
         self.build_app(App::Socket)
     }
 
-    /// Builds a server of bare Engine.IO: no namespaces, no events, just messages, in order, one at a time per client. Its
-    /// default path is `/socket.io`, too, and its namespaces stay empty.
+    /// Builds a server of bare Engine.IO: `handler` gets each message, in order, one at a time per client. There are no events,
+    /// and namespaces stay empty. The default path is `/socket.io` here, too.
     ///
     /// ```no_run
     /// # use socketio_runtime::{Runtime, Server, ServerBuilder};
@@ -341,7 +348,7 @@ impl<R> fmt::Debug for ServerBuilder<R> {
     }
 }
 
-/// A server: a cheap handle, to be cloned and used from anywhere.
+/// A server. The handle is cheap to clone and can be used from any thread.
 #[derive(Clone)]
 pub struct Server {
     shared: Arc<Shared>,
@@ -364,13 +371,13 @@ pub(crate) struct Shared {
     allow_request: Option<AllowRequest>,
     on_reject: Option<OnReject>,
     generate_id: Option<GenerateId>,
-    /// No new sessions; those there are end.
+    /// `close` was called: no new sessions are opened, and the existing ones end.
     pub(crate) closing: Signal,
-    /// No session is left; HTTP connections end.
+    /// Closing, and no session is left: HTTP connections end.
     pub(crate) drained: Signal,
 }
 
-/// What sessions are for.
+/// The protocol of the sessions.
 pub(crate) enum App {
     Socket,
     Engine(OnData),
@@ -387,12 +394,12 @@ impl State {
 }
 
 impl Server {
-    /// The namespace of that name, made if need be; a missing leading `/` is added. `/` is always there.
+    /// The namespace of that name, created if it does not exist; a missing leading `/` is added. `/` always exists.
     ///
     /// # Panics
-    /// No client could join it: the name contains a comma or U+001E, which can't be sent within one, or is longer than
-    /// [`max_namespace_bytes`](socketio_proto::server::Config::max_namespace_bytes). For names that are not known when the program is
-    /// written there is [`try_namespace`](Self::try_namespace).
+    /// If no client could join it: the name contains a comma or U+001E, which the protocol can't transmit in a name, or is longer
+    /// than [`max_namespace_bytes`](socketio_proto::server::Config::max_namespace_bytes). Use
+    /// [`try_namespace`](Self::try_namespace) for names that come from input.
     #[track_caller]
     pub fn namespace(&self, name: impl Into<Text>) -> Namespace {
         #[expect(
@@ -402,14 +409,14 @@ impl Server {
         self.try_namespace(name).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Like [`namespace`](Self::namespace), for names that come from elsewhere.
+    /// Like [`namespace`](Self::namespace), for names that come from input.
     ///
     /// # Errors
-    /// No client could join it.
+    /// No client could join it: the name contains a comma or U+001E, or is too long.
     pub fn try_namespace(&self, name: impl Into<Text>) -> Result<Namespace, NamespaceError> {
         let name = namespace_name(name.into())?;
         let (length, most) = (name.len(), self.shared.connection.max_namespace_bytes);
-        // There are servers whose clients may name nothing but "/".
+        // "/" is allowed even if `max_namespace_bytes` is 0.
         if length > most.max(1) {
             return Err(NamespaceError::TooLong { length, most });
         }
@@ -418,17 +425,17 @@ impl Server {
         Ok(Namespace::new(inner.clone()))
     }
 
-    /// Everybody in one or more rooms of `/`.
+    /// The sockets in one or more rooms of `/`.
     pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
         self.namespace("/").to(rooms)
     }
 
-    /// Everybody in `/` who is not in one of these rooms.
+    /// The sockets of `/` that are in none of these rooms.
     pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
         self.namespace("/").except(rooms)
     }
 
-    /// Emits to everybody in `/`.
+    /// Emits to all sockets of `/`.
     ///
     /// # Errors
     /// The event or its arguments can't be encoded.
@@ -441,12 +448,12 @@ impl Server {
         self.shared.state.get()
     }
 
-    /// Number of sessions, joined or not.
+    /// Number of open sessions, including those that have not joined a namespace.
     pub fn sessions(&self) -> usize {
         self.shared.sessions.len()
     }
 
-    /// How many packets of broadcasts found the outbox of their client full.
+    /// How many packets of broadcasts were not queued because the client's outbox was full; counted once per client.
     pub fn overflows(&self) -> u64 {
         self.shared.overflows.load(Ordering::Relaxed)
     }
@@ -456,7 +463,7 @@ impl Server {
         Service::new(self.shared.clone())
     }
 
-    /// The server as a tower layer: requests for its path are the server's, all others go on to the service below.
+    /// The server as a tower layer: it answers requests for its path and passes all others to the inner service.
     ///
     /// In axum: `Router::new().route(..).layer(server.layer())`.
     pub fn layer(&self) -> Layer {
@@ -467,9 +474,9 @@ impl Server {
         &self.shared
     }
 
-    /// Stops the server: no new sessions, every socket is disconnected with `server shutting down`, and each client gets what
-    /// was queued for it. Clients that don't take it are given up after the engine's close timeout (30 s by default). Returns
-    /// once no session is left; [`listen`](Self::listen) ends then, too.
+    /// Stops the server: no new sessions are opened, every socket is disconnected with the reason `server shutting down`, and
+    /// packets that are already queued are still sent. A session that has not ended after the engine's `close_timeout` (30 s by
+    /// default) is closed without them. Returns when no session is left; [`listen`](Self::listen) returns then, too.
     pub async fn close(&self) {
         let shared = &self.shared;
         shared.closing.set();
@@ -505,7 +512,7 @@ impl Shared {
         matches_path(&self.engine, path)
     }
 
-    /// Answers what is not for the engine: other paths, and the client's files.
+    /// The response to a request that is not for the engine: a client file, or 404 for another path.
     pub(crate) fn outside(&self, parts: &Parts) -> Option<Response> {
         let path = parts.uri.path();
         if let (Some(files), Some(rest)) = (&self.client_files, path.strip_prefix(self.engine.path())) {
@@ -523,8 +530,8 @@ impl Shared {
     }
 
     pub(crate) fn rejected(&self, parts: &Parts, reject: &Reject) {
-        if let Some(hear) = &self.on_reject {
-            hear(parts, reject);
+        if let Some(handler) = &self.on_reject {
+            handler(parts, reject);
         }
     }
 
@@ -546,7 +553,7 @@ impl Shared {
         self.namespaces.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// A session has ended.
+    /// Removes a session that has ended.
     pub(crate) fn session_ended(&self, sid: &Sid) {
         self.sessions.remove(sid);
         self.check_drained();
@@ -559,7 +566,7 @@ impl Shared {
     }
 }
 
-/// An answer that is only a status.
+/// A response without a body. Unless it is a 4xx, it closes the connection.
 pub(crate) fn status(status: StatusCode) -> Response {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! The bounds of the HTTP connections that a server accepts itself.
+//! The bounds of the HTTP connections that a server accepts or is given.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use engineio_proto::{Config, ConfigError};
 use crate::runtime::Runtime;
 use crate::server::handle::{BuildError, ServerBuilder};
 
-/// The durations accepted, as those of the engine: what fits the reference's timers, about 24 days.
+/// The durations accepted, as in the engine's options. The longest is about 24 days, the limit of JavaScript's timers.
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// What is set.
+/// The options as set on the builder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HttpSettings {
     max_header_size: usize,
@@ -33,7 +33,7 @@ impl Default for HttpSettings {
     }
 }
 
-/// What a server is built with.
+/// The checked options of a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HttpOptions {
     pub(crate) max_header_size: usize,
@@ -66,47 +66,48 @@ impl HttpSettings {
     }
 }
 
-/// The bounds of HTTP and of writing. They hold for the connections that the server accepts itself, or is
-/// given by [`Server::serve_connection`](crate::Server::serve_connection). Where it is a service or a layer in another HTTP server,
-/// that one bounds heads, bodies and connections,
-/// but for [`max_header_size`](Self::max_header_size) of handshakes.
+/// The bounds of HTTP and of writing.
+///
+/// They apply to connections that the server accepts itself or gets from
+/// [`Server::serve_connection`](crate::Server::serve_connection). A service or layer inside another HTTP server leaves heads,
+/// bodies and connections to that server, except for the [`max_header_size`](Self::max_header_size) of handshakes.
 impl<R: Runtime> ServerBuilder<R> {
-    /// The most bytes of a request's head: its first line and all headers. A longer one is answered with 431 and its connection is
-    /// closed, as is one with more than 100 headers. 1 KiB to 1 MiB, default 16 KiB.
+    /// The maximum size of a request's head in bytes: its first line and all headers. A longer head, or one with more than 100
+    /// headers, is answered with 431 and the connection is closed. 1 KiB to 1 MiB, default 16 KiB.
     ///
-    /// The head of a handshake is kept with its session ([`Socket::handshake`](crate::Socket::handshake)), so it is held to this bound
-    /// under any HTTP server.
+    /// The head of a handshake is stored with its session ([`Socket::handshake`](crate::Socket::handshake)), so this bound applies
+    /// to it inside another HTTP server, too.
     pub fn max_header_size(mut self, bytes: usize) -> Self {
         self.http.max_header_size = bytes;
         self
     }
 
-    /// Time until the head of a request has come as a whole, from the start of the connection or from the answer before; so a
-    /// connection may be idle for that long, too. Then it is closed. 1 ms to 2^31-1 ms, default 30 s.
+    /// The time within which the whole head of a request must arrive, from the start of the connection or from the previous
+    /// response, so idle connections are bounded, too. Then the connection is closed. 1 ms to 2^31-1 ms, default 30 s.
     pub fn headers_timeout(mut self, timeout: Duration) -> Self {
         self.http.headers_timeout = timeout;
         self
     }
 
-    /// Time until the body of a request has come as a whole, from its head. Then the connection is closed, and the session that the
-    /// request is for ends with `transport error`. 1 ms to 2^31-1 ms, default 300 s. (The session's heartbeat goes on meanwhile, and
-    /// most often ends it earlier.)
+    /// The time within which the whole body of a request must arrive, from its head. Then the connection is closed, and the
+    /// request's session ends with `transport error`. 1 ms to 2^31-1 ms, default 300 s. (The session's heartbeat runs meanwhile
+    /// and usually ends it earlier.)
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.http.request_timeout = timeout;
         self
     }
 
-    /// Time that is left for the answer of a request whose client has closed its sending side (`nc -N`, some proxies). A client that
-    /// is gone looks the same, so then the request is given up: its connection is closed, and the session that it is for ends with
-    /// `transport error`. 0 to 2^31-1 ms, default 5 s. With 0, as in the reference, only an answer that is there at once is sent.
+    /// How long a request waits for its response after the client has closed its sending side (`nc -N`, some proxies). A vanished
+    /// client looks the same, so after this time the request is aborted: its connection is closed, and its session ends with
+    /// `transport error`. 0 to 2^31-1 ms, default 5 s. With 0, as in the reference, only an immediate response is sent.
     pub fn half_close_timeout(mut self, timeout: Duration) -> Self {
         self.http.half_close_timeout = timeout;
         self
     }
 
-    /// Time that a write may go without any progress because the client does not read. Then its connection is dropped: an HTTP
-    /// connection of the server's own, or a WebSocket, whose session ends with `transport error`. 1 ms to 2^31-1 ms, default
-    /// [`ping_interval`](Self::ping_interval) and [`ping_timeout`](Self::ping_timeout) together.
+    /// How long a write may make no progress because the client does not read. Then the connection is dropped: an HTTP connection
+    /// of the server's own, or a WebSocket, whose session ends with `transport error`. 1 ms to 2^31-1 ms, default
+    /// [`ping_interval`](Self::ping_interval) plus [`ping_timeout`](Self::ping_timeout).
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.http.write_timeout = Some(timeout);
         self

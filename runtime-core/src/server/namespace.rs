@@ -24,13 +24,13 @@ use crate::server::conn::Conn;
 use crate::server::handshake::Handshake;
 use crate::server::socket::Socket;
 
-/// A namespace of a server: where handlers are set and broadcasts begin. A cheap handle.
+/// A namespace of a server: it registers handlers and broadcasts to its sockets. The handle is cheap to clone.
 ///
-/// Handlers are shared by all sockets of the namespace. The events of one socket are handled in order, one at a time; those of
-/// other sockets meanwhile. Setting a handler again replaces the former one, also for sockets that are connected.
+/// Handlers are shared by all sockets of the namespace. The events of one socket are handled in order, one at a time; different
+/// sockets are handled concurrently. Setting a handler again replaces the former one, also for connected sockets.
 ///
-/// A handler is a closure that returns a future; an `async` closure will do as long as it captures nothing by value. To use a
-/// clone of something, write the block inside: `move |socket, args| { let db = db.clone(); async move { .. } }`, or keep it as
+/// A handler is a closure that returns a future. An `async` closure works as long as it captures nothing by value. To use a clone
+/// of something, use an `async` block: `move |socket, args| { let db = db.clone(); async move { .. } }`, or store the value as
 /// [state](crate::ServerBuilder::state).
 #[derive(Clone)]
 pub struct Namespace {
@@ -41,7 +41,7 @@ pub(crate) struct NamespaceInner {
     pub(crate) name: Text,
     rooms: Mutex<Rooms<Socket>>,
     handlers: Mutex<Arc<Handlers>>,
-    /// Counts changes of `handlers`, so that a session task can keep its copy until there is a newer one.
+    /// Number of changes of `handlers`, so that a session task copies them only after a change.
     version: AtomicU64,
     ack_ids: AtomicU64,
 }
@@ -73,7 +73,7 @@ impl NamespaceInner {
         self.handlers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Changes the handlers. What `set` replaces is the application's, so it is dropped when the lock is free again.
+    /// Changes the handlers. The replaced one is dropped after the lock is released, because its drop may run user code.
     fn set<T>(&self, set: impl FnOnce(&mut Handlers) -> T) {
         let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
         let former = set(Arc::make_mut(&mut handlers));
@@ -93,12 +93,12 @@ impl Namespace {
         &self.inner.name
     }
 
-    /// Handles an event. The arguments are a tuple of types, one type, or `()`; surplus ones are ignored and missing ones are
-    /// `None` for an `Option`. What the handler returns answers the ack, if the client asked for one; an error goes to
-    /// [`on_error`](Self::on_error).
+    /// Sets the handler of an event. The arguments are a tuple of types, one type, or `()`. Surplus arguments are ignored; a
+    /// missing one is `None` if its type is an `Option`, and an error otherwise. The value that the handler returns is sent as the
+    /// ack if the client requested one; an error goes to [`on_error`](Self::on_error).
     ///
-    /// Names that the protocol reserves (`connect`, `connect_error`, `disconnect`, `disconnecting`, `newListener`, `removeListener`)
-    /// never come as events, so a handler for one is not called: see [`on_connect`](Self::on_connect) and
+    /// The protocol reserves the names `connect`, `connect_error`, `disconnect`, `disconnecting`, `newListener` and
+    /// `removeListener`: no event has such a name, so its handler is never called. Use [`on_connect`](Self::on_connect) and
     /// [`on_disconnect`](Self::on_disconnect).
     ///
     /// ```no_run
@@ -120,7 +120,8 @@ impl Namespace {
         self
     }
 
-    /// Handles every event that has no handler of its own: by name, with raw arguments, answered now, later or never.
+    /// Sets the handler of every event that has no handler of its own. It gets the name and the raw arguments, and may send the
+    /// ack at any time or not at all.
     ///
     /// ```no_run
     /// # use socketio_runtime::server::Event;
@@ -141,7 +142,8 @@ impl Namespace {
         self
     }
 
-    /// Greets a socket that has joined. Its events wait until the handler has returned, or asks for them by [`Socket::next`].
+    /// Sets the handler of new sockets, called after the client has joined the namespace. Events of the socket wait until the
+    /// handler returns or takes them with [`Socket::next`].
     pub fn on_connect<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Socket) -> Fut + Send + Sync + 'static,
@@ -151,9 +153,9 @@ impl Namespace {
         self
     }
 
-    /// Called once for every socket that has left, whatever the reason. The events that a client sent before it left come first,
-    /// one at a time as ever; the last of them may still be at work, for this does not wait for a handler that runs. If the server
-    /// disconnected the socket, events that no handler has begun with are dropped.
+    /// Sets the handler of disconnects, called once for every socket, whatever the reason. Events that the client sent before it
+    /// left are handled first, one at a time; the handler of the last one may still be running, because this does not wait for it.
+    /// If the server disconnected the socket, events that wait for a handler are dropped.
     pub fn on_disconnect<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Socket, DisconnectReason) -> Fut + Send + Sync + 'static,
@@ -165,9 +167,11 @@ impl Namespace {
         self
     }
 
-    /// Called with the error of every handler that failed or panicked, of [spawned work](Socket::spawn) that panicked, and of packets
-    /// that can't be decoded. If it is not set, they go to `tracing` (feature `tracing`, on by default in the adapters). (A middleware that panics refuses its client with `Internal server error`; there
-    /// is no socket yet to report it for.)
+    /// Sets the handler of errors: of handlers that fail or panic, of [spawned work](Socket::spawn) that panics, and of packets
+    /// that can't be decoded. If it is not set, errors go to `tracing` (feature `tracing`, on by default in the adapters).
+    ///
+    /// A middleware that panics is not reported here, because there is no socket yet; its client is refused with
+    /// `Internal server error`.
     pub fn on_error<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Socket, HandlerError) -> Fut + Send + Sync + 'static,
@@ -179,8 +183,8 @@ impl Namespace {
         self
     }
 
-    /// Adds a check that a client has to pass before it joins. Checks run in the order in which they were added; the first
-    /// that refuses ends it, and the client's `connect_error` shows why.
+    /// Adds a check that a client must pass before it joins. Checks run in the order in which they were added. After the first
+    /// refusal no further check runs, and the client gets the refusal as `connect_error`.
     ///
     /// ```no_run
     /// # use socketio_runtime::server::{ConnectRequest, Refusal};
@@ -200,24 +204,24 @@ impl Namespace {
         self
     }
 
-    // --- to its sockets ------------------------------------------------------------------------------------------------
+    // --- its sockets ------------------------------------------------------------------------------------------------
 
-    /// Everybody in the namespace.
+    /// All sockets of the namespace.
     pub fn broadcast(&self) -> Broadcast {
         Broadcast::new(self.inner.clone(), Target::all())
     }
 
-    /// Everybody in one or more rooms: `to("a")`, `to(["a", "b"])`.
+    /// The sockets in one or more rooms: `to("a")`, `to(["a", "b"])`.
     pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
         self.broadcast().to(rooms)
     }
 
-    /// Everybody who is not in one of these rooms.
+    /// The sockets that are in none of these rooms.
     pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
         self.broadcast().except(rooms)
     }
 
-    /// Emits to everybody in the namespace.
+    /// Emits to all sockets of the namespace.
     ///
     /// # Errors
     /// The event or its arguments can't be encoded.
@@ -230,7 +234,7 @@ impl Namespace {
         self.inner.rooms().get(id).cloned()
     }
 
-    /// All connected sockets, in the order in which they came.
+    /// All connected sockets, in the order in which they joined.
     pub fn sockets(&self) -> Vec<Socket> {
         self.broadcast().sockets()
     }
@@ -240,12 +244,12 @@ impl Namespace {
         self.inner.rooms().len()
     }
 
-    /// Whether nobody is connected.
+    /// Whether no socket is connected.
     pub fn is_empty(&self) -> bool {
         self.inner.rooms().is_empty()
     }
 
-    /// The rooms that hold a socket, each with the number of its sockets, in order of name.
+    /// The rooms that have sockets, each with the number of its sockets, sorted by name.
     pub fn rooms(&self) -> Vec<(Text, usize)> {
         self.inner.rooms().rooms().map(|(name, count)| (name.clone(), count)).collect()
     }
@@ -277,7 +281,7 @@ impl fmt::Debug for NamespaceInner {
     }
 }
 
-/// A client that asks to join a namespace, in the hands of a [middleware](Namespace::middleware).
+/// The request of a client to join a namespace, given to a [middleware](Namespace::middleware).
 #[derive(Clone)]
 pub struct ConnectRequest {
     pub(crate) conn: Arc<Conn>,
@@ -297,22 +301,22 @@ impl ConnectRequest {
         &self.conn.handshake
     }
 
-    /// The payload of the client's CONNECT packet, an object, if there was one.
+    /// The payload of the client's CONNECT packet, a JSON object; `None` if it had none.
     pub fn auth(&self) -> Option<&Json> {
         self.auth.as_ref()
     }
 
-    /// The payload of the client's CONNECT packet as a type; `None` if there was none or it doesn't fit.
+    /// The payload of the client's CONNECT packet as a `T`; `None` if it had none or it can't be parsed.
     pub fn auth_as<T: DeserializeOwned>(&self) -> Option<T> {
         self.auth().and_then(|auth| auth.parse().ok())
     }
 
-    /// The application's state of type `T`, given to the server's builder.
+    /// The application's state of type `T`, from [`ServerBuilder::state`](crate::ServerBuilder::state).
     pub fn state<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.conn.shared.state.get::<T>()
     }
 
-    /// Keeps a value with the socket to be: see [`Socket::get`].
+    /// Stores a value in the future socket, one of each type; read it with [`Socket::get`].
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) {
         self.data.lock().unwrap_or_else(PoisonError::into_inner).insert(value);
     }
@@ -324,7 +328,7 @@ impl fmt::Debug for ConnectRequest {
     }
 }
 
-/// Why a client may not join a namespace: what its `connect_error` shows.
+/// Why a client may not join a namespace; the client gets it as `connect_error`.
 ///
 /// ```
 /// use socketio_runtime::server::Refusal;
@@ -346,7 +350,7 @@ impl Refusal {
         Self { json: Json::object([("message", &*message)]), message }
     }
 
-    /// The same with data beside the message.
+    /// Adds data, which the client reads as `err.data`.
     ///
     /// # Errors
     /// The data can't be encoded.
@@ -360,7 +364,7 @@ impl Refusal {
         Ok(Self { json, ..self })
     }
 
-    /// The object as it goes to the client.
+    /// The object that is sent to the client.
     pub fn as_json(&self) -> &Json {
         &self.json
     }

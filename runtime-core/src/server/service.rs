@@ -22,17 +22,17 @@ use crate::server::conn::{Answer, Conn, FIRST_ID};
 use crate::server::handle::{Shared, status};
 use crate::server::handshake::{Handshake, Peer};
 
-/// A server as a [`tower_service::Service`]: what hyper, axum and their family take.
+/// A server as a [`tower_service::Service`], for use with hyper, axum and other crates of the tower ecosystem.
 ///
-/// It answers every request, those outside of the server's path with 404. To keep other routes beside it, use the
-/// [`Layer`](crate::server::Layer). Where the server tells the HTTP connection to end without a response (overlapping requests of a broken
-/// client), a service of this kind can only answer 400 and close behind it.
+/// It answers every request; those outside the server's path with 404. Use the [`Layer`](crate::server::Layer) to serve other
+/// routes, too. The reference drops the connection without a response in some cases (overlapping requests of a broken client); a
+/// service can't, so it answers 400 and closes the connection.
 #[derive(Clone, Debug)]
 pub struct Service {
     shared: Arc<Shared>,
 }
 
-/// The request ends without a response, and its connection with it.
+/// The request gets no response, and its connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the session ended while the request was under way")]
 pub(crate) struct Aborted;
@@ -91,7 +91,7 @@ where
     let mut response = match shared.outside(&parts) {
         Some(response) => response,
         None => match cors.preflight() {
-            // Complete, the headers of CORS included.
+            // It has its CORS headers already.
             Some(response) => return Ok(response.map(Full::new)),
             None => engine(&shared, &parts, body, upgrade, peer).await?,
         },
@@ -120,7 +120,7 @@ where
             shared.rejected(parts, &reject);
             Ok(*response)
         }
-        // The head is kept with the session, and another HTTP server around this one may take longer ones.
+        // The session keeps the head, and an HTTP server around this service may accept longer ones.
         Verdict::Handshake(_) if Handshake::size(parts) > shared.http.max_header_size => {
             Ok(status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE))
         }
@@ -154,7 +154,7 @@ where
     }
 }
 
-/// A new session.
+/// Opens a session.
 fn open(shared: &Arc<Shared>, parts: &Parts, upgrade: Option<OnUpgrade>, peer: Peer) -> Result<eio::Response, Aborted> {
     let now = shared.runtime.now();
     if shared.closing.is_set() {
@@ -190,14 +190,14 @@ fn open(shared: &Arc<Shared>, parts: &Parts, upgrade: Option<OnUpgrade>, peer: P
             }
         }
     };
-    // A request cannot name a session whose name is empty.
+    // No request can name a session with an empty id.
     if sid.is_empty() || !shared.sessions.insert(sid, conn.clone()) {
         let reject = Reject::BadRequest(eio::BadRequest::IdGeneration);
         shared.rejected(parts, &reject);
         return Ok(reject.response(response.status() == StatusCode::SWITCHING_PROTOCOLS));
     }
     if shared.closing.is_set() {
-        // Since it was asked above; who closes may have gone through the table before this session was in it.
+        // Closed since the check above: `Server::close` may have visited the table before this session was in it.
         shared.session_ended(&conn.sid);
         return Ok(status(StatusCode::SERVICE_UNAVAILABLE));
     }
@@ -205,7 +205,7 @@ fn open(shared: &Arc<Shared>, parts: &Parts, upgrade: Option<OnUpgrade>, peer: P
     Ok(response)
 }
 
-/// A request of a session: a poll, or a payload.
+/// Handles a request of a session: a GET that polls, or a POST with a payload.
 async fn exchange<B>(conn: &Arc<Conn>, parts: &Parts, body: B) -> Result<eio::Response, Aborted>
 where
     B: http_body::Body + Send + Unpin,
@@ -238,7 +238,7 @@ where
     waiting.await.response()
 }
 
-/// Tells the machine of a request. What it says at once comes with it.
+/// Passes a request to the machine. An answer that is ready at once is returned, too.
 fn begin<'a>(conn: &'a Arc<Conn>, parts: &Parts) -> (Waiting<'a>, Option<Answer>) {
     let mut inner = conn.lock();
     let id = RequestId(inner.next_id());
@@ -247,7 +247,7 @@ fn begin<'a>(conn: &'a Arc<Conn>, parts: &Parts) -> (Waiting<'a>, Option<Answer>
     inner.answer();
     let answered = answer.try_recv().ok().flatten();
     if let Some(Answer::Receive(_)) = answered {
-        // From here on the session may still end the request by itself.
+        // The session may still end the request before its body is read.
         answer = inner.expect_answer(id);
     }
     conn.settle(inner);
@@ -287,7 +287,7 @@ async fn receive<B: http_body::Body + Unpin>(mut body: B, limit: usize, progress
     Received::Body(whole.finish())
 }
 
-/// A request that waits for its answer. If the client gives up first, hyper drops this, and the machine hears of it.
+/// A request that waits for its answer. If the client disconnects first, hyper drops this, and the drop notifies the machine.
 struct Waiting<'a> {
     conn: &'a Arc<Conn>,
     id: RequestId,
@@ -295,13 +295,13 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    /// Tells the machine what became of the body.
+    /// Passes the body to the machine, or reports that it is too large or broken.
     fn received(&self, received: Received) -> Result<(), Aborted> {
         let mut inner = self.conn.lock();
         match received {
             Received::Body(body) => inner.machine.handle_body(self.id, body, self.conn.now()),
             Received::TooLarge => inner.machine.handle_body_too_large(self.id, self.conn.now()),
-            // Dropping this tells the machine.
+            // The drop notifies the machine.
             Received::Broken => return Err(Aborted),
         }
         self.conn.settle(inner);
@@ -313,7 +313,7 @@ impl Future for Waiting<'_> {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
-        // The session task is gone: its session has ended.
+        // A dropped sender means that the session has ended.
         Pin::new(&mut self.answer).poll(cx).map(|answer| answer.unwrap_or(Answer::Abort))
     }
 }
@@ -328,7 +328,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Holds a payload back while the session does not read.
+/// Waits until the session reads again, so that payloads are not read while it is paused.
 struct WaitForReading<'a> {
     conn: &'a Arc<Conn>,
 }

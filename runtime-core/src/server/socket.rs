@@ -33,7 +33,7 @@ use crate::server::namespace::{Namespace, NamespaceInner};
 use crate::trace;
 use crate::turn::slot::NextSlot;
 
-/// One client's membership of one namespace: a cheap handle that may be kept and used from anywhere.
+/// One client's membership of one namespace. The handle is cheap to clone and can be used from any thread.
 ///
 /// ```no_run
 /// # use socketio_runtime::{Namespace, Socket};
@@ -57,22 +57,21 @@ struct Inner {
     id: Sid,
     auth: Option<Json>,
     connected: AtomicBool,
-    /// Nobody is given an event any more: the server has disconnected the socket, or the client has and all events that it had
-    /// sent are given out.
+    /// No more events are delivered: the server disconnected, or the client did and its queue is drained.
     drained: AtomicBool,
-    /// Whether `own` holds handlers, or somebody waits for an event.
+    /// Whether `own` holds handlers or a slot for `next`; checked before its lock is taken.
     attended: AtomicBool,
     own: Mutex<Own>,
 }
 
-/// What only this socket has.
+/// The socket's own data and handlers.
 #[derive(Default)]
 struct Own {
     data: Extensions,
     handlers: Option<Box<Handlers>>,
     slot: Option<Box<NextSlot<Socket>>>,
     reason: Option<DisconnectReason>,
-    /// Who waits for room in the outbox.
+    /// Tasks that wait for room in the outbox.
     ready: Vec<Waker>,
 }
 
@@ -100,12 +99,12 @@ impl Socket {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The socket's id, which the client knows, too. It names a room of its own.
+    /// The socket's id, the same as on the client. It is also the name of a room with this socket alone.
     pub fn id(&self) -> &Sid {
         &self.inner.id
     }
 
-    /// The id of the engine session below, shared by all sockets of the client.
+    /// The id of the engine session, shared by all sockets of the client.
     pub fn session_id(&self) -> &Sid {
         &self.inner.conn.sid
     }
@@ -115,7 +114,7 @@ impl Socket {
         &self.inner.namespace.name
     }
 
-    /// The namespace itself, for what is meant for everybody in it.
+    /// The namespace, for example to emit to all its sockets.
     pub fn namespace(&self) -> Namespace {
         Namespace::new(self.inner.namespace.clone())
     }
@@ -125,12 +124,12 @@ impl Socket {
         &self.inner.conn.handshake
     }
 
-    /// The payload of the client's CONNECT packet, an object, if there was one.
+    /// The payload of the client's CONNECT packet, a JSON object; `None` if it had none.
     pub fn auth(&self) -> Option<&Json> {
         self.inner.auth.as_ref()
     }
 
-    /// The payload of the client's CONNECT packet as a type; `None` if there was none or it doesn't fit.
+    /// The payload of the client's CONNECT packet as a `T`; `None` if it had none or it can't be parsed.
     pub fn auth_as<T: DeserializeOwned>(&self) -> Option<T> {
         self.auth().and_then(|auth| auth.parse().ok())
     }
@@ -145,31 +144,31 @@ impl Socket {
         self.inner.conn.lock().machine.engine().transport()
     }
 
-    /// The application's state of type `T`, given to the server's builder.
+    /// The application's state of type `T`, from [`ServerBuilder::state`](crate::ServerBuilder::state).
     pub fn state<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.inner.conn.shared.state.get::<T>()
     }
 
-    /// Keeps a value with this socket, one of each type; the former one comes back.
+    /// Stores a value in this socket, one of each type. Returns the former value of that type.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
         self.own().data.insert(value)
     }
 
-    /// A copy of the value of type `T` kept with this socket.
+    /// A clone of the stored value of type `T`.
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.own().data.get::<T>().cloned()
     }
 
-    /// Takes the value of type `T` out.
+    /// Removes the stored value of type `T` and returns it.
     pub fn take<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.own().data.remove::<T>()
     }
 
     // --- emitting ------------------------------------------------------------------------------------------------------
 
-    /// Emits an event to this client. Never waits: the packet is queued. [`pressure`](Self::pressure) tells how full the queue is.
+    /// Emits an event to this client. Never waits: the packet is queued in the client's outbox; see [`pressure`](Self::pressure).
     ///
-    /// A tuple is the list of arguments, `()` none, anything else one argument; bytes inside travel as binary.
+    /// `args` is a tuple of arguments, `()` for none, or a single argument. Bytes in them are sent as binary attachments.
     ///
     /// # Errors
     /// The event can't be encoded, the socket is disconnected, or the outbox is full.
@@ -178,8 +177,9 @@ impl Socket {
         self.answer(packet)
     }
 
-    /// Emits an event now; the future is the client's ack: its arguments as a tuple, or its one argument as `T`. It waits for the
-    /// server's [`ack_timeout`](crate::ServerBuilder::ack_timeout), 30 s by default; [`timeout`](Self::timeout) sets another time.
+    /// Emits an event now and returns a future of the client's ack: `T` is a tuple of its arguments, or the type of its only
+    /// argument. The future waits at most for the server's [`ack_timeout`](crate::ServerBuilder::ack_timeout), 30 s by default;
+    /// [`timeout`](Self::timeout) sets another time.
     ///
     /// ```no_run
     /// # async fn example(socket: socketio_runtime::Socket) -> Result<(), socketio_runtime::AckError> {
@@ -191,7 +191,7 @@ impl Socket {
         AckFuture::emit(self.clone(), event, &args, self.ack_timeout())
     }
 
-    /// Sets how long to wait for the ack of the event that is emitted next.
+    /// Sets how long the next emit waits for its ack.
     ///
     /// ```no_run
     /// # async fn example(socket: socketio_runtime::Socket) -> Result<(), socketio_runtime::AckError> {
@@ -204,22 +204,22 @@ impl Socket {
         WithTimeout { socket: self, timeout }
     }
 
-    /// Emits only what can leave at once.
+    /// Makes the next emit volatile: the packet is dropped if it can't be sent at once.
     pub fn volatile(&self) -> Volatile<'_, Self> {
         Volatile { socket: self }
     }
 
-    /// How full the client's outbox is. All sockets of a client share it.
+    /// How full the client's outbox is. All sockets of a client share one outbox.
     pub fn pressure(&self) -> Pressure {
         self.inner.conn.lock().machine.engine().pressure()
     }
 
-    /// How many bytes wait in the client's outbox or are being written.
+    /// The number of bytes in the client's outbox, queued or being written.
     pub fn queued_bytes(&self) -> usize {
         self.inner.conn.lock().machine.engine().buffered()
     }
 
-    /// Waits until the outbox is no longer under pressure. `false` if the socket was disconnected.
+    /// Waits until the pressure of the outbox is [low](Pressure::Low). `false` if the socket is disconnected.
     pub async fn ready(&self) -> bool {
         poll_fn(|cx| {
             let mut own = self.own();
@@ -238,25 +238,25 @@ impl Socket {
         .await
     }
 
-    /// Everybody else in the namespace.
+    /// All other sockets of the namespace.
     pub fn broadcast(&self) -> Broadcast {
         let target = Target::all().except(self.id());
         Broadcast::new(self.inner.namespace.clone(), target)
     }
 
-    /// Everybody else in one or more rooms: `to("a")`, `to(["a", "b"])`.
+    /// The other sockets in one or more rooms: `to("a")`, `to(["a", "b"])`.
     pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
         self.broadcast().to(rooms)
     }
 
-    /// Everybody else in the namespace who is not in one of these rooms.
+    /// The other sockets that are in none of these rooms.
     pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
         self.broadcast().except(rooms)
     }
 
-    // --- rooms and the end ---------------------------------------------------------------------------------------------
+    // --- rooms and disconnecting ---------------------------------------------------------------------------------------------
 
-    /// Joins one or more rooms. Nothing happens for a room that the socket is in, or if it is disconnected.
+    /// Joins one or more rooms. Has no effect for a room that the socket is already in, or if it is disconnected.
     pub fn join(&self, rooms: impl IntoRooms) {
         let mut hub = self.inner.namespace.rooms();
         rooms.for_each(|room| _ = hub.join(self.id(), room));
@@ -268,13 +268,13 @@ impl Socket {
         rooms.for_each(|room| _ = hub.leave(self.id(), &room));
     }
 
-    /// The rooms that the socket is in, without its own.
+    /// The rooms that the socket is in, without the room named by its id.
     pub fn rooms(&self) -> Vec<Text> {
         self.inner.namespace.rooms().joined(self.id()).cloned().collect()
     }
 
-    /// Disconnects this socket: the client sees `io server disconnect` and its other namespaces stay. Events that wait for
-    /// a handler are dropped.
+    /// Disconnects this socket; the client's reason is `io server disconnect`. Its sockets of other namespaces stay connected.
+    /// Events that wait for a handler are dropped.
     pub fn disconnect(&self) {
         self.ignore_events();
         self.with_machine(|machine| machine.disconnect(self.inner.key));
@@ -289,11 +289,11 @@ impl Socket {
 
     // --- receiving -----------------------------------------------------------------------------------------------------
 
-    /// Waits for the next event of this socket, in order. `None` once it is disconnected, and all is taken that the client sent
-    /// before it left.
+    /// Waits for the next event of this socket, in order. `None` when the socket is disconnected and all events that the client
+    /// sent before it left are taken.
     ///
-    /// For a connect handler that reads better as a loop: while it runs, events wait for it instead of going to handlers. An
-    /// event that arrives while nobody waits here and no handler runs goes to the handlers.
+    /// It suits a connect handler that is written as a loop: while that handler runs, events wait for `next` instead of going to
+    /// handlers. An event that arrives while no `next` waits and no handler runs goes to the handlers.
     pub async fn next(&self) -> Option<Event> {
         let _leave = LeaveSlot(self);
         poll_fn(|cx| {
@@ -302,7 +302,7 @@ impl Socket {
             if let Some(event) = slot.take() {
                 drop(own);
                 if !self.is_connected() {
-                    // The socket's end waits until the last event is taken.
+                    // The disconnect handler is due after the last event is taken.
                     self.inner.conn.turns.call();
                 }
                 return Poll::Ready(Some(event));
@@ -321,8 +321,8 @@ impl Socket {
         .await
     }
 
-    /// Sets a handler for an event of this socket alone; it goes before the namespace's. Usually
-    /// [`Namespace::on`](crate::Namespace::on) is what you want: it is set once for all sockets.
+    /// Sets the handler of an event for this socket only; it is called instead of the namespace's. Prefer
+    /// [`Namespace::on`](crate::Namespace::on), which is set once for all sockets. Has no effect after the disconnect.
     pub fn on<A, F, Fut>(&self, event: impl Into<Text>, handler: F) -> &Self
     where
         A: FromArgs + 'static,
@@ -334,8 +334,8 @@ impl Socket {
         self
     }
 
-    /// Handles every event of this socket that has no handler of its own, neither here nor in the namespace; it goes before the
-    /// namespace's [`on_event`](crate::Namespace::on_event).
+    /// Sets the handler of this socket's events that have no handler of their own, neither here nor in the namespace; it is called
+    /// instead of the namespace's [`on_event`](crate::Namespace::on_event).
     pub fn on_event<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Event) -> Fut + Send + Sync + 'static,
@@ -345,7 +345,8 @@ impl Socket {
         self
     }
 
-    /// Called with the errors of this socket alone, in place of the namespace's [`on_error`](crate::Namespace::on_error).
+    /// Sets the handler of this socket's errors; it is called instead of the namespace's
+    /// [`on_error`](crate::Namespace::on_error).
     pub fn on_error<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Self, HandlerError) -> Fut + Send + Sync + 'static,
@@ -357,7 +358,8 @@ impl Socket {
         self
     }
 
-    /// Sets a handler for the end of this socket alone, called after the namespace's.
+    /// Sets the handler of this socket's disconnect, called after the namespace's
+    /// [`on_disconnect`](crate::Namespace::on_disconnect).
     pub fn on_disconnect<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Self, DisconnectReason) -> Fut + Send + Sync + 'static,
@@ -369,16 +371,16 @@ impl Socket {
         self
     }
 
-    /// Runs work in the background that must not hold up the socket's next event. A panic in it harms nobody and goes to the
-    /// namespace's `on_error`.
+    /// Spawns `work` as a task of its own, so that it does not delay the socket's next event. A panic in it is caught and goes to
+    /// `on_error`.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.inner.conn.shared.runtime.spawn(handler::in_background(self.clone(), work));
     }
 
-    /// Changes the socket's own handlers. What `set` replaces is the application's, so it is dropped without the lock.
+    /// Changes the socket's own handlers. The replaced one is dropped after the lock is released, because its drop may run user code.
     fn handle<T>(&self, set: impl FnOnce(&mut Handlers) -> T) {
         let mut own = self.own();
-        // The end has dropped the handlers for good.
+        // `drain` has dropped the handlers for good.
         if !self.is_drained() {
             let former = set(own.handlers.get_or_insert_with(Box::default));
             self.inner.attended.store(true, Ordering::Release);
@@ -389,7 +391,7 @@ impl Socket {
 
     // --- for the rest of the crate -------------------------------------------------------------------------------------
 
-    /// Whether nobody is given an event any more.
+    /// Whether no more events are delivered.
     pub(crate) fn is_drained(&self) -> bool {
         self.inner.drained.load(Ordering::Acquire)
     }
@@ -420,7 +422,7 @@ impl Socket {
         sent.unwrap_or(Err(socketio_proto::EmitError::Disconnected))
     }
 
-    /// Sends a packet of a broadcast. Nobody is there to hear that the outbox is full, so the server's policy acts.
+    /// Sends a packet of a broadcast. Its caller gets no error for a full outbox, so the server's [`Overflow`] applies.
     pub(crate) fn send_broadcast(&self, packet: impl Into<Encoded>) -> bool {
         match self.send(packet) {
             Ok(_) => true,
@@ -438,7 +440,7 @@ impl Socket {
         }
     }
 
-    /// Hands an event to who waits in `next`, if somebody does.
+    /// Passes an event to the task that waits in `next`. The event comes back if none does.
     pub(crate) fn deliver(&self, event: Event) -> Result<(), Event> {
         let mut own = self.own();
         match own.slot.as_mut() {
@@ -452,7 +454,7 @@ impl Socket {
         }
     }
 
-    /// An event that was delivered and then not taken.
+    /// Takes back an event that was delivered to a `next` that was dropped.
     pub(crate) fn take_back(&self) -> Option<Event> {
         if !self.is_attended() {
             return None;
@@ -465,12 +467,12 @@ impl Socket {
         self.is_attended() && self.own().slot.as_ref().is_some_and(|slot| slot.has_returned())
     }
 
-    /// Whether there is an event that was delivered and is not taken yet.
+    /// Whether an event was delivered to `next` and is not taken yet.
     pub(crate) fn holds_event(&self) -> bool {
         self.is_attended() && self.own().slot.as_ref().is_some_and(|slot| slot.holds_event())
     }
 
-    /// Whether somebody waits in `next`.
+    /// Whether a task waits in `next`.
     pub(crate) fn is_awaited(&self) -> bool {
         self.is_attended() && self.own().slot.as_ref().is_some_and(|slot| slot.is_awaited())
     }
@@ -483,12 +485,12 @@ impl Socket {
         self.own().handlers.as_deref().and_then(read)
     }
 
-    /// Wakes who waits for room in the outbox.
+    /// Wakes the tasks that wait for room in the outbox.
     pub(crate) fn wake_ready(&self) {
         self.own().ready.drain(..).for_each(Waker::wake);
     }
 
-    /// The machine has let go of the socket; events of before may still wait.
+    /// Marks the socket as disconnected. Events that arrived before may still wait.
     pub(crate) fn disconnected(&self, reason: DisconnectReason) {
         let mut own = self.own();
         self.inner.connected.store(false, Ordering::Release);
@@ -498,7 +500,7 @@ impl Socket {
         ready.into_iter().for_each(Waker::wake);
     }
 
-    /// No event follows. The socket's own handlers are dropped, so that one which holds the socket leaks nothing.
+    /// Ends the delivery of events. Drops the socket's own handlers, because a handler that holds the socket would leak it.
     pub(crate) fn drain(&self) {
         let mut own = self.own();
         self.inner.drained.store(true, Ordering::Release);
@@ -510,7 +512,7 @@ impl Socket {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Why the socket was disconnected, once it was.
+    /// Why the socket was disconnected; `None` while it is connected.
     pub fn disconnect_reason(&self) -> Option<DisconnectReason> {
         self.own().reason
     }
@@ -526,7 +528,7 @@ impl Drop for LeaveSlot<'_> {
         if !slot.leave() {
             return;
         }
-        // It goes to whoever is next. Nobody is once the socket is deaf, and the event holds the socket.
+        // The next `next` or a handler gets the event. After `drain` neither will, and the event would leak the socket it holds.
         let event = match self.0.is_drained() {
             false => {
                 slot.give_back();
@@ -536,7 +538,7 @@ impl Drop for LeaveSlot<'_> {
         };
         drop(own);
         drop(event);
-        // Somebody is to take it, or the end has waited for it.
+        // A handler may take the event now, or the disconnect handler has waited for it.
         self.0.inner.conn.turns.call();
     }
 }
