@@ -1,4 +1,4 @@
-//! The client itself.
+//! The handle of a client.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -12,12 +12,12 @@ use super::shared::{Alive, Stage};
 use super::socket::ClientSocket;
 use super::state::States;
 
-/// One connection to a server, shared by its sockets, and reconnected when it breaks: a cheap handle. Made by a
-/// [`ClientBuilder`](super::ClientBuilder).
+/// One connection to a server, shared by its sockets, and reconnected when it is lost. A handle that is cheap to clone. Created by
+/// a [`ClientBuilder`](super::ClientBuilder).
 ///
-/// It connects when the first of its sockets does, and closes with the last. When all handles are gone, those of the client and
-/// of its sockets, every socket is disconnected, the connection is closed once what was sent has left, and no task remains. A
-/// handler that captured its own socket keeps it for ever; handlers get their socket as an argument.
+/// The connection opens when the first socket connects and closes when the last one disconnects. When all handles of the client and
+/// its sockets are dropped, every socket is disconnected, the connection closes once the queued packets have been written, and the
+/// client's task ends. A handler that captures its own socket prevents this; use the socket it receives as an argument.
 ///
 /// ```no_run
 /// # use socketio_runtime::{ClientBuilder, Runtime};
@@ -41,12 +41,12 @@ impl Client {
         Self { alive }
     }
 
-    /// The socket of a namespace, the same one each time; a missing leading `/` is added. It is not connected before
-    /// [`connect`](ClientSocket::connect).
+    /// The socket of a namespace; the same one for each call with the same name. A missing leading `/` is added. The socket does
+    /// not connect until [`connect`](ClientSocket::connect) is called.
     ///
     /// # Panics
-    /// The name contains a comma or U+001E, which can't be sent within one. For names that are not known when the program is written
-    /// there is [`try_socket`](Self::try_socket).
+    /// The name contains a comma or U+001E, which the protocol can't represent. For names that are not fixed in the program use
+    /// [`try_socket`](Self::try_socket).
     #[track_caller]
     pub fn socket(&self, namespace: impl Into<Text>) -> ClientSocket {
         #[expect(
@@ -56,16 +56,16 @@ impl Client {
         self.try_socket(namespace).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Like [`socket`](Self::socket), for names that come from elsewhere.
+    /// Like [`socket`](Self::socket), but returns an error for an invalid name.
     ///
     /// # Errors
-    /// The name can't be sent.
+    /// The name contains a comma or U+001E.
     pub fn try_socket(&self, namespace: impl Into<Text>) -> Result<ClientSocket, NamespaceError> {
         let member = self.alive.member(namespace_name(namespace.into())?);
         Ok(ClientSocket::new(member, self.alive.clone(), None))
     }
 
-    /// The connection's state from now on. Each caller hears of every change.
+    /// A stream of the connection's state changes from now on. Each stream receives every change.
     pub fn states(&self) -> States {
         let ended = self.alive.shared.lock().stage == Stage::Ended;
         self.alive.shared.subscribers.join(ended)
@@ -77,30 +77,32 @@ impl Client {
         inner.machine.engine().filter(|engine| engine.is_open()).map(|engine| engine.transport())
     }
 
-    /// The id of the engine session below, shared by all sockets; `None` if there is no connection.
+    /// The id of the Engine.IO session, shared by all sockets; `None` if there is no connection.
     pub fn session_id(&self) -> Option<Sid> {
         self.alive.shared.lock().machine.engine().and_then(|engine| engine.sid().cloned())
     }
 
-    /// Closes the connection as if the network had: every socket sees a disconnect, and reconnection applies.
+    /// Closes the Engine.IO connection as if it had been lost: every socket is disconnected, and the client reconnects if
+    /// [`reconnection`](super::ClientBuilder::reconnection) is on.
     pub fn close_engine(&self) {
         self.alive.shared.with_machine(|machine, now| machine.close_engine(now));
     }
 
-    /// Disconnects every socket, stops a reconnection, and waits until what was handed to the connection has left and the goodbye
-    /// behind it. A socket may [connect](ClientSocket::connect) again, at once if it likes: that connection is not waited for.
+    /// Disconnects every socket, stops reconnecting, and waits until the queued packets and the DISCONNECT packets after them have
+    /// been written and the connection is closed. A socket may [connect](ClientSocket::connect) again at any time; this call does
+    /// not wait for that new connection.
     ///
-    /// A program that ends right after its last emit waits for this; nobody else has to.
+    /// A program that exits right after its last emit should wait for this; other programs don't need to.
     ///
-    /// What was kept for want of a connection is not delivered by this: it waits until its socket is
-    /// connected again, and goes with the last handle. Without a connection there is nothing to wait for.
+    /// Events buffered while there was no connection are not delivered by this: they stay buffered until their socket connects
+    /// again, and are discarded with the last handle. Without a connection this returns at once.
     ///
-    /// A server that does not read is waited for no longer than the engine's `close_timeout`, 30 s unless
-    /// `.engine(|engine| engine.close_timeout(..))` says otherwise, and 5 s more for the last request or write. Then the
-    /// connection is dropped, and what has not left is lost without a word.
+    /// If the server does not read, this waits for the engine's `close_timeout` (default 30 s, set with `.engine(|engine|
+    /// engine.close_timeout(..))`) and 5 s more for the last request or write. Then the connection is dropped, and whatever was not
+    /// written is lost.
     ///
-    /// That the server has handled an event is proved by an ack alone. The official server drops events that it reads together with
-    /// the goodbye; so that goes by itself when the server has read what was before it, or after 5 s.
+    /// Only an ack proves that the server has handled an event. The official server drops events that it reads together with the
+    /// DISCONNECT packet, so that packet is sent separately: once the server has read everything before it, or after 5 s.
     pub async fn close(&self) {
         let (sender, receiver) = oneshot::channel();
         let shared = &self.alive.shared;
@@ -120,7 +122,7 @@ impl Client {
         connecting.into_iter().for_each(|(_, waiting)| _ = waiting.send(Err(super::ConnectError::Disconnected)));
         self.alive.recheck();
         shared.turns.call();
-        // An error: there is no task, so all is closed.
+        // An error means that there is no task, so everything is closed.
         _ = receiver.await;
     }
 }

@@ -1,4 +1,4 @@
-//! What the handles of one socket share with the client's task.
+//! The state that the handles of one socket share with the client's task.
 
 use socketio_proto::SocketKey;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::turn::slot::NextSlot;
 type OnDisconnect = Arc<dyn Fn(ClientSocket, DisconnectReason) -> BoxFuture<'static, Answer> + Send + Sync>;
 type OnConnectError = Arc<dyn Fn(ClientSocket, ConnectError) -> BoxFuture<'static, Answer> + Send + Sync>;
 
-/// The handlers of one socket. They stay over disconnects.
+/// The handlers of one socket. They stay registered when it disconnects.
 #[derive(Clone, Default)]
 pub(super) struct Handlers {
     pub(super) events: BTreeMap<Text, OnEvent<ClientSocket>>,
@@ -38,25 +38,25 @@ impl Handlers {
     }
 }
 
-/// One socket.
+/// One socket of a client.
 pub(super) struct Member {
     pub(super) key: SocketKey,
     pub(super) namespace: Text,
     handlers: Mutex<Arc<Handlers>>,
-    /// Counts changes of `handlers`, so that the task can keep its copy until there is a newer one.
+    /// Counts changes of `handlers`, so that the task updates its copy only if there is a newer one.
     version: AtomicU64,
     auth: Mutex<Option<Auth>>,
     slot: Mutex<Next>,
-    /// Whether anybody has ever waited in `next`.
+    /// Whether `next` was ever called.
     pulls: AtomicBool,
-    /// The task has to check whether `next` may still wait.
+    /// The task has to check whether more events can arrive for `next`.
     recheck: AtomicBool,
 }
 
 #[derive(Default)]
 struct Next {
     slot: NextSlot<ClientSocket>,
-    /// Events may come, or wait in the task.
+    /// Events may still arrive, or are queued in the task. Otherwise `next` returns `None`.
     open: bool,
 }
 
@@ -82,7 +82,7 @@ impl Member {
         lock(&self.handlers).clone()
     }
 
-    /// Changes the handlers. What `set` replaces is the application's, so it is dropped when the lock is free again.
+    /// Changes the handlers. The replaced handler is dropped without the lock, as that runs user code.
     pub(super) fn set<T>(&self, set: impl FnOnce(&mut Handlers) -> T) {
         let mut handlers = lock(&self.handlers);
         let former = set(Arc::make_mut(&mut handlers));
@@ -101,9 +101,9 @@ impl Member {
         drop(former);
     }
 
-    // --- the slot ---------------------------------------------------------------------------------------------------
+    // --- next ----------------------------------------------------------------------------------------------------------
 
-    /// Takes an event or waits for one. `true` beside `Pending` if the task has to hear of it.
+    /// Takes an event or waits for one. `true` with `Pending` if the task must be notified.
     pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> (Poll<Option<Event<ClientSocket>>>, bool) {
         let mut next = self.next();
         if let Some(event) = next.slot.take() {
@@ -117,7 +117,7 @@ impl Member {
         (Poll::Pending, first)
     }
 
-    /// Nobody waits any more. `true` if the task has to hear of it: an event was not taken.
+    /// Ends the wait of `next`. `true` if the task must be notified, as an event was delivered and not taken.
     pub(super) fn leave(&self) -> bool {
         let mut next = self.next();
         let left = next.slot.leave();
@@ -127,12 +127,12 @@ impl Member {
         left
     }
 
-    /// Whether the application takes events by `next`.
+    /// Whether the application receives events with `next`.
     pub(super) fn pulls(&self) -> bool {
         self.pulls.load(Ordering::Acquire)
     }
 
-    /// Whether somebody waits in `next`.
+    /// Whether a call of `next` waits for an event.
     pub(super) fn is_awaited(&self) -> bool {
         self.pulls() && self.next().slot.is_awaited()
     }
@@ -145,7 +145,7 @@ impl Member {
         if self.pulls() { self.next().slot.take_back() } else { None }
     }
 
-    /// Hands an event to who waits in `next`; it comes back if nobody does.
+    /// Delivers an event to a waiting call of `next`; returns it if there is none.
     pub(super) fn deliver(&self, event: Event<ClientSocket>) -> Option<Event<ClientSocket>> {
         let delivered = self.next().slot.deliver(event);
         match delivered {
@@ -157,12 +157,12 @@ impl Member {
         }
     }
 
-    /// Events may come.
+    /// Lets `next` wait, as events may arrive.
     pub(super) fn open(&self) {
         self.next().open = true;
     }
 
-    /// Nothing will come: whoever waits is told.
+    /// Lets `next` return `None`, as no more events will arrive.
     pub(super) fn close(&self) {
         let mut next = self.next();
         next.open = false;
@@ -171,7 +171,7 @@ impl Member {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// The socket may have been left for good.
+    /// Makes the task check whether more events can arrive for `next`.
     pub(super) fn recheck(&self) {
         self.recheck.store(true, Ordering::Release);
     }

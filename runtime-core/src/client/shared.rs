@@ -1,4 +1,4 @@
-//! One client, as everybody but its task sees it.
+//! The state that a client's handles share with its task.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -20,7 +20,7 @@ use crate::emit::EmitError;
 use crate::runtime::Runtime;
 use crate::turn::wake::Turns;
 
-/// One client: its machine behind a lock, and the way to wake its task.
+/// One client: its machine in a mutex, and what wakes its task.
 ///
 /// The lock is never held over user code, I/O or an await.
 pub(super) struct Shared {
@@ -29,47 +29,47 @@ pub(super) struct Shared {
     pub(super) subscribers: Subscribers,
     pub(super) turns: Turns,
     inner: Mutex<Inner>,
-    /// How many sockets there are.
+    /// Number of sockets.
     sockets: AtomicUsize,
 }
 
 pub(super) struct Inner {
     pub(super) machine: Manager,
-    /// Who waits for the acks that the server owes.
+    /// Waiters for pending acks.
     pub(super) acks: BTreeMap<(SocketKey, u64), Settle>,
-    /// Who waits until a packet that is tried again is delivered.
+    /// Waiters for the delivery of packets that are sent again until they are acknowledged (`retries`).
     pub(super) deliveries: BTreeMap<(SocketKey, RetryId), Settle>,
-    /// Who waits for a socket to be connected.
+    /// Waiters for a socket to connect.
     pub(super) connecting: Vec<(SocketKey, oneshot::Sender<Result<(), ConnectError>>)>,
-    /// Why credentials could not be made, until the machine has drawn its conclusion.
+    /// Errors of the application's credentials closures, until the machine reports the refusal that follows.
     pub(super) no_auth: Vec<(SocketKey, Arc<dyn Error + Send + Sync>)>,
     /// Why the last attempt failed.
     last_error: Option<ConnectError>,
-    /// The latest engine session that has asked for anything.
+    /// The newest engine session that has sent a request.
     pub(super) session: u64,
-    /// Who waits until everything has been sent and closed, of all engine sessions up to that one.
+    /// Waiters of `close`: until all engine sessions up to that one have sent everything and closed.
     pub(super) closing: Vec<(u64, oneshot::Sender<()>)>,
-    /// Who waits for room in the buffers.
+    /// Waiters for room in the send buffers.
     pub(super) ready: Vec<oneshot::Sender<()>>,
     pub(super) stage: Stage,
 }
 
-/// What went wrong on the network.
+/// The network error that failed an attempt.
 pub(super) type Cause = Arc<dyn Error + Send + Sync>;
 
 pub(super) type Settle = oneshot::Sender<Result<Args, AckError>>;
 
-/// The task's life.
+/// The stages of the client's task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Nobody has asked to connect yet, so nobody knows that we run within the runtime.
+    /// The task is spawned by the first `connect`: only then is the caller known to be within the runtime.
     NotStarted,
     Running,
-    /// The last handle is gone, or the runtime is.
+    /// The last handle was dropped, or the runtime was shut down.
     Ended,
 }
 
-/// What all handles of a client hold, and nothing else does: when it is dropped, nobody can ask for anything any more.
+/// Held by the handles of a client only, so that its drop ends the client.
 pub(super) struct Alive {
     pub(super) shared: Arc<Shared>,
     members: Mutex<BTreeMap<Text, Arc<Member>>>,
@@ -104,16 +104,16 @@ impl Shared {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
-        // No code of ours panics under the lock; were it to, the state is still one that the machine can be asked about.
+        // No code panics under the lock; if it did, the machine would still be in a usable state.
         lock(&self.inner)
     }
 
-    /// How many sockets there are.
+    /// Number of sockets.
     pub(super) fn sockets(&self) -> usize {
         self.sockets.load(Ordering::Acquire)
     }
 
-    /// Does something to the machine that its task has to see.
+    /// Runs `act` on the machine and notifies the task.
     pub(super) fn with_machine<T>(&self, act: impl FnOnce(&mut Manager, Instant) -> T) -> T {
         let now = self.now();
         let result = act(&mut self.lock().machine, now);
@@ -121,7 +121,7 @@ impl Shared {
         result
     }
 
-    /// The same for what is to be sent, which nobody does any more once the task has ended.
+    /// Like [`with_machine`](Self::with_machine) for sending, which fails once the task has ended.
     pub(super) fn send<T, E>(&self, act: impl FnOnce(&mut Inner, Instant) -> Result<T, E>) -> Result<T, EmitError>
     where
         E: Into<EmitError>,
@@ -139,10 +139,10 @@ impl Shared {
 }
 
 impl Inner {
-    /// Passes on to those who wait what they wait for; any other event comes back.
+    /// Resolves the waiters that an event concerns. Returns the event unless it was for a waiter alone.
     pub(super) fn settle(&mut self, event: Event, story: &Story, options: &Options) -> Option<Event> {
         match event {
-            // Nobody waits any more: the answer is of no interest.
+            // A waiter that was dropped is ignored.
             Event::Acked { socket, id, result } => {
                 _ = self.acks.remove(&(socket, id)).map(|waiting| waiting.send(result));
                 return None;
@@ -190,14 +190,14 @@ impl Inner {
         Some(event)
     }
 
-    /// Those who wait for something that a socket that is over will not bring learn of it: deliveries, and room in the buffers. (The
-    /// machine settles acks itself.) What is to be delivered stays, for the next connection.
+    /// Releases waiters of sockets that will not connect again by themselves: for deliveries and for room in the buffers. (The
+    /// machine settles acks itself.) The packets to deliver stay buffered for the next connection.
     pub(super) fn release_waiting(&mut self) {
         let over: Vec<_> = self.deliveries.keys().filter(|(key, _)| self.machine.is_over(*key)).copied().collect();
         for delivery in over {
             _ = self.deliveries.remove(&delivery).map(|waiting| waiting.send(Err(AckError::Disconnected)));
         }
-        // They look again.
+        // Dropping the senders wakes `ready`, which checks again.
         self.ready.clear();
     }
 
@@ -210,7 +210,7 @@ impl Inner {
         }
     }
 
-    /// What a refusal is to the application: the server's, or that there are no credentials.
+    /// Converts a refusal: by the server, or for lack of credentials.
     pub(super) fn refusal(&self, socket: SocketKey, error: Refusal) -> ConnectError {
         match error {
             Refusal::Server { message, data } => ConnectError::Refused { message, data },
@@ -223,7 +223,7 @@ impl Inner {
         }
     }
 
-    /// Those who wait for this socket to be connected.
+    /// Removes and returns the waiters for this socket to connect.
     pub(super) fn take_connecting(&mut self, key: SocketKey) -> Vec<oneshot::Sender<Result<(), ConnectError>>> {
         let (taken, kept) = std::mem::take(&mut self.connecting).into_iter().partition(|(waiting, _)| *waiting == key);
         self.connecting = kept;
@@ -237,7 +237,7 @@ impl Alive {
         Self { shared: Arc::new(shared), members: Mutex::default() }
     }
 
-    /// The socket of a namespace, made if need be.
+    /// The socket of a namespace, created on first use.
     pub(super) fn member(&self, namespace: Text) -> Arc<Member> {
         let mut members = lock(&self.members);
         let member = members.entry(namespace).or_insert_with_key(|namespace| {
@@ -253,12 +253,12 @@ impl Alive {
         lock(&self.members).values().cloned().collect()
     }
 
-    /// Every socket may have been left for good.
+    /// Makes the task check for every socket whether more events can arrive.
     pub(super) fn recheck(&self) {
         lock(&self.members).values().for_each(|member| member.recheck());
     }
 
-    /// Starts the task, if there was none yet.
+    /// Spawns the task unless that has been done.
     pub(super) fn start(self: &Arc<Self>) {
         let mut inner = self.shared.lock();
         let former = inner.stage;
@@ -287,5 +287,5 @@ impl Drop for Alive {
     }
 }
 
-/// A handle that does not count as one.
+/// A reference that does not keep the client alive.
 pub(super) type WeakClient = Weak<Alive>;

@@ -1,4 +1,4 @@
-//! One namespace of a client.
+//! A client's socket: its handle for one namespace.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -25,14 +25,14 @@ use crate::event::Event;
 use crate::handler::{self, Answer, HandlerError};
 use crate::runtime::BoxFuture;
 
-/// A client's membership of one namespace, which it may leave and join again: a cheap handle, used from anywhere. Made by
-/// [`Client::socket`](super::Client::socket).
+/// A client's membership of one namespace, which it can leave and join again. A handle that is cheap to clone and can be used from
+/// any thread. Created by [`Client::socket`](super::Client::socket).
 ///
-/// Handlers of one socket run in order, one at a time: those of events, of connects and of disconnects alike. They stay over
-/// disconnects.
+/// The handlers of a socket (for events, connects and disconnects) run in order, one at a time. They stay registered when the
+/// socket disconnects.
 ///
-/// A handler is a closure that returns a future; an `async` closure will do as long as it captures nothing by value. To use a
-/// clone of something, write the block inside: `move |socket, args| { let db = db.clone(); async move { .. } }`.
+/// A handler is a closure that returns a future. An `async` closure works as long as it captures nothing by value. To use a clone
+/// of a value, put an `async` block inside: `move |socket, args| { let db = db.clone(); async move { .. } }`.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -51,8 +51,7 @@ use crate::runtime::BoxFuture;
 pub struct ClientSocket {
     member: Arc<Member>,
     alive: Arc<Alive>,
-    /// The id that the socket had when the event came whose handler this handle was made for: an answer to it is nobody's under
-    /// another one.
+    /// Socket id when the event arrived that this handle was created for; an ack is dropped if the id has changed since.
     id: Option<Text>,
 }
 
@@ -61,7 +60,7 @@ impl ClientSocket {
         Self { member, alive, id }
     }
 
-    /// The socket's id when the event came that this handle was made for.
+    /// The socket's id when the event arrived that this handle was created for.
     pub(super) fn event_id(&self) -> Option<&Text> {
         self.id.as_ref()
     }
@@ -76,7 +75,7 @@ impl ClientSocket {
         super::Client::of(self.alive.clone())
     }
 
-    /// The socket's id, which the server knows, too; another one after each reconnection. `None` while it is not connected.
+    /// The socket's id, assigned by the server; it changes with each reconnection. `None` while the socket is not connected.
     pub fn id(&self) -> Option<Sid> {
         self.alive.shared.lock().machine.id(self.member.key).map(Sid::new)
     }
@@ -86,26 +85,26 @@ impl ClientSocket {
         self.alive.shared.lock().machine.is_connected(self.member.key)
     }
 
-    /// Whether the socket is connected, or will be without being told to: while it connects or reconnects. Not so once it was
-    /// disconnected or refused, once a reconnection has failed for good, and without reconnection once the connection is lost.
+    /// Whether the socket is connected, connecting or reconnecting. `false` after a disconnect by either side, after a refusal,
+    /// after a reconnection has run out of attempts, and, without reconnection, after the connection is lost.
     pub fn is_active(&self) -> bool {
         self.alive.shared.lock().machine.is_active(self.member.key)
     }
 
     // --- connecting ----------------------------------------------------------------------------------------------------
 
-    /// Sets the credentials of this socket, in place of the client's, from the next attempt on: a value that serializes to an
-    /// object, or to null for none.
+    /// Sets the credentials of this socket, which replace the client's. Takes effect with the next CONNECT. The value must
+    /// serialize to an object, or to null for no credentials.
     ///
     /// # Errors
-    /// The value is something else, or can't be encoded.
+    /// The value serializes to anything else, or can't be encoded.
     pub fn auth<T: Serialize>(&self, value: T) -> Result<&Self, AuthError> {
         self.member.set_auth(Auth::value(&value)?);
         Ok(self)
     }
 
-    /// Sets the credentials of this socket, in place of the client's: asked for anew whenever it joins its namespace. An error, or
-    /// something else than an object, fails it with [`ConnectError::Auth`].
+    /// Sets a closure that provides the credentials of this socket, in place of the client's. It is called each time the socket
+    /// joins its namespace. If it returns an error, or a value that is not an object, connecting fails with [`ConnectError::Auth`].
     ///
     /// ```no_run
     /// # use std::sync::Arc;
@@ -129,21 +128,21 @@ impl ClientSocket {
         self
     }
 
-    /// Connects, from this call on, whether or not the answer is waited for. Call it from within the runtime. Nothing happens if
-    /// the socket is connected, or about to be.
+    /// Starts to connect, whether or not the returned future is awaited. Must be called from within the runtime. Does nothing if
+    /// the socket is connected or connecting.
     ///
-    /// The answer comes when the server has let the socket in (before its `on_connect` has run), when it has refused, when the
-    /// socket is disconnected by hand, or when no further attempt will be made: the first failure without reconnection, the last one
-    /// with it. Without a bound of attempts (the default) it may take for ever.
+    /// The future resolves when the server has accepted the socket (before its `on_connect` has run), when it has refused it, when
+    /// [`disconnect`](Self::disconnect) is called, or when no further attempt will be made: after the first failure without
+    /// reconnection, after the last one with it. With an unlimited number of attempts (the default) it may never resolve.
     ///
     /// # Errors
-    /// [`ConnectError`].
+    /// [`ConnectError`] says why the socket did not connect.
     pub fn connect(&self) -> Connecting {
         self.alive.start();
         let (sender, receiver) = oneshot::channel();
         let shared = &self.alive.shared;
         let mut inner = shared.lock();
-        // Under the lock: the runtime may end at any time, and drops a task that it does not take.
+        // Checked under the lock: the runtime may shut down at any time and drop the task.
         if inner.stage == Stage::Ended {
             return Connecting { answer: Err(Some(ConnectError::Ended)) };
         }
@@ -160,12 +159,12 @@ impl ClientSocket {
         Connecting { answer: Ok(receiver) }
     }
 
-    /// Leaves the namespace; the connection closes with its last one, and a reconnection of this socket stops. The server sees
-    /// `client namespace disconnect`, after what was emitted before. Acks that it owes end with
+    /// Leaves the namespace and stops reconnecting this socket. The connection closes when the last socket has left. The server
+    /// sees the reason `client namespace disconnect`, after everything that was emitted before. Pending acks fail with
     /// [`Disconnected`](crate::AckError::Disconnected).
     ///
-    /// What was kept for want of a connection stays: it is sent when the socket is connected again. But not events whose ack is
-    /// waited for without a timeout: that ends with `Disconnected`, too.
+    /// Events buffered while there was no connection stay buffered and are sent when the socket connects again. The exception are
+    /// events that wait for an ack without a timeout: they are discarded, and their acks fail with `Disconnected`.
     pub fn disconnect(&self) {
         let shared = &self.alive.shared;
         let mut inner = shared.lock();
@@ -178,8 +177,8 @@ impl ClientSocket {
         shared.turns.call();
     }
 
-    /// Disconnects every socket of the client and closes the connection once what was sent has left. Nothing waits for that; for
-    /// the end of the connection see [`Client::close`](super::Client::close).
+    /// Disconnects every socket of the client and closes the connection once the queued packets have been written. Does not wait
+    /// for that; [`Client::close`](super::Client::close) does.
     pub fn disconnect_all(&self) {
         for member in self.alive.members() {
             Self::new(member, self.alive.clone(), None).disconnect();
@@ -188,14 +187,15 @@ impl ClientSocket {
 
     // --- emitting ------------------------------------------------------------------------------------------------------
 
-    /// Emits an event. Never waits: the packet is queued for the connection, or kept until there is one.
-    /// [`pressure`](Self::pressure) tells how full the buffers are. With [`retries`](super::ClientBuilder::retries) it is sent until
-    /// the server acknowledges it.
+    /// Emits an event. Never waits: the packet is queued for the connection, or buffered until there is one.
+    /// [`pressure`](Self::pressure) says how full the buffers are. With [`retries`](super::ClientBuilder::retries) the event is
+    /// sent again until the server acknowledges it.
     ///
-    /// A tuple is the list of arguments, `()` none, anything else one argument; bytes inside travel as binary.
+    /// A tuple is the list of arguments, `()` is an empty list, any other value is one argument. [`Bytes`](crate::Bytes) in them
+    /// are sent as binary attachments.
     ///
     /// # Errors
-    /// The event can't be encoded, or the buffer is full.
+    /// The event can't be encoded, the buffer is full, or the client has ended.
     pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<(), EmitError> {
         let packet = encode::event(&self.member.namespace, None, event, &args)?;
         let key = self.member.key;
@@ -206,15 +206,17 @@ impl ClientSocket {
         })
     }
 
-    /// Emits an event now; the future is the server's ack: its arguments as a tuple, or its one argument as `T`. It waits as long as
-    /// the client's [`ack_timeout`](super::ClientBuilder::ack_timeout) says, without a limit by default.
+    /// Emits an event immediately and returns a future for the server's ack: its arguments as a tuple, or its only argument as `T`.
+    /// The future waits for the client's [`ack_timeout`](super::ClientBuilder::ack_timeout), by default without a limit.
     /// [`timeout`](Self::timeout) sets another time.
     ///
-    /// A disconnect ends it with [`Disconnected`](crate::AckError::Disconnected). Without a timeout so does all that leaves the socket
-    /// without a connection until it is told to [`connect`](Self::connect) again: being disconnected by either side or refused, a
-    /// reconnection that has failed for good, [`Client::close`](super::Client::close). An event that was kept until then is not sent
-    /// any more, unless the client has [`retries`](super::ClientBuilder::retries). Emitted after that it ends at once with
-    /// [`EmitError::Disconnected`]. A socket that was never told to connect keeps the event, and the ack is waited for.
+    /// If the event was sent and the socket disconnects, the ack fails with [`Disconnected`](crate::AckError::Disconnected).
+    ///
+    /// Without a timeout it also fails that way when the socket will not connect again by itself: it was disconnected by either
+    /// side, was refused, has run out of reconnection attempts, or the client was [closed](super::Client::close). A buffered event
+    /// is then discarded, unless the client has [`retries`](super::ClientBuilder::retries), and an event emitted after that fails
+    /// at once with [`EmitError::Disconnected`], until [`connect`](Self::connect) is called. A socket on which `connect` was never
+    /// called buffers the event and waits.
     ///
     /// ```no_run
     /// # async fn example(socket: socketio_runtime::ClientSocket) -> Result<(), socketio_runtime::AckError> {
@@ -226,7 +228,7 @@ impl ClientSocket {
         AckFuture::emit(self.clone(), event, &args, self.ack_timeout())
     }
 
-    /// Sets how long to wait for the ack of the event that is emitted next.
+    /// Sets how long to wait for the ack of an event emitted through the returned value.
     ///
     /// ```no_run
     /// # async fn example(socket: socketio_runtime::ClientSocket) -> Result<(), socketio_runtime::AckError> {
@@ -239,25 +241,26 @@ impl ClientSocket {
         WithTimeout { socket: self, timeout }
     }
 
-    /// Emits only what can leave at once: nothing while there is no connection.
+    /// Emits through the returned value are dropped unless they can be sent immediately; without a connection all are dropped.
     pub fn volatile(&self) -> Volatile<'_, Self> {
         Volatile { socket: self }
     }
 
-    /// How full the client's buffers are. All sockets of a client share them.
+    /// How full the client's send buffers are. All sockets of a client share them.
     pub fn pressure(&self) -> Pressure {
         self.alive.shared.lock().machine.pressure()
     }
 
-    /// How many bytes wait for the server or for a connection, or are being written.
+    /// Bytes queued in the client's send buffers, including those being written and those buffered until there is a connection.
     pub fn queued_bytes(&self) -> usize {
         let inner = self.alive.shared.lock();
         let engine = inner.machine.engine().map_or(0, |engine| engine.buffered());
         inner.machine.buffered() + engine
     }
 
-    /// Waits until the buffers are no longer under pressure, connected or not. `false` if the client has ended, or if they are under
-    /// pressure and this socket is not [active](Self::is_active) any more, so that nothing would relieve them.
+    /// Waits until the send buffers are no longer under pressure, whether or not the socket is connected. Returns `false` if the
+    /// client has ended, or if the buffers are under pressure and this socket is no longer [active](Self::is_active), so that they
+    /// would never drain.
     pub async fn ready(&self) -> bool {
         loop {
             let relief = {
@@ -276,20 +279,20 @@ impl ClientSocket {
                 inner.ready.push(sender);
                 receiver
             };
-            // Dropped in any case: there may be room, or the client has ended.
+            // The sender is always dropped unused: there may be room, or the client has ended. The loop checks which.
             _ = relief.await;
         }
     }
 
     // --- receiving -----------------------------------------------------------------------------------------------------
 
-    /// Waits for the next event, in order, for who likes a loop better than handlers; one task at a time. It goes on over a
-    /// reconnection. `None` when no more can come: the socket was disconnected by hand or by the server, was refused, was given up,
-    /// or was never told to connect.
+    /// Waits for the next event, in order: a loop as an alternative to handlers. Only one task may wait at a time. Waiting
+    /// continues over reconnections. Returns `None` when no more events can arrive: the socket was disconnected by either side, was
+    /// refused, has run out of reconnection attempts, or [`connect`](Self::connect) was never called.
     ///
-    /// A socket without handlers of events keeps what comes for `next`: up to 64 events or 256 KiB. Beyond that the oldest are
-    /// dropped as long as `next` was never called; once it was, reading pauses until it is called again. A socket with handlers gives
-    /// an event to `next` only if it waits at that time.
+    /// A socket without event handlers queues events for `next`: up to 64 events or 256 KiB. Beyond that the oldest are dropped if
+    /// `next` was never called; otherwise reading from the server pauses until it is called again. A socket with event handlers
+    /// delivers an event to `next` only if a call is waiting at that moment.
     pub async fn next(&self) -> Option<Event<Self>> {
         let _leave = Leave(self);
         poll_fn(|cx| {
@@ -302,12 +305,12 @@ impl ClientSocket {
         .await
     }
 
-    /// Handles an event. The arguments are a tuple of types, one type, or `()`; surplus ones are ignored and missing ones are
-    /// `None` for an `Option`. What the handler returns answers the ack, if the server asked for one; an error goes to
-    /// [`on_error`](Self::on_error). Setting a handler again replaces the former one.
+    /// Sets the handler of an event, in place of the previous one. The arguments are a tuple of types, one type, or `()`; surplus
+    /// arguments are ignored, and a missing one is `None` if its type is an `Option`. The handler's return value is sent as the
+    /// ack, if the server asked for one; an error goes to [`on_error`](Self::on_error).
     ///
-    /// Names that the protocol reserves (`connect`, `connect_error`, `disconnect`, ..) never come as events, so a handler for one is not
-    /// called: see [`on_connect`](Self::on_connect), [`on_connect_error`](Self::on_connect_error) and
+    /// Names reserved by the protocol (`connect`, `connect_error`, `disconnect`, ..) are never received as events, so a handler for
+    /// one is never called: use [`on_connect`](Self::on_connect), [`on_connect_error`](Self::on_connect_error) and
     /// [`on_disconnect`](Self::on_disconnect).
     ///
     /// ```no_run
@@ -331,7 +334,8 @@ impl ClientSocket {
         self.handle(|handlers| handlers.events.insert(event.clone(), handler::on_event(event, handler)))
     }
 
-    /// Handles every event that has no handler of its own: by name, with raw arguments, answered now, later or never.
+    /// Sets the handler of all events without a handler of their own. It receives the event's name and undecoded arguments, and can
+    /// acknowledge it at any time, or not at all.
     ///
     /// ```no_run
     /// # use socketio_runtime::ClientSocket;
@@ -352,8 +356,8 @@ impl ClientSocket {
         self.handle(|handlers| handlers.any.replace(Arc::new(move |event| handler::settle(handler(event)))))
     }
 
-    /// Called whenever the socket has been connected, after a reconnection, too. What was kept while there was no connection has
-    /// been sent before; events wait until the handler has returned or asks for them by [`next`](Self::next).
+    /// Sets the handler called each time the socket has connected, including after a reconnection. Buffered events have been sent
+    /// by then. Received events wait until the handler has returned or receives them with [`next`](Self::next).
     pub fn on_connect<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Self) -> Fut + Send + Sync + 'static,
@@ -362,7 +366,7 @@ impl ClientSocket {
         self.handle(|handlers| handlers.connect.replace(Arc::new(move |socket| handler::settle(handler(socket)))))
     }
 
-    /// Called whenever the socket has been disconnected, once for each time it was connected, behind the handlers of what came before.
+    /// Sets the handler called each time the socket has disconnected: once per connect, after the handlers of all earlier events.
     pub fn on_disconnect<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Self, DisconnectReason) -> Fut + Send + Sync + 'static,
@@ -373,7 +377,7 @@ impl ClientSocket {
         })
     }
 
-    /// Called whenever an attempt to connect has failed, and when the server has refused the socket.
+    /// Sets the handler called each time an attempt to connect has failed or the server has refused the socket.
     pub fn on_connect_error<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Self, ConnectError) -> Fut + Send + Sync + 'static,
@@ -384,8 +388,9 @@ impl ClientSocket {
         })
     }
 
-    /// Called with the error of every handler that failed or panicked, of [spawned work](Self::spawn) that panicked, and of packets that
-    /// can't be decoded. If it is not set, they go to `tracing` (feature `tracing`, on by default in the adapters).
+    /// Sets the handler of errors: of handlers that failed or panicked, of [spawned work](Self::spawn) that panicked, and of
+    /// packets that can't be decoded. If it is not set, errors are logged with `tracing` (feature `tracing`, on by default in the
+    /// adapters).
     pub fn on_error<F, Fut>(&self, handler: F) -> &Self
     where
         F: Fn(Self, HandlerError) -> Fut + Send + Sync + 'static,
@@ -396,21 +401,21 @@ impl ClientSocket {
         })
     }
 
-    /// Runs work in the background that must not hold up the socket's next event. A panic in it harms nobody and goes to
-    /// [`on_error`](Self::on_error). Called from within the runtime; until it ends, the work keeps the client.
+    /// Runs a future in the background, so that it does not delay the socket's next event. A panic in it is caught and goes to
+    /// [`on_error`](Self::on_error). Must be called from within the runtime. The client stays alive until the future ends.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.alive.shared.runtime.spawn(handler::in_background(self.clone(), work));
     }
 
     fn handle<T>(&self, set: impl FnOnce(&mut super::member::Handlers) -> T) -> &Self {
         self.member.set(set);
-        // Events that were kept may have found their handler.
+        // Queued events may have a handler now.
         self.alive.shared.turns.call();
         self
     }
 }
 
-/// Nobody waits in the slot any more.
+/// Ends the wait of `next` when its future is dropped.
 struct Leave<'a>(&'a ClientSocket);
 
 impl Drop for Leave<'_> {
@@ -418,14 +423,14 @@ impl Drop for Leave<'_> {
         if self.0.member.leave() {
             self.0.alive.shared.turns.notify();
             if self.0.alive.shared.lock().stage == Stage::Ended {
-                // There is no task any more to take it back.
+                // There is no task to take the event back.
                 drop(self.0.member.take_back());
             }
         }
     }
 }
 
-/// The answer to [`ClientSocket::connect`]. Dropping it changes nothing: the socket connects.
+/// The result of [`ClientSocket::connect`]. Dropping it does not stop the socket from connecting.
 #[derive(Debug)]
 pub struct Connecting {
     answer: Result<oneshot::Receiver<Result<(), ConnectError>>, Option<ConnectError>>,
@@ -442,10 +447,10 @@ impl Future for Connecting {
     }
 }
 
-/// An ack that is waited for.
+/// A pending ack.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
-#[expect(unnameable_types, reason = "nobody else names an ack")]
+#[expect(unnameable_types, reason = "only used through `Endpoint`")]
 pub enum Ticket {
     Ack(u64),
     Retry(RetryId),
@@ -495,7 +500,7 @@ impl Endpoint for ClientSocket {
     ) -> Result<Awaited<Self>, EmitError> {
         let shared = &self.alive.shared;
         let key = self.member.key;
-        // The deadline counts whether or not anybody has asked to connect.
+        // The task runs the timeout, which applies even if `connect` was never called.
         self.alive.start();
         let (sender, receiver) = oneshot::channel();
         let ticket = shared.send(|inner, now| match id {
@@ -523,7 +528,7 @@ impl Endpoint for ClientSocket {
                 inner.acks.remove(&(key, id));
                 inner.machine.forget_ack(key, id);
             }
-            // It is delivered all the same.
+            // The event is still delivered.
             Ticket::Retry(id) => _ = inner.deliveries.remove(&(key, id)),
         }
     }

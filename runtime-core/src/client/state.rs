@@ -14,63 +14,64 @@ use futures_core::Stream;
 
 use super::error::ConnectError;
 
-/// What a subscriber that does not look keeps; older news are dropped for newer ones.
+/// States queued for a subscriber; beyond that the oldest are dropped.
 const KEPT: usize = 64;
 
-/// What became of the connection that all sockets of a [`Client`](super::Client) share.
+/// A change of the connection that all sockets of a [`Client`](super::Client) share.
 ///
-/// The events of the JavaScript client's manager are these: `reconnect_attempt` is `Connecting` with an `attempt` above 0,
-/// `reconnect` is `Connected` with one, `reconnect_error` is `AttemptFailed` with one, and `reconnect_failed` is `ReconnectFailed`.
+/// They correspond to the manager's events in JavaScript: `reconnect_attempt` is `Connecting` with an `attempt` above 0,
+/// `reconnect` is `Connected` and `reconnect_error` is `AttemptFailed` with such an `attempt`, and `reconnect_failed` is
+/// `ReconnectFailed`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum State {
-    /// An attempt to connect begins: 0 is the one that the application asked for, those after it are counted from 1.
+    /// An attempt to connect begins.
     Connecting {
-        /// Which one.
+        /// 0 for the attempt that `connect` started; those of a reconnection are counted from 1.
         attempt: u32,
     },
-    /// The connection stands, and sockets join their namespaces.
+    /// The connection is open, and sockets join their namespaces.
     Connected {
         /// The attempt that succeeded.
         attempt: u32,
-        /// How the connection began.
+        /// The transport that the connection was opened with.
         transport: TransportKind,
     },
     /// The connection moved to another transport.
     Upgraded {
-        /// Which one.
+        /// The new transport.
         transport: TransportKind,
     },
     /// An attempt failed.
     AttemptFailed {
-        /// Which one.
+        /// The attempt that failed.
         attempt: u32,
-        /// Why.
+        /// Why it failed.
         error: ConnectError,
     },
-    /// A pause before the next attempt.
+    /// The client waits before the next attempt.
     Waiting {
         /// The attempt that follows.
         attempt: u32,
-        /// How long the pause is.
+        /// How long it waits.
         delay: Duration,
     },
-    /// All attempts have failed. Nothing more is tried until a socket is told to [connect](super::ClientSocket::connect).
+    /// All attempts have failed. The client does not try again until [`connect`](super::ClientSocket::connect) is called.
     ReconnectFailed {
         /// How many there were.
         attempts: u32,
     },
-    /// The connection ended.
+    /// The connection was closed.
     Closed {
-        /// Why.
+        /// Why it was closed.
         reason: CloseReason,
-        /// What was wrong, if anything was.
+        /// The error that caused it, if there was one.
         fault: Option<Fault>,
     },
 }
 
 impl State {
-    /// Tells `tracing`.
+    /// Logs the state.
     pub(super) fn trace(&self) {
         #[cfg(feature = "tracing")]
         match self {
@@ -81,9 +82,10 @@ impl State {
     }
 }
 
-/// The news of a connection, from the time of [`Client::states`](super::Client::states) on. A [`Stream`], too.
+/// The state changes of a connection from the call of [`Client::states`](super::Client::states) on. Also a [`Stream`].
 ///
-/// Up to 64 wait for who does not look; then the oldest are dropped. It does not keep the client alive.
+/// Up to 64 states are queued; beyond that the oldest are dropped and counted as [`missed`](Self::missed). It does not keep the
+/// client alive.
 ///
 /// ```no_run
 /// # use socketio_runtime::Client;
@@ -110,17 +112,17 @@ struct Queue {
 }
 
 impl States {
-    /// The next state. `None` once the client is gone.
+    /// Waits for the next state. `None` once the client has ended.
     pub async fn next(&mut self) -> Option<State> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// The next state, if there is one already.
+    /// The next state if one is queued.
     pub fn try_next(&mut self) -> Option<State> {
         lock(&self.queue).states.pop_front()
     }
 
-    /// How many states were dropped because nobody looked.
+    /// How many states were dropped because the queue was full.
     pub fn missed(&self) -> u64 {
         lock(&self.queue).missed
     }
@@ -150,7 +152,7 @@ impl fmt::Debug for States {
     }
 }
 
-/// Who hears of the states.
+/// The open [`States`] streams of a client.
 #[derive(Default)]
 pub(super) struct Subscribers {
     queues: Mutex<Vec<Weak<Mutex<Queue>>>>,
@@ -165,7 +167,7 @@ impl Subscribers {
         States { queue }
     }
 
-    pub(super) fn tell(&self, state: &State) {
+    pub(super) fn publish(&self, state: &State) {
         self.each(|queue| {
             if queue.states.len() == KEPT {
                 queue.states.pop_front();
@@ -207,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_look_keeps_the_newest_and_learns_how_many_are_missing() {
+    fn a_slow_subscriber_keeps_the_newest_states_and_counts_the_missed() {
         let subscribers = Subscribers::default();
         let mut states = subscribers.join(false);
         for attempt in 0..100 {
-            subscribers.tell(&State::Connecting { attempt });
+            subscribers.publish(&State::Connecting { attempt });
         }
         assert_eq!((states.missed(), attempts(&mut states)), (36, (36..100).collect()));
-        subscribers.tell(&State::Connecting { attempt: 7 });
+        subscribers.publish(&State::Connecting { attempt: 7 });
         subscribers.end();
         assert_eq!(attempts(&mut states), [7]);
         let mut cx = Context::from_waker(Waker::noop());
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscriber_that_is_gone_leaves_nothing_behind() {
+    fn a_dropped_subscriber_is_removed() {
         let subscribers = Subscribers::default();
         (0..10).for_each(|_| drop(subscribers.join(false)));
         let _last = subscribers.join(false);

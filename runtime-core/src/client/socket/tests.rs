@@ -1,4 +1,4 @@
-//! What nobody waits for any more leaves nothing behind.
+//! Dropped futures leave no waiters in the client.
 
 use std::future::pending;
 use std::io;
@@ -13,7 +13,7 @@ use super::*;
 use crate::client::ClientBuilder;
 use crate::runtime::{Accept, BoxStream, Runtime};
 
-/// Keeps its tasks, and never runs them.
+/// A runtime that keeps its tasks and never runs them.
 #[derive(Default)]
 struct Still(Mutex<Vec<BoxFuture<'static, ()>>>);
 
@@ -58,7 +58,7 @@ fn socket() -> ClientSocket {
 }
 
 #[test]
-fn answers_that_nobody_waits_for_are_not_kept() {
+fn the_waiter_of_a_dropped_connect_is_removed() {
     let socket = socket();
     let first = socket.connect();
     (0..100).for_each(|_| drop(socket.connect()));
@@ -70,7 +70,7 @@ fn answers_that_nobody_waits_for_are_not_kept() {
 }
 
 #[test]
-fn who_does_not_wait_for_room_any_more_is_forgotten() {
+fn the_waiter_of_a_dropped_ready_is_removed() {
     let socket = socket();
     while socket.emit("x", ("x".repeat(1_000_000),)).is_ok() {}
     for _ in 0..100 {

@@ -255,7 +255,7 @@ impl ClientTask {
 
     fn tell(&self, state: &State) {
         state.trace();
-        self.shared.subscribers.tell(state);
+        self.shared.subscribers.publish(state);
     }
 
     fn with_lane(&mut self, key: SocketKey, act: impl FnOnce(&mut Lane)) {
