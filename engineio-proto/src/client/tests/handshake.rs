@@ -1,4 +1,4 @@
-//! How a session begins.
+//! Opening a session.
 
 use super::*;
 use TransportKind::{Polling, WebSocket};
@@ -26,21 +26,21 @@ fn a_session_opens_by_websocket() {
 }
 
 #[test]
-fn what_is_sent_before_the_handshake_leaves_behind_it() {
+fn messages_sent_before_the_handshake_follow_it() {
     let mut script = open(config().upgrade(false));
     assert_eq!(script.send("a"), ["0 GET"]);
     assert_eq!(script.answer(0, OPEN), ["1 GET", "2 POST 4a", "opened S"]);
 }
 
 #[test]
-fn without_transports_there_is_no_session() {
+fn a_session_without_transports_closes_at_once() {
     let mut script = open(config().transports([]));
     assert_eq!(script.out(), ["closed transport error: no transports available"]);
     assert!(script.session.is_closed());
 }
 
 #[test]
-fn a_failed_handshake_closes() {
+fn a_failed_handshake_closes_the_session() {
     let mut script = open(config());
     assert_eq!(script.out(), ["0 GET"]);
     assert_eq!(script.lost(0), ["closed transport error: the GET request failed"]);
@@ -53,7 +53,7 @@ fn a_failed_handshake_closes() {
 }
 
 #[test]
-fn a_refusal_is_told_in_the_servers_words() {
+fn a_refusal_has_the_servers_message() {
     let mut script = open(config());
     script.out();
     assert_eq!(
@@ -65,11 +65,11 @@ fn a_refusal_is_told_in_the_servers_words() {
 }
 
 #[test]
-fn an_answer_that_is_no_handshake_is_told_with_its_type() {
-    for (kind, body, told) in [
-        ("text/html", "<!doctype html>", "the answer of type text/html is no Engine.IO handshake"),
-        ("", "hello", "the answer is no Engine.IO handshake"),
-        ("", "", "the answer is no Engine.IO handshake"),
+fn a_response_that_is_not_a_handshake_is_reported_with_its_type() {
+    for (kind, body, expected) in [
+        ("text/html", "<!doctype html>", "the response of type text/html is not an Engine.IO handshake"),
+        ("", "hello", "the response is not an Engine.IO handshake"),
+        ("", "", "the response is not an Engine.IO handshake"),
         (
             "text/plain",
             "96:0{\"sid\":\"S\"}2:40",
@@ -82,18 +82,18 @@ fn an_answer_that_is_no_handshake_is_told_with_its_type() {
         let response = http::Response::builder();
         let response = if kind.is_empty() { response } else { response.header("content-type", kind) };
         script.session.handle_response(RequestId(0), response.body(Bytes::from(body)).unwrap(), script.now);
-        assert_eq!(script.out(), [format!("closed transport error: {told}")]);
+        assert_eq!(script.out(), [format!("closed transport error: {expected}")]);
     }
     let mut script = open(config().transports([WebSocket]));
     script.out();
     script.connected(0);
-    let told = "closed transport error: the answer is no Engine.IO handshake";
-    assert_eq!(script.text(0, r#"{"type":"hello"}"#), ["ws0 close", told]);
+    let expected = "closed transport error: the response is not an Engine.IO handshake";
+    assert_eq!(script.text(0, r#"{"type":"hello"}"#), ["ws0 close", expected]);
 }
 
 #[test]
-fn a_redirect_is_told_with_its_location() {
-    for (status, location, told) in [
+fn a_redirect_is_reported_with_its_location() {
+    for (status, location, expected) in [
         (301, "https://example.org/", "the GET request was redirected with status 301 to https://example.org/"),
         (308, &"x".repeat(3000), "the GET request failed with status 308"),
         (304, "", "the GET request failed with status 304"),
@@ -103,12 +103,12 @@ fn a_redirect_is_told_with_its_location() {
         let response = http::Response::builder().status(status);
         let response = if location.is_empty() { response } else { response.header("location", location) };
         script.session.handle_response(RequestId(0), response.body(Bytes::new()).unwrap(), script.now);
-        assert_eq!(script.out(), [format!("closed transport error: {told}")]);
+        assert_eq!(script.out(), [format!("closed transport error: {expected}")]);
     }
 }
 
 #[test]
-fn half_a_surrogate_pair_in_the_servers_words_is_read_as_a_replacement_character() {
+fn a_lone_surrogate_from_the_server_is_replaced() {
     let mut script = open(config());
     script.out();
     let open = OPEN.replace("\"websocket\"", r#""websocket","\udc00""#).replace('{', r#"{"\ud83d":"\ud83d","#);
@@ -122,7 +122,7 @@ fn half_a_surrogate_pair_in_the_servers_words_is_read_as_a_replacement_character
 }
 
 #[test]
-fn all_transports_are_tried_where_that_is_wanted() {
+fn all_transports_are_tried_if_enabled() {
     let mut script = open(config().try_all_transports(true));
     assert_eq!(script.out(), ["0 GET"]);
     assert_eq!(script.send("kept"), [""; 0]);
@@ -143,7 +143,7 @@ fn all_transports_are_tried_where_that_is_wanted() {
 }
 
 #[test]
-fn a_bad_handshake_lets_the_next_transport_try() {
+fn after_a_bad_handshake_the_next_transport_is_tried() {
     let mut script = open(config().try_all_transports(true).transports([WebSocket, Polling]));
     script.out();
     script.connected(0);
@@ -155,7 +155,7 @@ fn a_websocket_that_worked_is_remembered() {
     let begin = Start { first_id: 7, prior_websocket: true, entropy: 0 };
     let mut script = open_with(config().remember_upgrade(true), begin);
     assert_eq!(script.out(), ["ws7 connect"]);
-    // It does not work any more.
+    // The WebSocket does not work any more.
     assert_eq!(script.refused(7, None), ["closed transport error: the WebSocket failed"]);
     assert!(!script.session.prior_websocket());
     assert_eq!(script.session.next_id(), 8);
@@ -170,7 +170,7 @@ fn a_websocket_that_worked_is_remembered() {
 }
 
 #[test]
-fn a_remembered_websocket_that_fails_gives_way() {
+fn a_remembered_websocket_that_fails_falls_back_to_polling() {
     let begin = Start { prior_websocket: true, ..Start::default() };
     let config = config().remember_upgrade(true).try_all_transports(true);
     let mut script = open_with(config, begin);
@@ -220,7 +220,7 @@ fn every_field_of_the_handshake_is_checked() {
 }
 
 #[test]
-fn absurd_intervals_are_cut() {
+fn absurd_intervals_are_clamped() {
     for number in ["1e300", "18446744073709551615", "99999999999999999999999"] {
         let mut script = open(config().upgrade(false));
         script.out();
@@ -234,7 +234,7 @@ fn absurd_intervals_are_cut() {
 }
 
 #[test]
-fn fractions_are_numbers_and_no_limit_is_none() {
+fn fractions_and_a_missing_max_payload_are_accepted() {
     for limit in ["", r#","maxPayload":null"#, r#","maxPayload":0"#] {
         let mut script = open(config().upgrade(false));
         script.out();

@@ -49,7 +49,7 @@ fn a_message_beyond_the_limit_ends_the_session() {
     assert_eq!(script.text(0, &"4".repeat(200)).len(), 1);
     assert_eq!(
         script.text(0, &"4".repeat(201)),
-        ["ws0 close", "closed transport error: what the server sent is longer than 200 bytes"]
+        ["ws0 close", "closed transport error: a response or message of the server is longer than 200 bytes"]
     );
 }
 

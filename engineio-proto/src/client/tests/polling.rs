@@ -224,6 +224,6 @@ fn a_body_beyond_the_limit_is_refused() {
     assert_eq!(script.answer(1, &format!("4{}", "x".repeat(199)))[0], "2 GET");
     assert_eq!(
         script.answer(2, &format!("4{}", "x".repeat(200))),
-        ["closed transport error: what the server sent is longer than 200 bytes"]
+        ["closed transport error: a response or message of the server is longer than 200 bytes"]
     );
 }

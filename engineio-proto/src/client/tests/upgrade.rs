@@ -95,7 +95,7 @@ fn polling_goes_on_after_a_failed_probe() {
     assert_eq!(dialling().refused(1, Some(400)), [refused]);
     assert_eq!(probing().gone(1, true), [failed("the WebSocket failed")]);
     assert_eq!(probing().gone(1, false), [failed("the WebSocket failed")]);
-    let unanswered = failed("the probe was not answered as it has to be");
+    let unanswered = failed("the probe was not answered with `3probe`");
     for text in ["3", "3probes", "2probe", "4x", "6", "x", "", "0{}", "1"] {
         let mut script = probing();
         assert_eq!(script.text(1, text), ["ws1 close", &unanswered], "{text}");
@@ -124,7 +124,7 @@ fn polling_resumes_after_the_loss_of_a_probed_websocket() {
     script.answer(2, "6");
     assert_eq!(
         script.text(1, "4early"),
-        ["ws1 close", "4 GET", "upgrade failed: the probe was not answered as it has to be"]
+        ["ws1 close", "4 GET", "upgrade failed: the probe was not answered with `3probe`"]
     );
 }
 
