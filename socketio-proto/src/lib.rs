@@ -1,4 +1,5 @@
-//! Socket.IO v5 as pure state machines: packets, binary attachments, acks, server connection, hub, client manager. No I/O, no clock, no async.
+//! Socket.IO v5 as pure state machines: packets, binary attachments, acks, server connection, hub, client manager. No
+//! I/O, no clock, no async.
 //!
 //! The codec has three parts. [`encode`] turns typed arguments into the engine messages of a packet. A [`Decoder`]
 //! reassembles packets from the messages of a peer. [`Args`] holds the arguments of an event or an ack as JSON; the

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::Limits;
 
-/// Timings and bounds of a [`Manager`](super::Manager). The names in brackets are the reference's options.
+/// Timings and bounds of a [`Manager`](super::Manager). The names in parentheses are the reference's options.
 ///
 /// ```
 /// use std::time::Duration;

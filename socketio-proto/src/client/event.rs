@@ -110,7 +110,7 @@ pub enum Event {
         socket: SocketKey,
         /// The id given to [`emit_with_ack`](super::Manager::emit_with_ack).
         id: u64,
-        /// The server's arguments.
+        /// The server's arguments, or why the ack did not arrive.
         result: Result<Args, AckError>,
     },
     /// A packet of a retry queue is settled: the server acknowledged it, or its last retry failed.

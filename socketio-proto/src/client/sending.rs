@@ -58,8 +58,10 @@ impl Manager {
     ///
     /// - with the server's arguments;
     /// - with [`AckError::Timeout`](crate::AckError::Timeout) at `deadline`, connected or not;
-    /// - with [`AckError::Disconnected`](crate::AckError::Disconnected) if the connection is lost after the event was passed to it;
-    /// - without a deadline, also with `Disconnected` if the socket [is over](Self::is_over) before. The event is not sent then.
+    /// - with [`AckError::Disconnected`](crate::AckError::Disconnected) if the connection is lost after the event was
+    ///   passed to it;
+    /// - without a deadline, also with `Disconnected` if the socket [is over](Self::is_over) before. The event is not
+    ///   sent then.
     ///
     /// # Errors
     /// Any [`EmitError`]. No `Acked` follows then. [`EmitError::Disconnected`] also without a deadline if the socket

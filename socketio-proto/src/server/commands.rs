@@ -17,7 +17,8 @@ impl Connection {
     /// The socket has not joined, and [`Event::Disconnected`](super::Event::Disconnected) follows unless it came
     /// before:
     ///
-    /// - [`EmitError::Disconnected`]: the socket is not pending (any more), because the client left or the connection is closing.
+    /// - [`EmitError::Disconnected`]: the socket is not pending (any more), because the client left or the connection is
+    ///   closing.
     /// - [`EmitError::Full`], [`EmitError::TooLarge`]: the outbox has no space for the packet, so the connection is closed.
     pub fn accept(&mut self, socket: SocketKey, entropy: [u8; 15]) -> Result<Sid, EmitError> {
         let member = self.pending(socket)?;
@@ -61,8 +62,9 @@ impl Connection {
         self.connected(socket).is_ok() && self.engine.writable() && self.send(packet.into()).is_ok()
     }
 
-    /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`](super::Event::Acked) follows exactly once: with
-    /// the client's arguments, with [`AckError::Timeout`](crate::AckError::Timeout) at `deadline`, or with [`AckError::Disconnected`](crate::AckError::Disconnected).
+    /// Like [`emit`](Self::emit), for an event encoded with the ack id `id`. [`Event::Acked`](super::Event::Acked)
+    /// follows exactly once: with the client's arguments, with [`AckError::Timeout`](crate::AckError::Timeout) at
+    /// `deadline`, or with [`AckError::Disconnected`](crate::AckError::Disconnected).
     ///
     /// The driver chooses the ids, because a broadcast uses one id for many connections.
     ///

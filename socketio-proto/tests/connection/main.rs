@@ -1,7 +1,7 @@
 //! Random sequences of inputs and commands for a connection. A model checks what a driver may rely on:
 //!
-//! * a socket is reported `Connecting`, then other events while it is connected, then exactly one `Disconnected`, unless a `refuse`
-//!   succeeded; all sockets before `Closed`, and nothing after that;
+//! * a socket is reported `Connecting`, then other events while it is connected, then exactly one `Disconnected`, unless
+//!   a `refuse` succeeded; all sockets before `Closed`, and nothing after that;
 //! * `Acked` comes exactly once for each `emit_with_ack` that succeeded and was not forgotten, before its socket's
 //!   `Disconnected`;
 //! * on the wire, CONNECT comes before all other packets of a namespace;

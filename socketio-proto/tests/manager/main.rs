@@ -1,7 +1,8 @@
 //! Random sequences of inputs and commands for a client's manager. A model checks what a driver, an application and a
 //! server may rely on:
 //!
-//! * a socket is reported `Authenticate`, then `Connected`, then `Disconnected`, `Refused` or `NotJoined`, each exactly once;
+//! * a socket is reported `Authenticate`, then `Connected`, then `Disconnected`, `Refused` or `NotJoined`, each exactly
+//!   once;
 //! * `Acked` comes exactly once for each `emit_with_ack` that succeeded and was not forgotten, `Delivered` for each
 //!   `emit_reliable`, in order; an ack answers its own event;
 //! * the server receives plain events at most once and in order, over all connections, and reliable ones in order;

@@ -30,7 +30,7 @@ fn the_payload_of_a_connect_is_bounded() {
     assert_eq!(script.text(r#"40{"a":123}"#), [r#"connecting 0 / {"a":123}"#]);
     assert_eq!(script.text(r#"40/b,{"a":1234}"#), [r#"ws 44/b,{"message":"Auth payload too large"}"#]);
     script.flushed();
-    // It may try again with less.
+    // The client may try again with a smaller payload.
     assert_eq!(script.text(r#"40/b,{"a":1}"#), [r#"connecting 1 /b {"a":1}"#]);
 }
 
