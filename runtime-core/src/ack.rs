@@ -1,4 +1,4 @@
-//! What a handler may return, and how it becomes an ack.
+//! The return values of handlers, and their encoding as acks.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -12,17 +12,17 @@ use socketio_proto::{Args, Encoded, Json, Value, encode};
 
 use crate::handler::HandlerError;
 
-/// What a handler may return. If the other side asked for an ack, the value answers it.
+/// A type that a handler may return. If the peer asked for an ack, the value is sent as the ack.
 ///
 /// - `()` acknowledges without arguments.
-/// - A tuple of anything that implements [`Serialize`] is the list of arguments; [`Args`] are one, too.
-/// - A number, `bool`, text, [`Bytes`], [`Value`], [`Json`] or [`serde_json::Value`] is the one argument, and so is an `Option`,
-///   a vector, a set or a map of anything that implements [`Serialize`]. `None` and null values acknowledge with `null`.
-/// - A `Result` of one of these: `Ok` acknowledges; an `Err` is never sent. It goes to `on_error`, and the ack is not answered.
-///   Every error that converts into `Box<dyn Error + Send + Sync>` will do, such as `String`, `anyhow::Error`, or any type that
-///   implements [`Error`].
+/// - A tuple of types that implement [`Serialize`] is the list of arguments; so are [`Args`].
+/// - A number, `bool`, text, [`Bytes`], [`Value`], [`Json`] or [`serde_json::Value`] is the only argument, and so is an `Option`,
+///   a vector, a set or a map of types that implement [`Serialize`]. `None` and null values acknowledge with `null`.
+/// - A `Result` of any of these: `Ok` acknowledges. An `Err` is never sent: it goes to `on_error`, and the event is not acknowledged.
+///   Any error works that converts into `Box<dyn Error + Send + Sync>`, such as `String`, `anyhow::Error`, or a type that implements
+///   [`Error`].
 ///
-/// A type of your own is returned as the element of a tuple: `(report,)`.
+/// Return a type of your own as the element of a tuple: `(report,)`.
 ///
 /// ```no_run
 /// # use socketio_runtime::{Namespace, Socket};
@@ -40,7 +40,7 @@ use crate::handler::HandlerError;
 /// # }
 /// ```
 ///
-/// The set is closed, so that a `Result` is never taken for a value:
+/// Other types don't implement the trait, so that a `Result` is never encoded as a plain value:
 ///
 /// ```compile_fail
 /// # use socketio_runtime::Namespace;
@@ -58,22 +58,22 @@ use crate::handler::HandlerError;
 )]
 pub trait IntoAck: sealed::IntoAck + Send {}
 
-#[expect(unnameable_types, reason = "nobody else may implement it")]
+#[expect(unnameable_types, reason = "seals the trait")]
 mod sealed {
     use super::{Encoded, HandlerError};
 
     pub trait IntoAck {
-        /// Encodes the ack, if one is asked for.
+        /// Encodes the ack, if the event has an id.
         fn into_ack(self, namespace: &str, id: Option<u64>) -> Result<Option<Encoded>, HandlerError>;
     }
 }
 
-/// Encodes what a handler returned as the ack of the event with this id, if there is one.
+/// Encodes a handler's return value as the ack of the event with this id, if it has one.
 pub(crate) fn encode<T: IntoAck>(value: T, namespace: &str, id: Option<u64>) -> Result<Option<Encoded>, HandlerError> {
     value.into_ack(namespace, id)
 }
 
-/// Acknowledges with a list of arguments.
+/// Encodes a list of arguments as the ack.
 fn list<T: Serialize>(args: &T, namespace: &str, id: Option<u64>) -> Result<Option<Encoded>, HandlerError> {
     let Some(id) = id else { return Ok(None) };
     encode::ack(namespace, id, args).map(Some).map_err(|error| HandlerError::Encode(Arc::new(error)))
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_id_nothing_is_encoded_and_errors_still_show() {
+    fn a_value_without_an_id_is_not_encoded_and_an_error_is_returned() {
         assert!(encode(3, "/", None).unwrap().is_none());
         assert!(encode(Err::<(), _>("text"), "/", None).is_err());
     }

@@ -1,4 +1,4 @@
-//! Emitting: to one socket, to many, with and without an ack.
+//! Emitting events, with and without an ack.
 
 use std::fmt;
 use std::future::Future;
@@ -14,24 +14,25 @@ use socketio_proto::{ArgsError, EncodeError, FromArgs, encode};
 use crate::chain::debug_as_text;
 use crate::endpoint::{AckResult, Endpoint};
 
-/// Why nothing was emitted.
+/// Why an event was not emitted.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {
     /// The event or its arguments can't be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// The socket is not connected any more. (One of a client keeps what is emitted; its client has ended.)
+    /// The socket is no longer connected. (A client's socket buffers events while it has no connection; for it this means that the
+    /// client has ended, or that the event asks for an ack and the socket will not connect again by itself.)
     #[error("the socket is not connected")]
     Disconnected,
-    /// The other side takes its packets too slowly, or a client has no connection for too long: as many bytes wait as may.
+    /// The send buffer is full: the peer reads too slowly, or a client has had no connection for too long.
     #[error("the outbox is full")]
     Full,
-    /// The event is larger than all that may wait for the other side (`outbox_limit`), or for a client's connection
-    /// (`send_buffer_limit`): there will never be room for it.
+    /// The event is larger than the whole send buffer (`outbox_limit` of a server, `send_buffer_limit` of a client), so it can
+    /// never be sent.
     #[error("the event is larger than the outbox")]
     TooLarge,
-    /// The other side owes as many acks as it may.
+    /// The maximum number of pending acks is reached.
     #[error("too many acks are owed")]
     TooManyAcks,
 }
@@ -43,27 +44,27 @@ impl From<socketio_proto::EmitError> for EmitError {
         match error {
             socketio_proto::EmitError::Full => Self::Full,
             socketio_proto::EmitError::TooLarge => Self::TooLarge,
-            // Ids count up in 64 bits, so none is in use.
+            // `AckIdInUse` can't happen, as ids count up in 64 bits.
             socketio_proto::EmitError::TooManyAcks | socketio_proto::EmitError::AckIdInUse => Self::TooManyAcks,
             _ => Self::Disconnected,
         }
     }
 }
 
-/// Why an ack did not come.
+/// Why an ack failed.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum AckError {
-    /// The event was not emitted at all.
+    /// The event was not emitted.
     #[error(transparent)]
     Emit(#[from] EmitError),
-    /// The other side did not answer in time.
+    /// The ack did not arrive in time.
     #[error("operation has timed out")]
     Timeout,
-    /// The socket was disconnected before the answer came.
+    /// The socket was disconnected before the ack arrived.
     #[error("socket has been disconnected")]
     Disconnected,
-    /// The answer is not what was expected.
+    /// The ack's arguments don't fit the expected type.
     #[error(transparent)]
     Args(#[from] ArgsError),
 }
@@ -79,7 +80,8 @@ impl From<socketio_proto::AckError> for AckError {
     }
 }
 
-/// A socket with a time to wait for acks. Made by [`Socket::timeout`](crate::Socket::timeout) and [`ClientSocket::timeout`](crate::ClientSocket::timeout).
+/// A socket with a timeout for acks. Created by [`Socket::timeout`](crate::Socket::timeout) and
+/// [`ClientSocket::timeout`](crate::ClientSocket::timeout).
 #[derive(Debug)]
 #[must_use = "this does nothing until it emits"]
 pub struct WithTimeout<'a, S: Endpoint> {
@@ -88,20 +90,21 @@ pub struct WithTimeout<'a, S: Endpoint> {
 }
 
 impl<S: Endpoint> WithTimeout<'_, S> {
-    /// Emits an event now; the future is the ack: its arguments as a tuple, or its one argument as `T`. It ends with
-    /// [`AckError::Timeout`] when the time is over.
+    /// Emits an event immediately and returns a future for the ack: its arguments as a tuple, or its only argument as `T`. The
+    /// future fails with [`AckError::Timeout`] when the timeout has passed.
     ///
-    /// (A client with [`retries`](crate::ClientBuilder::retries) waits for `ack_timeout` in each try; the timeout set here has no
-    /// effect then.)
+    /// (A client with [`retries`](crate::ClientBuilder::retries) waits for `ack_timeout` in each try; the timeout set here then has
+    /// no effect.)
     pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> AckFuture<T, S> {
         AckFuture::emit(self.socket.clone(), event, &args, Some(self.timeout))
     }
 }
 
-/// The ack of an event. Made by [`Socket::emit_with_ack`](crate::Socket::emit_with_ack) and [`ClientSocket::emit_with_ack`](crate::ClientSocket::emit_with_ack).
+/// A future for the ack of an event. Returned by [`Socket::emit_with_ack`](crate::Socket::emit_with_ack) and
+/// [`ClientSocket::emit_with_ack`](crate::ClientSocket::emit_with_ack).
 ///
-/// The event has been emitted when this is returned, and its timeout runs; an event that could not be emitted ends it with
-/// [`AckError::Emit`]. Dropping it stops the waiting only.
+/// When this is returned, the event has been emitted and its timeout is running. If the event could not be emitted, the future
+/// fails with [`AckError::Emit`]. Dropping the future does not take the event back.
 #[must_use = "the event has been emitted, but nothing waits for its ack; use `emit` if none is needed"]
 pub struct AckFuture<T, S: Endpoint> {
     socket: S,
@@ -159,7 +162,7 @@ impl<T, S: Endpoint> fmt::Debug for AckFuture<T, S> {
     }
 }
 
-/// Emits to one socket only what can leave at once. Made by [`Socket::volatile`](crate::Socket::volatile) and
+/// Emits events that are dropped unless they can be sent immediately. Created by [`Socket::volatile`](crate::Socket::volatile) and
 /// [`ClientSocket::volatile`](crate::ClientSocket::volatile).
 #[derive(Debug)]
 #[must_use = "this does nothing until it emits"]
@@ -168,7 +171,7 @@ pub struct Volatile<'a, S> {
 }
 
 impl<S: Endpoint> Volatile<'_, S> {
-    /// Emits if nothing waits for the other side and the transport can take it now; otherwise the event is dropped, which is no
+    /// Emits if nothing is queued for the peer and the transport is writable. Otherwise the event is dropped, which is not an
     /// error.
     ///
     /// # Errors

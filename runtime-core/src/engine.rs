@@ -1,4 +1,4 @@
-//! Engine.IO below Socket.IO: its options, and what servers and clients of bare Engine.IO need.
+//! Engine.IO, the layer below Socket.IO: its options, and the types for servers and clients that use Engine.IO alone.
 
 pub use crate::server::EngineSocket;
 pub use engineio_proto::client::Fault;

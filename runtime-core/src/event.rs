@@ -1,4 +1,4 @@
-//! An event in the hands of the application.
+//! Received events, and the acks that answer them.
 
 use engineio_proto::Text;
 use serde::Serialize;
@@ -7,10 +7,10 @@ use socketio_proto::{Args, ArgsError, encode};
 use crate::emit::EmitError;
 use crate::endpoint::Endpoint;
 
-/// An event that the other side emitted, with the right to answer it.
+/// A received event, with the ack that answers it if the peer asked for one.
 ///
-/// `S` is the socket that received it: [`server::Event`](crate::server::Event) and [`client::Event`](crate::client::Event) name the
-/// two kinds. [`on_event`](crate::Namespace::on_event) and [`next`](crate::Socket::next) give it.
+/// `S` is the socket that received it; [`server::Event`](crate::server::Event) and [`client::Event`](crate::client::Event) are
+/// aliases for both roles. Provided by [`on_event`](crate::Namespace::on_event) and [`next`](crate::Socket::next).
 #[derive(Debug)]
 pub struct Event<S> {
     socket: S,
@@ -28,7 +28,7 @@ impl<S> Event<S> {
         (self.name, self.args, self.id)
     }
 
-    /// The socket it came from.
+    /// The socket that received it.
     pub fn socket(&self) -> &S {
         &self.socket
     }
@@ -38,20 +38,20 @@ impl<S> Event<S> {
         &self.name
     }
 
-    /// Its arguments, as a tuple of types, as one type, or [`Args`]. Types may borrow from the event (`&str`).
+    /// Decodes its arguments into a tuple of types, one type, or [`Args`]. Types may borrow from the event (`&str`).
     ///
     /// # Errors
-    /// [`ArgsError`] names the event and the first argument that does not fit.
+    /// [`ArgsError`] names the event and the first argument that does not fit its type.
     pub fn args<'a, A: serde::Deserialize<'a>>(&'a self) -> Result<A, ArgsError> {
         self.args.parse().map_err(|error| error.of_event(&self.name))
     }
 
-    /// Its arguments without looking into them.
+    /// Its arguments, undecoded.
     pub fn raw_args(&self) -> &Args {
         &self.args
     }
 
-    /// Takes the right to answer, if the other side wants an ack. Dropping it means never to answer.
+    /// Takes the ack, if the peer asked for one and it was not taken before. If it is dropped, the event is never acknowledged.
     pub fn ack(&mut self) -> Option<Ack<S>>
     where
         S: Clone,
@@ -60,7 +60,7 @@ impl<S> Event<S> {
     }
 }
 
-/// The right to answer one event, once, from anywhere and at any time.
+/// Answers one event, once, from any thread and at any time.
 #[derive(Debug)]
 #[must_use = "an ack that is dropped is never answered"]
 pub struct Ack<S> {
@@ -69,10 +69,10 @@ pub struct Ack<S> {
 }
 
 impl<S: Endpoint> Ack<S> {
-    /// Answers. A tuple is the list of arguments, `()` none, anything else one argument.
+    /// Sends the ack. A tuple is the list of arguments, `()` is an empty list, any other value is one argument.
     ///
     /// # Errors
-    /// The other side is gone, its outbox is full, or the arguments can't be encoded.
+    /// The socket is disconnected, its send buffer is full, or the arguments can't be encoded.
     pub fn send<A: Serialize + ?Sized>(self, args: &A) -> Result<(), EmitError> {
         let packet = encode::ack(self.socket.namespace(), self.id, args)?;
         self.socket.answer(packet)

@@ -1,4 +1,4 @@
-//! Handlers: what an application does on events.
+//! The application's handlers: their types, and how they are called.
 
 use std::any::Any;
 use std::error::Error;
@@ -18,19 +18,19 @@ use crate::event::Event;
 use crate::runtime::BoxFuture;
 use crate::trace;
 
-/// Why a handler did not come to its end. It goes to `on_error` of the namespace, or of the client's socket, and harms nobody else.
+/// Why a handler failed. It is passed to `on_error` of the namespace, or of the client's socket; other handlers are not affected.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandlerError {
-    /// The arguments of an event were not what the handler takes.
+    /// The arguments of an event don't fit the handler's types.
     #[error("event {event:?}: {error}")]
     Args {
-        /// The event.
+        /// The event's name.
         event: Text,
-        /// What was wrong with them.
+        /// Which argument does not fit, and why.
         error: ArgsError,
     },
-    /// The value that was to be the ack cannot be encoded.
+    /// The handler's return value can't be encoded as an ack.
     #[error("the ack cannot be encoded: {0}")]
     Encode(Arc<EncodeError>),
     /// The handler returned an error.
@@ -39,7 +39,7 @@ pub enum HandlerError {
     /// The handler panicked, with this message.
     #[error("a handler panicked: {0}")]
     Panicked(String),
-    /// The other side sent a packet that cannot be decoded; the connection is closed for it.
+    /// The peer sent a packet that can't be decoded, so the connection is closed.
     #[error("undecodable packet: {0}")]
     Undecodable(DecodeError),
 }
@@ -53,7 +53,7 @@ impl HandlerError {
     }
 }
 
-/// What a started handler ends with: the ack to send.
+/// The result of a handler: the ack to send, if any.
 pub(crate) type Answer = Result<Option<Encoded>, HandlerError>;
 
 pub(crate) type OnEvent<S> = Arc<dyn Fn(S, Args, Option<u64>) -> BoxFuture<'static, Answer> + Send + Sync>;
@@ -82,7 +82,7 @@ where
     })
 }
 
-/// Decodes arguments; who wants them as they are gets the very ones.
+/// Decodes arguments. For [`Args`] itself they are moved, not decoded.
 fn decode<A: FromArgs + 'static>(args: Args) -> Result<A, ArgsError> {
     let mut args = Some(args);
     match (&mut args as &mut dyn Any).downcast_mut::<Option<A>>() {
@@ -91,7 +91,7 @@ fn decode<A: FromArgs + 'static>(args: Args) -> Result<A, ArgsError> {
     }
 }
 
-/// Boxes a handler whose value is nobody's ack.
+/// Boxes a handler whose value is not sent as an ack.
 pub(crate) fn settle<Fut>(outcome: Fut) -> BoxFuture<'static, Answer>
 where
     Fut: Future<Output: IntoAck> + Send + 'static,
@@ -99,17 +99,17 @@ where
     Box::pin(async move { ack::encode(outcome.await, "", None) })
 }
 
-/// Calls user code; a panic becomes an error.
+/// Calls user code, and turns a panic into an error.
 pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, HandlerError> {
     std::panic::catch_unwind(AssertUnwindSafe(call)).map_err(|payload| HandlerError::panicked(&*payload))
 }
 
-/// Polls user code; a panic becomes an error.
+/// Polls user code, and turns a panic into an error.
 pub(crate) fn poll_guarded(future: &mut BoxFuture<'static, Answer>, cx: &mut Context<'_>) -> Poll<Answer> {
     guarded(|| Pin::new(future).poll(cx)).unwrap_or_else(|error| Poll::Ready(Err(error)))
 }
 
-/// Gives an error to `on_error`, or to `tracing` if it is not set.
+/// Passes an error to `on_error`, or logs it if `on_error` is not set.
 pub(crate) fn report<S: Endpoint>(
     socket: &S,
     on_error: Option<&OnError<S>>,
@@ -127,14 +127,14 @@ pub(crate) fn poll_all(handlers: &mut Vec<BoxFuture<'static, Answer>>, cx: &mut 
     handlers.retain_mut(|handler| match poll_guarded(handler, cx) {
         Poll::Pending => true,
         Poll::Ready(answer) => {
-            // The errors of other handlers have been given to `on_error`.
+            // Only `on_error` handlers still have an error here; those of others were passed to `on_error`.
             _ = answer.inspect_err(trace::on_error_failed);
             false
         }
     });
 }
 
-/// Work in the background; `on_error` hears of it if it panics.
+/// Wraps a background future so that a panic is passed to `on_error`.
 pub(crate) fn in_background<S: Endpoint>(
     socket: S,
     work: impl Future<Output = ()> + Send + 'static,
@@ -151,7 +151,7 @@ pub(crate) fn in_background<S: Endpoint>(
     })
 }
 
-/// A handler that nobody waits for: `on_error` hears of it if it fails.
+/// Wraps a handler so that its error is passed to `on_error`.
 pub(crate) fn reported<S: Endpoint>(socket: S, mut handler: BoxFuture<'static, Answer>) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         match poll_fn(|cx| poll_guarded(&mut handler, cx)).await {

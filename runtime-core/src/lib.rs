@@ -1,8 +1,9 @@
 //! The async driver of the Socket.IO machines, generic over a small [`Runtime`] trait.
 //!
-//! Applications use it through an adapter crate, such as `socketio-tokio`, which names [`ServerBuilder`] and [`ClientBuilder`] with
-//! its runtime filled in. Protocol decisions, timers' deadlines and buffers live in the pure machines of `engineio-proto` and
-//! `socketio-proto`; here is what drives them: HTTP by hyper, WebSocket by tungstenite, and one task per session or client.
+//! Applications use it through an adapter crate, such as `socketio-tokio`, which defines aliases of [`ServerBuilder`] and
+//! [`ClientBuilder`] for its runtime. The state machines of `engineio-proto` and `socketio-proto` make all protocol decisions and
+//! hold deadlines and buffers. This crate does their I/O: HTTP by hyper, WebSocket by tungstenite, and one task per session or
+//! client.
 
 mod ack;
 mod body;

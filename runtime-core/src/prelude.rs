@@ -1,4 +1,4 @@
-//! The handles that most programs name. Nothing here has a name that axum, tower or hyper have, too.
+//! The handles that most programs use. No name here clashes with one of axum, tower or hyper.
 
 pub use crate::client::{Client, ClientSocket};
 pub use crate::server::{Broadcast, ConnectRequest, Namespace, Refusal, Server, Socket};

@@ -1,4 +1,4 @@
-//! What an async runtime has to offer.
+//! The interface to an async runtime.
 
 use std::future::Future;
 use std::io;
@@ -11,28 +11,28 @@ use hyper::rt::{Read, Timer, Write};
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A byte stream: hyper's `Read` and `Write`, which any runtime's streams can be wrapped into.
+/// A byte stream: hyper's `Read` and `Write`. Streams of any runtime can be wrapped to implement them.
 pub trait Stream: Read + Write + Send + Unpin + 'static {}
 
 impl<T: Read + Write + Send + Unpin + 'static> Stream for T {}
 
-/// A [`Stream`] of some kind.
+/// A boxed [`Stream`].
 pub type BoxStream = Box<dyn Stream>;
 
-/// An async runtime: it tells the time, sleeps (both by hyper's [`Timer`]), spawns, listens and connects. Everything else of a
-/// server or client is written once, above it.
+/// An async runtime: clock and timers (hyper's [`Timer`]), tasks, random bytes, and TCP. Servers and clients are generic over it.
 ///
-/// The adapter crates implement it; an application meets it only when it brings a runtime of its own.
+/// The adapter crates implement it. An application implements it only to use another runtime.
 pub trait Runtime: Timer + Send + Sync + 'static {
-    /// Runs a future in the background until it ends. Called from within the runtime.
+    /// Spawns a task. Called from within the runtime.
     fn spawn(&self, future: BoxFuture<'static, ()>);
 
-    /// Fills with random bytes that nobody can predict: session ids, keys of WebSocket frames, the jitter of reconnection.
+    /// Fills the buffer with unpredictable random bytes. They are used for session ids, masking keys of WebSocket frames, and the
+    /// jitter of reconnection delays.
     ///
-    /// The default is the operating system's source. A runtime for tests can derive them from a seed.
+    /// The default uses the operating system's generator. A runtime for tests can derive them from a seed.
     ///
     /// # Panics
-    /// The operating system has no random bytes. Sessions whose ids can be guessed must not be served.
+    /// The operating system provides no random bytes. Sessions with predictable ids must not be served.
     fn entropy(&self, bytes: &mut [u8]) {
         #[expect(clippy::expect_used, reason = "documented: nothing can be served safely without")]
         getrandom::fill(bytes).expect("the operating system has random bytes");
@@ -41,14 +41,14 @@ pub trait Runtime: Timer + Send + Sync + 'static {
     /// Binds a TCP listener.
     ///
     /// # Errors
-    /// What the operating system says: the address is in use, not available, or not allowed.
+    /// The operating system's error: the address is in use, not available, or not permitted.
     fn bind(&self, addr: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Accept>>>;
 
-    /// Connects by TCP, without Nagle's delay. The host is a name or an IP address, an IPv6 one without brackets; of several
-    /// addresses of a name, each is tried in turn. Called from within the runtime; dropping the future gives up.
+    /// Connects by TCP, with Nagle's algorithm disabled. The host is a name or an IP address (IPv6 without brackets). If a name has
+    /// several addresses, they are tried in order. Called from within the runtime; dropping the future cancels it.
     ///
     /// # Errors
-    /// The name can't be resolved, or what the operating system says of the last address.
+    /// The name can't be resolved, or the operating system's error for the last address.
     fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<BoxStream>>;
 }
 
@@ -57,14 +57,13 @@ pub trait Accept: Send + Unpin + 'static {
     /// The address it is bound to.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The operating system's error.
     fn local_addr(&self) -> io::Result<SocketAddr>;
 
-    /// The next connection, with the address of its peer.
+    /// Accepts the next connection, and returns it with the address of its peer.
     ///
     /// # Errors
-    /// What the operating system says. The caller tries again after a pause: a server that is out of file descriptors is not
-    /// a server that has ended.
+    /// The operating system's error. The caller tries again after a pause, as errors such as a lack of file descriptors pass.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(BoxStream, SocketAddr)>>;
 }
 

@@ -1,4 +1,4 @@
-//! Credentials: what a socket says when it joins its namespace.
+//! Credentials that a socket sends when it joins its namespace.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -12,23 +12,23 @@ use super::error::BoxError;
 use crate::chain::debug_as_text;
 use crate::runtime::BoxFuture;
 
-/// Which credentials are asked for.
+/// The argument of an [`auth_with`](crate::ClientBuilder::auth_with) closure: what the credentials are for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AuthRequest {
     /// The namespace to join.
     pub namespace: Text,
-    /// The attempt that made the connection they are for: 0 for the one that the application asked for, those of a reconnection
-    /// from 1. It stays the same for all that join by that connection, however late.
+    /// The number of the attempt that opened the connection: 0 for the first one, started by `connect`; those of a reconnection are
+    /// counted from 1. It is the same for all sockets that join over that connection.
     pub attempt: u32,
 }
 
 /// What an [`auth_with`](crate::ClientBuilder::auth_with) closure may return.
 ///
-/// - [`serde_json::Value`], [`Json`], [`Value`], or a map with text as its keys: an object, or null for no credentials.
-/// - `()` for no credentials, and an `Option` of anything here.
-/// - A value of any other type that implements [`Serialize`], as the one element of a tuple: `(credentials,)`.
-/// - A `Result` of one of these, with any error that converts into `Box<dyn Error + Send + Sync>`.
+/// - [`serde_json::Value`], [`Json`], [`Value`], or a map with text keys: an object, or null for no credentials.
+/// - `()` for no credentials, and an `Option` of any type listed here.
+/// - A value of any other type that implements [`Serialize`], as the only element of a tuple: `(credentials,)`.
+/// - A `Result` of any of these, with any error that converts into `Box<dyn Error + Send + Sync>`.
 ///
 /// ```no_run
 /// # use socketio_runtime::ClientSocket;
@@ -50,7 +50,7 @@ pub struct AuthRequest {
 )]
 pub trait IntoAuth: sealed::IntoAuth + Send {}
 
-#[expect(unnameable_types, reason = "nobody else may implement it")]
+#[expect(unnameable_types, reason = "seals the trait")]
 mod sealed {
     use super::{BoxError, Json};
 
@@ -95,21 +95,21 @@ into_auth! { value => value.map_err(Into::into)?.into_auth();
     [T: IntoAuth, E: Into<BoxError> + Send] Result<T, E>,
 }
 
-/// Why a value can't be credentials.
+/// Why a value can't be used as credentials.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthError {
-    /// It can't be encoded.
+    /// The value can't be encoded.
     #[error("auth cannot be encoded: {0}")]
     Encode(#[from] EncodeError),
-    /// The protocol has room for an object only. (The value is not shown: it may be a secret.)
+    /// The value does not serialize to an object, the only type the protocol allows. (The value is not shown, as it may be secret.)
     #[error("auth has to serialize to an object, or to null for none")]
     NotAnObject,
 }
 
 debug_as_text!(AuthError);
 
-/// The object that a value is written as; none for null.
+/// Encodes a value that must serialize to an object; `None` for null.
 fn object<T: Serialize + ?Sized>(value: &T) -> Result<Option<Json>, AuthError> {
     let json = Json::encode(value)?;
     match json.as_str() {

@@ -1,4 +1,4 @@
-//! How a client is set up.
+//! The builder of a client.
 
 use std::error::Error;
 use std::fmt;
@@ -21,16 +21,16 @@ use crate::runtime::{Runtime, random};
 use crate::server::BuildError;
 use crate::turn::deadline::WriteTimeout;
 
-/// Sets up a [`Client`]. The adapter crates name it with their runtime filled in.
+/// Configures and builds a [`Client`]. The adapter crates define an alias of it for their runtime.
 ///
-/// Defaults are the JavaScript client's: path `/socket.io`, polling and then an upgrade to WebSocket, reconnection without end after
-/// pauses of 1 s to 5 s, 20 s for an attempt to connect, no time limit for acks. What is not here (compression, WebTransport, other
-/// parsers, connection state recovery) can't be asked for.
+/// The defaults are the JavaScript client's: path `/socket.io`, polling followed by an upgrade to WebSocket, unlimited reconnection
+/// attempts after delays of 1 s to 5 s, 20 s for an attempt to connect, no timeout for acks. Compression, WebTransport, other
+/// parsers and connection state recovery are not supported.
 ///
-/// By polling, HTTP connections are kept alive for up to 4 s between two requests. If the server ends one before the first byte of an
-/// answer, a GET is sent once more by a fresh connection. A POST is not, as the server may have read it: it takes a connection that was
-/// used before only from a server that has shown to keep them, and if that one ends all the same, the session is lost. No event
-/// arrives twice.
+/// With polling, HTTP connections are reused for up to 4 s between two requests. If the server closes a reused connection before
+/// the first byte of a response, a GET is retried once on a new connection. A POST is not retried, as the server may have read it.
+/// It is sent on a reused connection only if the server is known to keep them open; if that connection closes anyway, the session
+/// is lost. No event is delivered twice.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -58,20 +58,20 @@ pub struct ClientBuilder<R> {
     auth: Result<Auth, AuthError>,
     ask_url: Option<AskUrl>,
     ask_headers: Option<AskHeaders>,
-    /// The first header that is none.
+    /// The first invalid header.
     broken: Option<http::Error>,
 }
 
 impl<R: Runtime + Default> ClientBuilder<R> {
-    /// Begins with the defaults. The URL names scheme (`http`, `https`, `ws`, `wss`), host and port of the server, and may bring a
-    /// query.
+    /// A builder with the defaults. The URL consists of the scheme (`http`, `https`, `ws` or `wss`), host and port of the server,
+    /// and an optional query.
     pub fn new(url: impl Into<String>) -> Self {
         Self::on(R::default(), url)
     }
 }
 
 impl<R: Runtime> ClientBuilder<R> {
-    /// Begins with the defaults, on a runtime that has to be made first.
+    /// A builder with the defaults and the given runtime.
     pub fn on(runtime: R, url: impl Into<String>) -> Self {
         Self {
             runtime,
@@ -96,7 +96,7 @@ impl<R: Runtime> ClientBuilder<R> {
         self.engine(|engine| engine.path(path))
     }
 
-    /// The transports to use: the first one is connected with. Default polling, WebSocket.
+    /// The transports to use, in order; the client connects with the first. Default polling, WebSocket.
     pub fn transports(self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
         self.engine(|engine| engine.transports(transports))
     }
@@ -106,17 +106,17 @@ impl<R: Runtime> ClientBuilder<R> {
         self.engine(|engine| engine.upgrade(upgrade))
     }
 
-    /// Whether to begin by WebSocket once one has worked. Default false.
+    /// Whether to connect by WebSocket directly once a WebSocket connection has succeeded. Default false.
     pub fn remember_upgrade(self, remember: bool) -> Self {
         self.engine(|engine| engine.remember_upgrade(remember))
     }
 
-    /// Whether to try the next transport at once if one does not connect. Default false.
+    /// Whether to try the next transport immediately if one fails to connect. Default false.
     pub fn try_all_transports(self, all: bool) -> Self {
         self.engine(|engine| engine.try_all_transports(all))
     }
 
-    /// Whether binary data travels as base64, for networks that spoil it. Default false.
+    /// Whether to send binary data as base64, for networks that corrupt binary data. Default false.
     pub fn force_base64(self, force: bool) -> Self {
         self.engine(|engine| engine.force_base64(force))
     }
@@ -127,18 +127,18 @@ impl<R: Runtime> ClientBuilder<R> {
         self.engine(|engine| engine.message_timeout(timeout))
     }
 
-    /// The most packets in one POST of polling; an event is one, and so is each of its attachments. At least 1, or the
-    /// [`build`](Self::build) fails; `None` for no bound. Default 16, as servers of Python drop all of a POST that has more.
+    /// The maximum number of packets in one POST request; an event is one packet, and so is each of its binary attachments. `None`
+    /// for no maximum; 0 fails the [`build`](Self::build). Default 16, as python-socketio servers drop a POST that has more.
     pub fn max_post_packets(self, packets: impl Into<Option<usize>>) -> Self {
         self.engine(|engine| engine.max_post_packets(packets))
     }
 
-    /// Whether cookies that the server sets are sent back, which many load balancers count on. Default false.
+    /// Whether to send back cookies that the server sets, as many load balancers require. Default false.
     pub fn cookies(self, keep: bool) -> Self {
         self.engine(|engine| engine.cookies(keep))
     }
 
-    /// Parameters of every request. They stand in place of those in the URL.
+    /// Query parameters of every request. They replace those in the URL.
     pub fn query<K, V>(mut self, query: impl IntoIterator<Item = (K, V)>) -> Self
     where
         K: Into<String>,
@@ -148,8 +148,7 @@ impl<R: Runtime> ClientBuilder<R> {
         self
     }
 
-    /// Adds a header to every request and to the opening of every WebSocket. One that is not allowed fails the
-    /// [`build`](Self::build).
+    /// Adds a header to every HTTP request and WebSocket handshake. An invalid one fails the [`build`](Self::build).
     pub fn header<N, V>(mut self, name: N, value: V) -> Self
     where
         N: TryInto<HeaderName, Error: Into<http::Error>>,
@@ -164,13 +163,14 @@ impl<R: Runtime> ClientBuilder<R> {
         self
     }
 
-    /// Adds headers to every request and to the opening of every WebSocket.
+    /// Adds headers to every HTTP request and WebSocket handshake.
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         self.headers.extend(headers);
         self
     }
 
-    /// Asks for further headers before each attempt to connect; an error fails the attempt.
+    /// Sets a closure that provides additional headers. It is called before each attempt to connect, with the number of the
+    /// attempt; an error fails the attempt.
     ///
     /// ```no_run
     /// # use socketio_runtime::{ClientBuilder, Runtime};
@@ -192,8 +192,8 @@ impl<R: Runtime> ClientBuilder<R> {
         self
     }
 
-    /// Asks for the URL before each attempt to connect, so that each may go to another server; an error fails the attempt. The
-    /// builder's own URL has to be right all the same.
+    /// Sets a closure that provides the URL, so that attempts can go to different servers. It is called before each attempt to
+    /// connect, with the number of the attempt; an error fails the attempt. The builder's own URL must be valid nevertheless.
     pub fn url_with<F, Fut>(mut self, ask: F) -> Self
     where
         F: Fn(u32) -> Fut + Send + Sync + 'static,
@@ -203,25 +203,25 @@ impl<R: Runtime> ClientBuilder<R> {
         self
     }
 
-    /// Every other option of Engine.IO: trailing slash, timestamps, subprotocols, timeouts, bounds.
+    /// Sets other Engine.IO options: trailing slash, timestamps, subprotocols, timeouts, bounds.
     pub fn engine(mut self, set: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
         self.engine = set(self.engine);
         self
     }
 
-    /// Opens streams by something else than the runtime's TCP: a Unix socket, a tunnel, a network of a test.
+    /// Opens streams with the connector instead of the runtime's TCP: for Unix sockets, tunnels or tests.
     pub fn connector(mut self, connector: impl Connector) -> Self {
         self.dial.connector = Some(Arc::new(connector));
         self
     }
 
-    /// Goes through a proxy. Default: none, whatever the environment says.
+    /// Connects through a proxy. Default none; environment variables are ignored.
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.dial.proxy = Some(proxy);
         self
     }
 
-    /// Whom to trust for `https` and `wss`. Default: whom the platform trusts.
+    /// Which certificates to trust for `https` and `wss`. Default: those that the platform trusts.
     #[cfg(feature = "rustls")]
     pub fn tls(mut self, tls: crate::client::dial::Tls) -> Self {
         self.dial.tls = Some(tls);
@@ -230,46 +230,46 @@ impl<R: Runtime> ClientBuilder<R> {
 
     // --- reconnection --------------------------------------------------------------------------------------------------
 
-    /// Whether to connect again after a failed attempt and after a connection was lost. Default true.
+    /// Whether to reconnect after a failed attempt or a lost connection. Default true.
     pub fn reconnection(self, reconnection: bool) -> Self {
         self.manager(|manager| manager.reconnection(reconnection))
     }
 
-    /// How many attempts a reconnection has before it is given up; the one that the application asked for is not counted, so 0 is
-    /// none behind it. Default `None`: no bound.
+    /// The maximum number of reconnection attempts. The first attempt, started by `connect`, is not counted, so 0 means only that
+    /// one. Default `None`: no maximum.
     pub fn reconnection_attempts(self, attempts: impl Into<Option<u32>>) -> Self {
         self.manager(|manager| manager.reconnection_attempts(attempts.into()))
     }
 
-    /// The pause before the first attempt of a reconnection; each one after it is twice as long, up to
-    /// [`reconnection_delay_max`](Self::reconnection_delay_max), and each [differs by chance](Self::randomization_factor).
+    /// The delay before the first reconnection attempt. It doubles with each attempt, up to
+    /// [`reconnection_delay_max`](Self::reconnection_delay_max), and is [randomized](Self::randomization_factor).
     ///
-    /// 1 ms to 2^31-1 ms, default 1 s. One that is longer than the longest fails the [`build`](Self::build), too: who sets more than
-    /// 5 s sets both.
+    /// 1 ms to 2^31-1 ms, default 1 s. A delay above `reconnection_delay_max` fails the [`build`](Self::build), so for more than 5
+    /// s set both.
     pub fn reconnection_delay(self, delay: Duration) -> Self {
         self.backoff(|backoff| backoff.delay = delay)
     }
 
-    /// The longest pause, whatever chance adds. 1 ms to 2^31-1 ms, and not less than
+    /// The maximum reconnection delay, after randomization. 1 ms to 2^31-1 ms, and not less than
     /// [`reconnection_delay`](Self::reconnection_delay), or the [`build`](Self::build) fails. Default 5 s.
     pub fn reconnection_delay_max(self, delay: Duration) -> Self {
         self.backoff(|backoff| backoff.delay_max = delay)
     }
 
-    /// How far a pause may differ by chance, as a share of it, so that not all clients come back at once: with 0.5 a pause of 2 s
-    /// takes 1 s to 3 s. 0 to 1, or the [`build`](Self::build) fails; default 0.5.
+    /// How much a reconnection delay is randomized, as a fraction of it, so that not all clients reconnect at the same time: with
+    /// 0.5 a delay of 2 s becomes 1 s to 3 s. 0 to 1, or the [`build`](Self::build) fails; default 0.5.
     pub fn randomization_factor(self, factor: f64) -> Self {
         self.backoff(|backoff| backoff.randomization = factor)
     }
 
-    /// How long an attempt to connect may take; `None` for any time. What [`url_with`](Self::url_with) and
-    /// [`headers_with`](Self::headers_with) take before is not counted. Any time is allowed; zero fails each attempt. Default 20 s.
+    /// How long an attempt to connect may take; `None` for no limit. The time that [`url_with`](Self::url_with) and
+    /// [`headers_with`](Self::headers_with) take is not counted. Any duration is allowed; zero fails each attempt. Default 20 s.
     pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
         self.manager(|manager| manager.connect_timeout(timeout.into()))
     }
 
-    /// How long a write may go without any progress because the server does not read. Then the connection is given up with
-    /// `transport error`. 1 ms to 2^31-1 ms, default the server's ping interval and ping timeout together, as its handshake says.
+    /// How long a write may make no progress because the server does not read. Then the connection is closed with the reason
+    /// `transport error`. 1 ms to 2^31-1 ms; default the sum of the ping interval and ping timeout in the server's handshake.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.dial.write_timeout = Arc::new(WriteTimeout::set(timeout));
         self
@@ -280,15 +280,16 @@ impl<R: Runtime> ClientBuilder<R> {
         self
     }
 
-    /// How many arrays and objects may lie in each other in what is read as a type or as a [`Value`](crate::Value): arguments of
-    /// events and acks, and the data of a refusal. Default 128, at most [`Limits::DEEPEST`](crate::Limits::DEEPEST); more counts as
-    /// that. What lies deeper fails that reading only: [`Limits::max_depth`](crate::Limits).
+    /// The maximum nesting depth of arrays and objects when arguments of events and acks, or the data of a refusal, are decoded
+    /// into a type or a [`Value`](crate::Value). Default 128, at most [`Limits::DEEPEST`](crate::Limits::DEEPEST); larger values
+    /// are reduced to that. A value nested deeper fails to decode; nothing else is affected: see
+    /// [`Limits::max_depth`](crate::Limits).
     pub fn max_depth(mut self, depth: usize) -> Self {
         self.manager.decoder = self.manager.decoder.max_depth(depth);
         self
     }
 
-    /// Every other option of the manager: the bounds of its buffers, of pending acks and of binary packets.
+    /// Sets other options of the manager: the bounds of its buffers, of pending acks and of binary packets.
     pub fn manager(mut self, set: impl FnOnce(client::Config) -> client::Config) -> Self {
         self.manager = set(self.manager);
         self
@@ -296,14 +297,15 @@ impl<R: Runtime> ClientBuilder<R> {
 
     // --- sockets -------------------------------------------------------------------------------------------------------
 
-    /// What sockets say when they join their namespace: a value that serializes to an object, or to null for none. Something
-    /// else fails the [`build`](Self::build). A socket may have [its own](crate::ClientSocket::auth).
+    /// The credentials that sockets send when they join their namespace: a value that serializes to an object, or to null for none.
+    /// Any other value fails the [`build`](Self::build). A socket can have [its own](crate::ClientSocket::auth).
     pub fn auth<T: Serialize>(mut self, value: T) -> Self {
         self.auth = Auth::value(&value);
         self
     }
 
-    /// Asks what a socket is to say, each time that it joins its namespace; an error, or something else than an object, fails it.
+    /// Sets a closure that provides the credentials, called each time a socket joins its namespace. If it returns an error, or a
+    /// value that is not an object, the socket fails to connect.
     ///
     /// ```no_run
     /// # use socketio_runtime::{ClientBuilder, Runtime};
@@ -322,27 +324,28 @@ impl<R: Runtime> ClientBuilder<R> {
         self
     }
 
-    /// How long `emit_with_ack` waits unless it is told otherwise, and each try with [`retries`](Self::retries). Default: for ever.
+    /// How long `emit_with_ack` waits for the ack by default, and how long each try with [`retries`](Self::retries) waits. Any
+    /// duration is allowed. Default: no limit.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.socket.ack_timeout = Some(timeout);
         self
     }
 
-    /// Sends each event until the server has acknowledged it, one after the other, and again so many times at most when
-    /// [`ack_timeout`](Self::ack_timeout) has passed, and after each reconnection. The server may see one twice. Default: each is
-    /// sent once.
+    /// Sends events one at a time, each until the server has acknowledged it. An event is sent again when
+    /// [`ack_timeout`](Self::ack_timeout) has passed, at most this many times, and after each reconnection, so the server may
+    /// receive it more than once. Default: each event is sent once.
     pub fn retries(mut self, retries: u32) -> Self {
         self.socket.retries = Some(retries);
         self
     }
 
-    // --- the end -------------------------------------------------------------------------------------------------------
+    // --- building ------------------------------------------------------------------------------------------------------
 
-    /// Builds the client. It connects when one of its sockets is told to.
+    /// Builds the client. It connects when [`connect`](crate::ClientSocket::connect) is called on one of its sockets.
     ///
     /// # Errors
-    /// [`BuildError`] says which option is out of its bounds: the URL, a header, the credentials, the transports (there are none), the
-    /// pauses of a reconnection, TLS, or one of the engine's.
+    /// [`BuildError`] says which option is invalid: the URL, a header, the credentials, the transports (an empty list), the
+    /// reconnection delays, TLS, or an Engine.IO option.
     pub fn build(self) -> Result<Client, BuildError> {
         if let Some(error) = self.broken {
             return Err(BuildError::Header(error));
@@ -372,14 +375,14 @@ impl<R: Runtime> ClientBuilder<R> {
             reconnection: self.manager.reconnection,
             timeout: self.manager.connect_timeout,
         };
-        // For the jitter of pauses and the timestamps of URLs.
+        // For the jitter of reconnection delays and the timestamps in URLs.
         let seed = u64::from_le_bytes(random(&*runtime));
         let machine = Manager::new(Arc::new(self.manager), seed, runtime.now());
         Ok(Client::of(Arc::new(Alive::new(Shared::new(runtime, options, machine)))))
     }
 }
 
-/// Pauses are bounded as the JavaScript client's: by what its timers can do.
+/// The longest delay of the JavaScript client's timers.
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
 fn is_allowed(duration: Duration) -> bool {

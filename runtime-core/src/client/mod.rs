@@ -1,7 +1,7 @@
-//! The client: its handles, how it is set up, and the one task that drives its machine.
+//! The client: its handles, its builder, and the task that drives its machine.
 //!
-//! Handles share a [`Manager`](socketio_proto::client::Manager) behind a lock with the task. What is asked of a handle acts on the
-//! machine at once and wakes the task, which alone owns streams, requests, timers and handlers.
+//! The handles and the task share a [`Manager`](socketio_proto::client::Manager) in a mutex. A call on a handle acts on the machine
+//! immediately and wakes the task. The task owns all streams, requests and timers, and runs the handlers.
 
 mod auth;
 mod builder;
@@ -28,5 +28,5 @@ pub use state::{State, States};
 
 /// An event that the server emitted.
 pub type Event = crate::event::Event<ClientSocket>;
-/// The right to answer an event of the server.
+/// Answers an event of the server.
 pub type Ack = crate::event::Ack<ClientSocket>;

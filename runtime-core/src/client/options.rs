@@ -1,4 +1,4 @@
-//! What a client was built with.
+//! The options that a client was built with.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use crate::server::BuildError;
 pub(super) type AskUrl = Box<dyn Fn(u32) -> BoxFuture<'static, Result<String, BoxError>> + Send + Sync>;
 pub(super) type AskHeaders = Box<dyn Fn(u32) -> BoxFuture<'static, Result<HeaderMap, BoxError>> + Send + Sync>;
 
-/// What an attempt needs.
+/// What an attempt to connect needs.
 #[derive(Clone)]
 pub(super) struct Target {
     pub(super) engine: Arc<Config>,
     pub(super) dialer: Dialer,
 }
 
-/// Checks a URL, and takes its query.
+/// Parses a URL, and splits off its query.
 pub(super) fn parse_url(url: &str) -> Result<(BaseUrl, Vec<(String, String)>), BuildError> {
     let base = BaseUrl::parse(url)?;
     if !matches!(&*base.path, "" | "/") {
@@ -34,14 +34,14 @@ pub(super) fn parse_url(url: &str) -> Result<(BaseUrl, Vec<(String, String)>), B
     Ok((base, query))
 }
 
-/// Everything that does not change while the client lives.
+/// The options of a client; they don't change.
 pub(super) struct Options {
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) dial: DialOptions,
     /// Without headers.
     pub(super) engine: ConfigBuilder,
     pub(super) headers: HeaderMap,
-    /// What every attempt needs, unless the application is asked.
+    /// What every attempt needs, unless closures of the application provide it.
     pub(super) target: Target,
     pub(super) ask_url: Option<AskUrl>,
     pub(super) ask_headers: Option<AskHeaders>,
@@ -53,12 +53,12 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// What an attempt needs, if nobody has to be asked.
+    /// What an attempt needs, unless closures of the application provide it.
     pub(super) fn target(&self) -> Option<Target> {
         (self.ask_url.is_none() && self.ask_headers.is_none()).then(|| self.target.clone())
     }
 
-    /// Asks the application for what it wants to be asked.
+    /// Calls the application's closures for the URL and headers.
     pub(super) async fn ask_target(&self, attempt: u32) -> Result<Target, BoxError> {
         let mut engine = self.engine.clone();
         let mut headers = self.headers.clone();
@@ -79,17 +79,17 @@ impl Options {
         })
     }
 
-    /// The largest response, in bytes.
+    /// Maximum size of an HTTP response body, in bytes.
     pub(super) fn max_body(&self) -> usize {
         self.target.engine.max_body()
     }
 
-    /// The largest message by WebSocket, in bytes.
+    /// Maximum size of a WebSocket message, in bytes.
     pub(super) fn max_message(&self) -> usize {
         self.max_body()
     }
 
-    /// How long a session may take to say goodbye.
+    /// How long closing a session may take.
     pub(super) fn close_timeout(&self) -> Duration {
         self.target.engine.close_timeout()
     }
@@ -98,7 +98,7 @@ impl Options {
         self.socket.ack_timeout
     }
 
-    /// Whether packets are sent until they are acknowledged.
+    /// Whether events are sent again until they are acknowledged.
     pub(super) fn retries(&self) -> bool {
         self.socket.retries.is_some()
     }
