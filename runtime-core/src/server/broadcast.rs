@@ -12,12 +12,12 @@ use crate::emit::EmitError;
 use crate::endpoint::Endpoint;
 use crate::rooms::IntoRooms;
 
-/// Emits to many sockets of a namespace, and moves them between rooms. Made by `to`, `except`, .. of [`Server`](crate::Server),
-/// [`Namespace`](crate::Namespace) and [`Socket`]; the operators return new values, so that one can be kept and refined.
+/// A selection of sockets of a namespace, to emit to or to move between rooms. Made by `to`, `except`, .. of
+/// [`Server`](crate::Server), [`Namespace`](crate::Namespace) and [`Socket`]. The modifiers consume it; clone it to keep it.
 ///
 /// ```no_run
 /// # fn example(socket: socketio_runtime::Socket) {
-/// let news = socket.to("news"); // everybody in the room but this socket
+/// let news = socket.to("news"); // all sockets in the room except this one
 /// news.clone().except("muted").emit("hello", ("world",)).ok();
 /// # }
 /// ```
@@ -50,21 +50,22 @@ impl Broadcast {
         self
     }
 
-    /// Skips clients that can't take it at once.
+    /// Makes emits volatile: a client that can't receive at once is skipped.
     pub fn volatile(mut self) -> Self {
         self.target = self.target.volatile();
         self
     }
 
-    /// Stays on this server. (There is no cluster yet, so it changes nothing.)
+    /// Selects sockets of this server only. It has no effect, because there is no cluster yet.
     pub fn local(mut self) -> Self {
         self.target = self.target.local();
         self
     }
 
-    /// Emits to every socket of the target, once to each. The packet is encoded once and its bytes are shared.
+    /// Emits to every selected socket, once even if it is in several rooms. Never waits. The packet is encoded once and its bytes
+    /// are shared.
     ///
-    /// A client whose outbox is full is handled as the server's [`Overflow`](crate::server::Overflow) says.
+    /// The server's [`Overflow`](crate::server::Overflow) applies to a client whose outbox is full.
     ///
     /// # Errors
     /// The event or its arguments can't be encoded.
@@ -77,26 +78,27 @@ impl Broadcast {
         Ok(())
     }
 
-    /// The sockets of the target.
+    /// The selected sockets, in the order in which they joined the namespace.
     pub fn sockets(&self) -> Vec<Socket> {
         self.namespace.rooms().select(&self.target)
     }
 
-    /// Makes all of them join one or more rooms.
+    /// Makes the selected sockets join one or more rooms.
     pub fn join(&self, rooms: impl IntoRooms) {
         let mut hub = self.namespace.rooms();
         let sockets = hub.select(&self.target);
         rooms.for_each(|room| sockets.iter().for_each(|socket| _ = hub.join(socket.id(), room.clone())));
     }
 
-    /// Makes all of them leave one or more rooms.
+    /// Makes the selected sockets leave one or more rooms.
     pub fn leave(&self, rooms: impl IntoRooms) {
         let mut hub = self.namespace.rooms();
         let sockets = hub.select(&self.target);
         rooms.for_each(|room| sockets.iter().for_each(|socket| _ = hub.leave(socket.id(), &room)));
     }
 
-    /// Disconnects all of them from the namespace; with `close`, from all namespaces, and closes their connections.
+    /// Disconnects the selected sockets from the namespace; with `close`, their clients from all namespaces, and closes the
+    /// connections.
     pub fn disconnect(&self, close: bool) {
         for socket in self.sockets() {
             match close {

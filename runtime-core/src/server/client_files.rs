@@ -1,15 +1,15 @@
 //! The browser bundles of the official client, served from a folder of its npm package.
 //!
-//! The reference serves eight files beside the protocol's own path: `/socket.io/socket.io.js` and
-//! so on. This is the part without sockets: [`ClientFiles::load`] reads them once, when the server
-//! is built, and [`ClientFiles::respond`] turns a request's path and headers into a response. A
-//! name that is not among the eight, or whose file was not in the folder, answers `None`: the
-//! request goes on to the protocol, which refuses it as any other bad handshake.
+//! The reference serves eight files under the server's path: `/socket.io/socket.io.js` and so on.
+//! [`ClientFiles::load`] reads them once, when the server is built, and [`ClientFiles::respond`]
+//! turns a request's path and headers into a response. For a name that is not among the eight, or
+//! whose file was not in the folder, it returns `None`: the request goes on to the engine, which
+//! refuses it like any other bad handshake.
 //!
-//! Differences from the reference, both on purpose:
+//! Intended differences from the reference:
 //!
-//! - bodies go out as they are. The reference compresses on the fly; a proxy in front does that
-//!   better, and these files are fetched once;
+//! - bodies are not compressed. The reference compresses on the fly; a proxy in front does that
+//!   better, and each client fetches these files once;
 //! - exactly one slash separates the server's path from the name (the reference takes any character
 //!   there).
 
@@ -23,7 +23,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::chain::debug_as_text;
 
-/// The names that are served; each has its source map beside it.
+/// The names that are served, each with its source map.
 const NAMES: [&str; 8] = [
     "socket.io.js",
     "socket.io.js.map",
@@ -35,9 +35,7 @@ const NAMES: [&str; 8] = [
     "socket.io.msgpack.min.js.map",
 ];
 
-/// Why a folder can't be served as the client's.
-///
-/// May grow, as more may go wrong with a folder.
+/// Why the folder of the client's files can't be served. May grow with the checks.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientFilesError {
@@ -49,11 +47,11 @@ pub enum ClientFilesError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The `package.json` beside the folder can't be parsed, or its `version` is missing or no text
-    /// that fits a header.
+    /// The `package.json` next to the folder can't be parsed, or its `version` is missing or is not
+    /// valid in a header.
     #[error("no usable \"version\" in {}", .0.display())]
     Version(PathBuf),
 }
@@ -76,7 +74,7 @@ impl ClientFiles {
     ///
     /// # Errors
     ///
-    /// When no bundle is there, one can't be read, or the package has no version.
+    /// If there is no bundle, one can't be read, or the package has no version.
     pub(crate) fn load(folder: &Path) -> Result<Self, ClientFilesError> {
         let mut files = Vec::with_capacity(NAMES.len());
         for name in NAMES {
@@ -96,14 +94,14 @@ impl ClientFiles {
 
     /// The response to a request for `rest`, which is what follows the server's path in the URL's
     /// path, without the query: `/socket.io.js` of `/socket.io/socket.io.js?v=4`. `None` if that is
-    /// no file of ours.
+    /// not a served file.
     ///
-    /// As the reference does: any method is answered alike (hyper leaves out the body for `HEAD`),
-    /// `If-None-Match` has to be exactly the entity tag, strong or weak, and the 304 carries no
-    /// header of the full answer.
+    /// As in the reference, every method gets the same response (hyper omits the body for `HEAD`),
+    /// `If-None-Match` must be exactly the entity tag, strong or weak, and the 304 has none of the
+    /// headers of the full response.
     pub(crate) fn respond(&self, rest: &str, headers: &HeaderMap) -> Option<Response<Bytes>> {
-        let asked = rest.strip_prefix('/')?;
-        let (name, content) = self.files.iter().find(|(name, _)| *name == asked)?;
+        let requested = rest.strip_prefix('/')?;
+        let (name, content) = self.files.iter().find(|(name, _)| *name == requested)?;
         let mut response = Response::new(Bytes::new());
         if self.is_known(headers) {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -227,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn other_paths_are_not_ours() {
+    fn other_paths_are_not_served() {
         let package = Package::new("paths", MANIFEST, &["socket.io.js", "secret.js"]);
         let files = ClientFiles::load(&package.folder()).unwrap();
         let none = HeaderMap::new();
@@ -273,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_but_unreadable_is_an_error_and_names_it() {
+    fn an_unreadable_file_is_an_error_that_names_it() {
         let package = Package::new("unreadable", MANIFEST, &["socket.io.js"]);
         fs::create_dir(package.folder().join("socket.io.min.js")).unwrap();
         let error = ClientFiles::load(&package.folder()).unwrap_err();

@@ -1,4 +1,4 @@
-//! One client, as everybody but its session task sees it.
+//! The state of one client that its session task shares with requests and handles.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -17,50 +17,50 @@ use crate::server::handshake::Handshake;
 use crate::server::machine::{Event, Machine};
 use crate::turn::wake::Turns;
 
-/// What an HTTP request is told.
+/// The machine's answer to an HTTP request.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Respond(Box<engineio_proto::http::Response>),
     /// Read the body, up to this many bytes.
     Receive(usize),
-    /// Hang up without a response.
+    /// Close the connection without a response.
     Abort,
 }
 
-/// Something for the session task to do with a WebSocket.
+/// A machine's output for a WebSocket, which the session task writes.
 #[derive(Debug)]
 pub(crate) enum Output {
     Frame(WebSocketId, engineio_proto::Frame),
     Close(WebSocketId),
 }
 
-/// One client: its machine behind a lock, and the way to wake its session task.
+/// One client: its machine under a lock, and the waker of its session task.
 ///
-/// The lock is never held over user code, I/O, an await or the hub.
+/// The lock is never held while user code, I/O or an await runs, or while a hub is locked.
 pub(crate) struct Conn {
     pub(crate) shared: Arc<Shared>,
     pub(crate) sid: Sid,
-    /// Counts the sessions of a server: what visits them all has an order that does not depend on hashes.
+    /// Number of the session on its server, so that visiting all sessions has an order that does not depend on hashes.
     pub(crate) serial: u64,
     pub(crate) handshake: Handshake,
     inner: Mutex<Inner>,
-    /// The session task's.
+    /// Wakes the session task.
     pub(crate) turns: Turns,
 }
 
 pub(crate) struct Inner {
     pub(crate) machine: Machine,
-    /// Requests without an answer yet, by whom they wait.
+    /// Requests that wait for an answer.
     requests: Vec<(RequestId, oneshot::Sender<Answer>)>,
-    /// Outputs that came up while somebody else than the session task had the machine.
+    /// Outputs taken from the machine outside the session task.
     pub(crate) outputs: VecDeque<Output>,
-    /// Accepted WebSockets on their way to the session task.
+    /// Accepted WebSockets that the session task has not taken yet.
     pub(crate) upgrades: Vec<(WebSocketId, OnUpgrade)>,
-    /// Who waits for the acks that the client owes.
+    /// The waiting ends of pending acks.
     pub(crate) acks: BTreeMap<(SocketKey, u64), oneshot::Sender<Result<Args, AckError>>>,
-    /// Requests that wait until the session reads again.
+    /// While reading is paused: the requests that wait for its end.
     pub(crate) paused: Option<Vec<Waker>>,
-    /// The deadline that the session task sleeps for, or that it is about to judge.
+    /// The deadline that the session task sleeps for, or that it is about to handle.
     pub(crate) armed: Option<Instant>,
     last_id: u64,
 }
@@ -86,17 +86,16 @@ impl Conn {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
-        // No code of ours panics under the lock; were it to, the state is still one that the machine can be asked about.
+        // No code here panics under the lock. If it did, the machine would still be in a valid state.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the session task that there is something to do.
+    /// Wakes the session task to take what the machine has.
     pub(crate) fn notify(&self) {
         self.turns.notify();
     }
 
-    /// What follows an input from outside of the session task: requests are answered, and the task is woken if there is
-    /// something for it to do.
+    /// Finishes an input from outside the session task: answers requests, and wakes the task if there is work for it.
     pub(crate) fn settle(&self, mut inner: MutexGuard<'_, Inner>) {
         inner.answer();
         let earlier = match (inner.machine.poll_timeout(), inner.armed) {
@@ -111,7 +110,7 @@ impl Conn {
     }
 }
 
-/// The ids of the handshake's own request or WebSocket; those given out later are greater.
+/// The id of the handshake's request or WebSocket; later ids are greater.
 pub(crate) const FIRST_ID: u64 = 1;
 
 impl Inner {
@@ -120,21 +119,21 @@ impl Inner {
         self.last_id
     }
 
-    /// Waits for an answer to a request.
+    /// Registers a request that waits for an answer.
     pub(crate) fn expect_answer(&mut self, id: RequestId) -> oneshot::Receiver<Answer> {
         let (sender, receiver) = oneshot::channel();
         self.requests.push((id, sender));
         receiver
     }
 
-    /// Stops waiting; `false` if the answer has come already.
+    /// Removes a waiting request; `false` if it is answered already.
     pub(crate) fn forget_request(&mut self, id: RequestId) -> bool {
         let before = self.requests.len();
         self.requests.retain(|(waiting, _)| *waiting != id);
         self.requests.len() < before
     }
 
-    /// Takes what the machine has to transmit: answers go to their requests, the rest to `outputs`.
+    /// Takes the machine's transmits: answers go to their requests, the rest to `outputs`.
     pub(crate) fn answer(&mut self) {
         while let Some(transmit) = self.machine.poll_transmit() {
             let output = self.route(transmit);
@@ -142,7 +141,7 @@ impl Inner {
         }
     }
 
-    /// The next thing for the session task to write.
+    /// The next output for the session task; answers go to their requests on the way.
     pub(crate) fn next_output(&mut self) -> Option<Output> {
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
@@ -155,12 +154,12 @@ impl Inner {
         None
     }
 
-    /// Passes a settled ack on to who waits for it; any other event comes back.
+    /// Passes a settled ack to its waiting future; any other event comes back.
     pub(crate) fn settle_ack(&mut self, event: Event) -> Option<Event> {
         match event {
             Event::Socket(server::Event::Acked { socket, id, result }) => {
                 if let Some(waiting) = self.acks.remove(&(socket, id)) {
-                    // Nobody waits any more: the answer is of no interest.
+                    // The future may be dropped meanwhile.
                     _ = waiting.send(result);
                 }
                 None
@@ -169,7 +168,7 @@ impl Inner {
         }
     }
 
-    /// Delivers an answer; anything else is the session task's.
+    /// Passes an answer to its request; any other transmit comes back as an output for the session task.
     pub(crate) fn route(&mut self, transmit: Transmit) -> Option<Output> {
         let (id, answer) = match transmit {
             Transmit::Frame { id, frame } => return Some(Output::Frame(id, frame)),
@@ -180,7 +179,7 @@ impl Inner {
         };
         if let Some(index) = self.requests.iter().position(|(waiting, _)| *waiting == id) {
             let (_, sender) = self.requests.swap_remove(index);
-            // A request that was dropped meanwhile tells the machine itself.
+            // A request that is dropped meanwhile notifies the machine itself.
             _ = sender.send(answer);
         }
         None

@@ -1,4 +1,4 @@
-//! Bare Engine.IO, without Socket.IO above it.
+//! Bare Engine.IO, without Socket.IO.
 
 use std::fmt;
 use std::future::Future;
@@ -50,7 +50,7 @@ impl EngineSocket {
         self.conn.lock().machine.engine().transport()
     }
 
-    /// Queues a message, text or binary. Never waits; [`pressure`](Self::pressure) tells how full the outbox is.
+    /// Queues a message, text or binary. Never waits; see [`pressure`](Self::pressure).
     ///
     /// # Errors
     /// The outbox is full, or the session is closing.
@@ -68,7 +68,7 @@ impl EngineSocket {
         self.conn.lock().machine.engine().pressure()
     }
 
-    /// Closes the session once everything queued has left.
+    /// Closes the session after the queued messages are sent, at most for the engine's `close_timeout`.
     pub fn close(&self) {
         let mut inner = self.conn.lock();
         inner.machine.close(self.conn.now());

@@ -1,4 +1,4 @@
-//! What a client's first request said.
+//! The first request of a client.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,11 +7,11 @@ use std::net::SocketAddr;
 use engineio_proto::Instant;
 use http::request::Parts;
 
-/// The first request of a session, as every socket of the session sees it.
+/// The first request of a session, shared by all its sockets.
 ///
-/// It is kept as one compact buffer and parsed on access. With
-/// [`keep_handshake(false)`](crate::ServerBuilder::keep_handshake) only address, time and security are kept, which saves some
-/// hundred bytes for each client that is a browser.
+/// It is stored in one compact buffer and parsed on access. With
+/// [`keep_handshake(false)`](crate::ServerBuilder::keep_handshake) only address, time and security are stored, which saves some
+/// hundred bytes for each browser client.
 #[derive(Clone)]
 pub struct Handshake {
     /// Target, then names and values of headers, each ended by a NUL, which none of them can hold.
@@ -21,10 +21,10 @@ pub struct Handshake {
     secure: bool,
 }
 
-/// How a connection came in: what a request itself does not say.
+/// What a server knows of a connection apart from its requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Peer {
-    /// The address of the client (or of the proxy before it).
+    /// The address of the client, or of the proxy in front of the server.
     pub addr: Option<SocketAddr>,
     /// Whether the connection is encrypted.
     pub secure: bool,
@@ -54,7 +54,7 @@ impl Handshake {
         Self { buffer: buffer.into(), peer: peer.addr, issued: now, secure: peer.secure }
     }
 
-    /// What is kept of this request, in bytes. It is less than the head took on its way.
+    /// The size of the stored request in bytes. It is less than the size of the head on the wire.
     pub(crate) fn size(parts: &Parts) -> usize {
         let target = parts.uri.path_and_query().map_or(1, |target| target.as_str().len());
         let headers = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 2);
@@ -70,12 +70,12 @@ impl Handshake {
         self.fields().next().and_then(|target| std::str::from_utf8(target).ok()).unwrap_or_default()
     }
 
-    /// The first header of that name (lower case), if it is text.
+    /// The first header of that name (in lower case), if its value is UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers().find(|(found, _)| *found == name).and_then(|(_, value)| std::str::from_utf8(value).ok())
     }
 
-    /// All headers, names in lower case, in the order of the request as far as HTTP keeps it.
+    /// All headers, names in lower case. Headers of one name keep their order.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let mut fields = self.fields().skip(1);
         std::iter::from_fn(move || {
@@ -95,12 +95,12 @@ impl Handshake {
         engineio_proto::http::Query::parse(query).pairs()
     }
 
-    /// The address of the client, or of the proxy before it; `None` where the embedding service did not say.
+    /// The address of the client, or of the proxy in front of the server; `None` if the embedding HTTP server did not set [`Peer`].
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.peer
     }
 
-    /// Whether the connection is encrypted, as far as this server sees.
+    /// Whether the connection to this server is encrypted, from [`Peer::secure`].
     pub fn is_secure(&self) -> bool {
         self.secure
     }

@@ -1,8 +1,8 @@
-//! The stream under an HTTP connection of the server's own.
+//! The stream of an HTTP connection that the server serves itself.
 //!
-//! hyper bounds the head of a request. What it leaves open is bounded here: the time that a body may take, and the time that a
-//! write may wait for a peer that does not read. hyper is told to keep a request whose client has half-closed the connection, and
-//! then no longer reads until it is answered; so this stream also watches for a client that is gone.
+//! hyper bounds the head of a request. This stream bounds the rest: the time that a body may take, and the time that a write may
+//! wait for a peer that does not read. hyper is configured to keep a request whose client has half-closed the connection; it then
+//! stops reading until the response is sent, so this stream also detects a client that has disconnected.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -18,24 +18,24 @@ use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use crate::server::handle::Shared;
 use crate::turn::deadline::Deadline;
 
-/// Bytes of a following request that are read while an answer is awaited.
+/// Bytes of a following request that are read while a response is pending.
 const AHEAD: usize = 256;
 
-/// The exchange under way on a connection: written by its service, read by its stream. Both are polled by the same task.
+/// The phase of the current request on a connection: written by its service, read by its stream. Both run in the same task.
 #[derive(Debug, Default)]
 pub(crate) struct Exchange(AtomicU8);
 
-/// No request is under way, or it is answered.
+/// There is no request, or it is answered.
 const IDLE: u8 = 0;
 /// The body of a request is being received.
 const RECEIVING: u8 = 1;
-/// A request has come as a whole and is not answered yet.
+/// A request has arrived completely and is not answered yet.
 const WAITING: u8 = 2;
 /// The connection has become a WebSocket.
 const UPGRADED: u8 = 3;
 
 impl Exchange {
-    /// A request has come; its body reports its end.
+    /// Starts a request. The returned body reports when it has arrived completely.
     pub(crate) fn begin<B: Body>(self: &Arc<Self>, body: B) -> Receiving<B> {
         self.set(if body.is_end_stream() { WAITING } else { RECEIVING });
         Receiving { body, exchange: self.clone() }
@@ -55,7 +55,7 @@ impl Exchange {
     }
 }
 
-/// The body of a request.
+/// The body of a request; it reports its end to the [`Exchange`].
 pub(crate) struct Receiving<B> {
     body: B,
     exchange: Arc<Exchange>,
@@ -82,7 +82,7 @@ impl<B: Body + Unpin> Body for Receiving<B> {
     }
 }
 
-/// A stream with the deadlines of an HTTP connection, until that is upgraded.
+/// A stream with the deadlines of an HTTP connection. They end when the connection is upgraded.
 pub(crate) struct HttpStream<S> {
     stream: S,
     watch: Option<Box<Watch>>,
@@ -94,7 +94,7 @@ struct Watch {
     body: Deadline,
     write: Deadline,
     half_closed: Deadline,
-    /// Read while an answer was awaited.
+    /// Bytes read while a response was pending.
     ahead: Bytes,
     /// The client has closed its sending side.
     ended: bool,
@@ -136,7 +136,7 @@ impl Watch {
         self.write.bound(cx, polled, &*shared.runtime, shared.http.write_timeout)
     }
 
-    /// Looks whether the client is gone, while the answer to a whole request is awaited.
+    /// Fails if the client has disconnected while the response to a complete request is pending.
     fn poll_gone(&mut self, cx: &mut Context<'_>, stream: &mut (impl Read + Unpin)) -> io::Result<()> {
         if !self.exchange.is(WAITING) {
             self.half_closed.disarm();
@@ -208,7 +208,7 @@ impl<S: Read + Write + Unpin> Write for HttpStream<S> {
         ready!(self.poll_output(cx, |stream, cx| stream.poll_flush(cx)))?;
         let this = &mut *self;
         Poll::Ready(match &mut this.watch {
-            // hyper flushes whenever its connection is polled.
+            // hyper calls this whenever its connection is polled.
             Some(watch) => watch.poll_gone(cx, &mut this.stream),
             None => Ok(()),
         })

@@ -1,4 +1,4 @@
-//! A server in front of other routes.
+//! A server as a layer over other routes.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::runtime::BoxFuture;
 use crate::server::handle::Shared;
 use crate::server::service::Service;
 
-/// A server as a [`tower_layer::Layer`]: requests for its path are the server's, all others go on to the service below.
+/// A server as a [`tower_layer::Layer`]: it answers requests for its path and passes all others to the inner service.
 #[derive(Clone, Debug)]
 pub struct Layer {
     service: Service,
@@ -33,7 +33,7 @@ impl<S> tower_layer::Layer<S> for Layer {
     }
 }
 
-/// What a [`Layer`] makes of a service.
+/// A service wrapped by a [`Layer`].
 #[derive(Clone, Debug)]
 pub struct Layered<S> {
     service: Service,

@@ -1,4 +1,4 @@
-//! The machine of a session: bare Engine.IO, or Socket.IO above it.
+//! The machine of a session: bare Engine.IO, or Socket.IO on top of it.
 
 use bytes::Bytes;
 use engineio_proto::http::SessionView;
@@ -7,7 +7,7 @@ use engineio_proto::{Data, Instant, RequestId, WebSocketId};
 use http::request::Parts;
 use socketio_proto::server::Connection;
 
-/// The machine of one session. Both kinds take the same inputs, so that all I/O is written once.
+/// The machine of one session. Both kinds take the same inputs, so the I/O is written once.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -18,7 +18,7 @@ pub(crate) enum Machine {
     Socket(Connection),
 }
 
-/// What happened, in the words of the machine's kind.
+/// An event of either kind of machine.
 #[derive(Debug)]
 pub(crate) enum Event {
     Engine(engineio_proto::server::Event),
@@ -81,7 +81,7 @@ impl Machine {
         }
     }
 
-    /// Whether `poll_event` may have something to say.
+    /// Whether `poll_event` may return an event.
     pub(crate) fn has_events(&self) -> bool {
         match self {
             Self::Engine(machine) => machine.has_events(),

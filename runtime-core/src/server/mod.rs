@@ -33,5 +33,5 @@ pub use socketio_proto::server::{DisconnectReason, NamespaceError};
 
 /// An event that a client emitted.
 pub type Event = crate::event::Event<Socket>;
-/// The right to answer an event of a client.
+/// Sends the ack of an event that a client emitted.
 pub type Ack = crate::event::Ack<Socket>;

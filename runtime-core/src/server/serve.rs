@@ -1,4 +1,4 @@
-//! A server on connections of its own.
+//! Listening, and serving connections.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -21,10 +21,10 @@ use crate::server::http_stream::{Exchange, HttpStream};
 use crate::server::service::respond;
 use crate::turn::alarm::PatientTimer;
 
-/// Bytes that hyper reads ahead on a connection, so that what a client may pipeline is bounded. (A head may be longer.)
+/// Bytes that hyper reads ahead on a connection, which bounds pipelined requests. (A head may be longer.)
 const READ_AHEAD: usize = 64 * 1024;
 
-/// Pause after a failed accept: most often the process is out of file descriptors.
+/// Pause after a failed accept, whose usual cause is that the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A bound server. Made by [`Server::bind`].
@@ -35,7 +35,7 @@ pub struct Listener {
 }
 
 impl Server {
-    /// Binds an address and serves until [`close`](Self::close). All other paths than the server's are answered with 404.
+    /// Binds an address and serves until [`close`](Self::close). Paths other than the server's are answered with 404.
     ///
     /// # Errors
     /// The address can't be bound.
@@ -44,10 +44,11 @@ impl Server {
         Ok(())
     }
 
-    /// Binds an address: the first that can be bound, if the name has several. A name is looked up blockingly.
+    /// Binds an address; if the name has several, the first that can be bound. The lookup of a name blocks.
     ///
     /// # Errors
-    /// The address can't be bound: of the kind that the operating system says, with the address in the text. Of several, the last one.
+    /// The address can't be bound. The error has the kind of the operating system's error, and its text names the address. If the
+    /// name has several addresses, it is the error of the last one.
     pub async fn bind(&self, addr: impl ToSocketAddrs) -> io::Result<Listener> {
         let mut failed = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
         for addr in addr.to_socket_addrs()?.collect::<Vec<_>>() {
@@ -59,7 +60,7 @@ impl Server {
         Err(failed)
     }
 
-    /// Serves one connection that was accepted elsewhere, until it ends: requests, and the sessions that begin on it.
+    /// Serves one connection that was accepted elsewhere, for example after a TLS handshake, until it ends.
     ///
     /// ```no_run
     /// # async fn example(server: socketio_runtime::Server, stream: socketio_runtime::BoxStream) {
@@ -92,19 +93,19 @@ impl Server {
                 .max_header_size(max_header_size)
                 .max_buf_size(READ_AHEAD.max(max_header_size))
                 .header_read_timeout(headers_timeout)
-                // A client may end its side and still wait for its answer; the stream watches for one that is gone.
+                // A client may close its sending side and wait for the response; the stream detects one that has disconnected.
                 .half_close(true)
                 .serve_connection(stream, service)
                 .with_upgrades();
             let mut connection = pin!(connection);
-            let mut asked = false;
+            let mut draining = false;
             let mut drained = pin!(shared.drained.wait());
             poll_fn(|cx| {
-                if !asked && drained.as_mut().poll(cx).is_ready() {
-                    asked = true;
+                if !draining && drained.as_mut().poll(cx).is_ready() {
+                    draining = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                // Whatever went wrong with a connection is its client's to see; sessions hear of their own requests.
+                // Errors of a connection are ignored: sessions are notified through their requests.
                 connection.as_mut().poll(cx).map(|_| ())
             })
             .await;

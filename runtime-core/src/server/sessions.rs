@@ -10,10 +10,10 @@ use engineio_proto::Sid;
 
 use crate::server::conn::Conn;
 
-/// Parts of the table; a power of two, and more than a machine has cores in use.
+/// Number of shards; a power of two, and usually more than there are cores.
 const SHARDS: usize = 32;
 
-/// The sessions of a server by their sid, in shards so that handshakes on several threads seldom meet.
+/// The sessions of a server by sid, in shards so that handshakes on several threads rarely contend.
 pub(crate) struct Sessions {
     shards: [Mutex<HashMap<Sid, Arc<Conn>>>; SHARDS],
     hasher: RandomState,
@@ -40,7 +40,7 @@ impl Sessions {
         self.shard(sid).get(sid).cloned()
     }
 
-    /// The number of the next session.
+    /// The serial number of the next session.
     pub(crate) fn next_serial(&self) -> u64 {
         self.opened.fetch_add(1, Ordering::Relaxed)
     }

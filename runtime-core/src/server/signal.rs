@@ -1,4 +1,4 @@
-//! Something that happens once and that many may wait for.
+//! A one-time signal with any number of waiting tasks.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -39,11 +39,11 @@ impl Signal {
     }
 }
 
-/// Who waits for a [`Signal`]; nothing is left of it once it is dropped.
+/// The future of a [`Signal`]. Dropping it removes its waker.
 #[derive(Debug)]
 pub(crate) struct Wait<'a> {
     signal: &'a Signal,
-    /// Its key, and a copy of its waker to ask without the lock.
+    /// The waker's key, and a copy of the waker to compare without the lock.
     registered: Option<(u64, Waker)>,
 }
 
@@ -61,7 +61,7 @@ impl Future for Wait<'_> {
             drop(former);
             self.registered = Some((key, cx.waker().clone()));
         }
-        // Looked at behind the registration: who sets it before has not seen it.
+        // Checked after registering the waker: a `set` before that has not seen the waker.
         if self.signal.is_set() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
