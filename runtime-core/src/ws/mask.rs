@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 /// Random bytes fetched at once: enough for 64 frames.
 const FETCH: usize = 256;
 
-/// Fills with random bytes.
+/// Fills a slice with random bytes.
 type Entropy = dyn FnMut(&mut [u8]) + Send;
 
 /// The keys of one WebSocket's frames.
@@ -18,12 +18,12 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Keys out of random bytes that nobody can predict.
+    /// Keys from `entropy`, whose bytes must be unpredictable.
     pub(super) fn new(entropy: impl FnMut(&mut [u8]) + Send + 'static) -> Self {
         Self { entropy: Box::new(entropy), random: [0; FETCH], used: FETCH }
     }
 
-    /// The key of one frame.
+    /// The key of the next frame.
     pub(super) fn next(&mut self) -> [u8; 4] {
         if self.used >= FETCH {
             (self.entropy)(&mut self.random);
@@ -48,7 +48,7 @@ pub(super) fn apply(buffer: &mut [u8], start: usize, key: Option<[u8; 4]>) {
     }
 }
 
-/// A payload behind `skipped` bytes of its frame: masked where it is if nobody else holds it, else a copy.
+/// Masks a payload that follows `skipped` bytes of its frame: in place if it is not shared, otherwise in a copy.
 pub(super) fn masked(payload: Bytes, mut key: [u8; 4], skipped: usize) -> Bytes {
     key.rotate_left(skipped % 4);
     let mut payload = payload.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
@@ -57,7 +57,7 @@ pub(super) fn masked(payload: Bytes, mut key: [u8; 4], skipped: usize) -> Bytes 
 }
 
 fn xor(payload: &mut [u8], [a, b, c, d]: [u8; 4]) {
-    // As wide as a vector register.
+    // 16 bytes, the width of a vector register.
     let wide = [a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d];
     let mut chunks = payload.chunks_exact_mut(wide.len());
     for chunk in &mut chunks {

@@ -1,7 +1,7 @@
-//! One WebSocket over one stream: bytes to messages, packets to bytes.
+//! One WebSocket over one stream: decodes messages, encodes packets.
 //!
-//! tungstenite parses, in memory. Its context is *lent*: made over the frames that are complete in what was just read, and
-//! dropped with them, so that an idle WebSocket holds no buffer. It is kept only between the fragments of one message.
+//! tungstenite parses in memory. Its context is created for the complete frames of one read and dropped with them, so that an
+//! idle WebSocket holds no buffer. It is kept only between the fragments of one message.
 
 mod mask;
 mod read;
@@ -23,73 +23,74 @@ use crate::runtime::Runtime;
 use read::Reader;
 use write::Writer;
 
-/// How long a WebSocket may take to say goodbye.
-const GOODBYE: Duration = Duration::from_secs(5);
+/// How long the close handshake, or a [`Barrier`], may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What came in.
+/// Input for the machine.
 #[derive(Debug)]
 pub(crate) enum Incoming {
     Message(Data),
     /// Bytes of a message that is not complete.
     Part,
-    /// The WebSocket is over, by an error or without.
+    /// The WebSocket has ended, with an error or without.
     Closed {
         error: bool,
     },
 }
 
-/// One WebSocket and what is under way on it.
+/// One WebSocket with its read and write state.
 #[derive(Debug)]
 pub(crate) struct Pump {
     pub(crate) id: WebSocketId,
     stream: Stage,
     reader: Reader,
     writer: Writer,
-    /// A batch was handed to the writer and the machine waits to hear that it left.
+    /// A batch is queued in the writer; the machine waits for it to be written.
     pub(crate) unflushed: bool,
-    /// That batch has left, and the machine has to hear of it.
+    /// That batch is written, which is not reported to the machine yet.
     pub(crate) flushed: bool,
     /// A part of it has left, likewise.
     pub(crate) advanced: bool,
-    /// The stream said that it has nothing more for now.
+    /// The last read of the stream was pending.
     drained: bool,
     closing: Closing,
-    goodbye: Option<Instant>,
+    /// When the close handshake or the barrier times out.
+    close_deadline: Option<Instant>,
     stall: Stall,
     /// Something was written that the peer may not have read.
     unread: bool,
     barrier: Option<Box<Barrier>>,
 }
 
-/// What waits until the peer has read what was written before.
+/// Output that waits until the peer has read everything written before, which its pong shows.
 #[derive(Debug, Default)]
 struct Barrier {
     frames: Vec<Frame>,
     /// A close frame follows.
     close: bool,
-    /// It waits no longer.
+    /// The peer's pong has arrived, or the time is up.
     open: bool,
 }
 
 #[derive(Debug)]
 enum Stage {
-    /// The 101 is on its way.
+    /// The response 101 is not sent yet.
     Upgrading(OnUpgrade),
     Open(Upgraded),
-    /// There was no upgrade, or the peer does not read (an error), which the read side has to report.
+    /// The upgrade failed, or the peer does not read (an error). The next read reports it.
     Failed {
         error: bool,
     },
     Gone,
 }
 
-/// Whether writing waits for the peer to read.
+/// Whether a write is blocked because the peer does not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stall {
     No,
-    /// Since the last write.
+    /// Since the last write; no deadline is set yet.
     Begun,
-    /// Without any progress, at most until then.
+    /// It must make progress before this deadline.
     Until(Instant),
 }
 
@@ -103,8 +104,8 @@ enum Closing {
     No,
     Sent,
     Echoed,
-    /// What still comes is dropped unread: a stream that is closed with unread bytes is reset, and the reset may overtake our
-    /// close frame, whose code is all that the peer learns.
+    /// Further input is read and dropped. Closing a stream with unread bytes resets it, and the reset may overtake our close
+    /// frame, whose code tells the peer the reason.
     Failed,
     Done,
 }
@@ -121,14 +122,14 @@ impl Pump {
             advanced: false,
             drained: false,
             closing: Closing::No,
-            goodbye: None,
+            close_deadline: None,
             stall: Stall::No,
             unread: false,
             barrier: None,
         }
     }
 
-    /// A client's, whose upgrade is done.
+    /// The WebSocket of a client, after the upgrade.
     pub(crate) fn client(id: WebSocketId, upgraded: Upgraded, max_message: usize, runtime: Arc<dyn Runtime>) -> Self {
         Self {
             id,
@@ -140,7 +141,7 @@ impl Pump {
             advanced: false,
             drained: false,
             closing: Closing::No,
-            goodbye: None,
+            close_deadline: None,
             stall: Stall::No,
             unread: false,
             barrier: None,
@@ -152,32 +153,30 @@ impl Pump {
         matches!(self.stream, Stage::Failed { .. })
     }
 
-    /// Whether nothing is left to do and the stream is dropped.
+    /// Whether the stream is dropped.
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.stream, Stage::Gone)
     }
 
-    /// Whether the close handshake, or the peer behind a barrier, has had its time.
+    /// Whether the close handshake or a barrier has timed out.
     pub(crate) fn is_overdue(&self, now: Instant) -> bool {
-        self.goodbye.is_some_and(|deadline| deadline <= now)
+        self.close_deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Whether anything of this WebSocket is overdue: what [`is_overdue`](Self::is_overdue) says, or a write.
+    /// Whether the close handshake, a barrier or a write has timed out.
     pub(crate) fn is_late(&self, now: Instant) -> bool {
         self.is_overdue(now) || matches!(self.stall, Stall::Until(deadline) if deadline <= now)
     }
 
-    /// Until when the peer may take to say goodbye, or to read on to a barrier, from the first time this is asked while that is
-    /// waited for.
-    pub(crate) fn goodbye(&mut self, now: impl FnOnce() -> Instant) -> Option<Instant> {
-        if (self.is_closing() || self.barrier.is_some()) && self.goodbye.is_none() {
-            self.goodbye = Some(now() + GOODBYE);
+    /// The deadline of the close handshake or of the barrier. It is set by the first call while one of them is pending.
+    pub(crate) fn close_deadline(&mut self, now: impl FnOnce() -> Instant) -> Option<Instant> {
+        if (self.is_closing() || self.barrier.is_some()) && self.close_deadline.is_none() {
+            self.close_deadline = Some(now() + CLOSE_TIMEOUT);
         }
-        self.goodbye
+        self.close_deadline
     }
 
-    /// Until when the peer may take to read anything of what waits to be written; `timeout` from the first time this is asked while
-    /// writing makes no progress.
+    /// The deadline by which a blocked write must make progress. The first call without progress sets it to `timeout` from now.
     pub(crate) fn stalled_until(
         &mut self,
         now: impl FnOnce() -> Instant,
@@ -194,7 +193,7 @@ impl Pump {
         }
     }
 
-    /// Gives the stream up if the peer has not read in time. Asked after a write, so that it has had its chance.
+    /// Fails the stream if a blocked write has timed out. Call it after a write, which may have made progress.
     pub(crate) fn fail_if_stalled(&mut self, now: impl FnOnce() -> Instant) {
         let Stall::Until(deadline) = self.stall else { return };
         if deadline > now() {
@@ -211,22 +210,22 @@ impl Pump {
         self.drained = false;
     }
 
-    /// Whether the close handshake is under way, so that the stream needs a deadline.
+    /// Whether the close handshake has begun.
     pub(crate) fn is_closing(&self) -> bool {
         self.closing != Closing::No
     }
 
-    /// Whether the stream has had nothing more to read since the task was woken.
+    /// Whether the stream had nothing more to read since the task was woken.
     pub(crate) fn is_drained(&self) -> bool {
         self.drained
     }
 
-    /// The task was woken: there may be something again.
-    pub(crate) fn refill(&mut self) {
+    /// To be called when the task is woken: the stream may be readable again.
+    pub(crate) fn reset_drained(&mut self) {
         self.drained = false;
     }
 
-    /// Gives the stream up.
+    /// Drops the stream without a close handshake.
     pub(crate) fn abandon(&mut self) {
         self.stream = Stage::Gone;
         self.closing = Closing::Done;
@@ -235,7 +234,7 @@ impl Pump {
         self.barrier = None;
     }
 
-    /// Gives up what has had its time: waiting at a barrier, or else the stream.
+    /// Handles a timeout: opens a closed barrier, otherwise drops the stream.
     pub(crate) fn give_up(&mut self) {
         match &mut self.barrier {
             Some(barrier) if !barrier.open => barrier.open = true,
@@ -243,7 +242,7 @@ impl Pump {
         }
     }
 
-    /// Waits for the upgrade, or its failure.
+    /// Waits until the upgrade is done or has failed.
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Stage::Upgrading(upgrade) = &mut self.stream {
             self.stream = match ready!(Pin::new(upgrade).poll(cx)) {
@@ -254,8 +253,8 @@ impl Pump {
         Poll::Ready(())
     }
 
-    /// Reads once into `buffer`; complete messages are appended to `incoming`. `Pending` means that the stream has nothing
-    /// more now and will wake the task; `Ready(false)` that the WebSocket has ended.
+    /// Reads once into `buffer` and appends complete messages to `incoming`. `Pending`: the stream has nothing more and will wake
+    /// the task. `Ready(false)`: the WebSocket has ended.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -279,7 +278,7 @@ impl Pump {
                 let (chunk, _) = buffer.split_at(read);
                 Poll::Ready(self.parse(chunk, incoming))
             }
-            // The reference takes a reset connection for a closed one, too.
+            // A reset connection counts as closed, as in the reference.
             Ok(()) | Err(_) => Poll::Ready(self.ended(false, incoming)),
         }
     }
@@ -292,7 +291,7 @@ impl Pump {
         }
         let (id, closing) = (self.id, self.closing);
         let outcome = self.reader.read(chunk, |message| {
-            // Once we have said goodbye, messages are no longer delivered.
+            // Messages after our close frame are not delivered.
             if closing == Closing::No {
                 incoming.push((id, Incoming::Message(message)));
             }
@@ -342,18 +341,18 @@ impl Pump {
         self.unread = true;
     }
 
-    /// What is queued from here on waits until the peer has read what was written before. [`give_up`](Self::give_up) ends that.
-    pub(crate) fn stop(&mut self) {
+    /// Holds further output back until the peer has read everything written before, or [`give_up`](Self::give_up) is called.
+    pub(crate) fn set_barrier(&mut self) {
         if self.unread && self.closing == Closing::No && self.barrier.is_none() {
             self.writer.ping();
             self.barrier = Some(Box::default());
         }
     }
 
-    /// Queues what waited at the barrier, if it is open. `true` if there was anything.
-    pub(crate) fn go_on(&mut self, buffer: &mut Vec<u8>) -> bool {
+    /// Removes an open barrier and queues the output that it held back. `true` if there was one.
+    pub(crate) fn pass_barrier(&mut self, buffer: &mut Vec<u8>) -> bool {
         let Some(barrier) = self.barrier.take_if(|barrier| barrier.open) else { return false };
-        self.goodbye = None;
+        self.close_deadline = None;
         self.unread = false;
         barrier.frames.into_iter().for_each(|frame| self.push(frame, buffer));
         if barrier.close {
@@ -362,7 +361,7 @@ impl Pump {
         true
     }
 
-    /// Queues a close frame without a code behind everything else.
+    /// Queues a close frame without a code, after everything else.
     pub(crate) fn close(&mut self, buffer: &mut Vec<u8>) {
         if let Some(barrier) = &mut self.barrier {
             barrier.close = true;
@@ -373,13 +372,13 @@ impl Pump {
         }
     }
 
-    /// Keeps what `buffer` holds for the next write, because the buffer is needed for another WebSocket.
+    /// Moves the content of `buffer` into the queue, because the buffer is needed for another WebSocket.
     pub(crate) fn keep(&mut self, buffer: &mut Vec<u8>) {
         self.writer.take_inline(buffer);
     }
 
-    /// Writes what is queued: first what was left of earlier turns, then `buffer`, in one call if the stream takes it. What
-    /// the stream doesn't take is kept. `Ready(true)`: everything has left.
+    /// Writes the queue of earlier turns, then `buffer`, with one call if the stream accepts it all. The rest is queued.
+    /// `Ready(true)`: everything is written.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<bool> {
         let written = self.poll_output(cx, buffer);
         let moved = self.writer.take_progress();
@@ -409,7 +408,7 @@ impl Pump {
             Poll::Ready(Ok(())) => {
                 match self.closing {
                     Closing::Echoed => self.closing = Closing::Done,
-                    // The peer sees the end behind the close frame; whether it has got there yet changes nothing here.
+                    // The peer sees the end of the stream after the close frame. There is no need to wait for it.
                     Closing::Failed => _ = Pin::new(stream).poll_shutdown(cx),
                     Closing::No | Closing::Sent | Closing::Done => {}
                 }
@@ -424,7 +423,7 @@ impl Pump {
         }
     }
 
-    /// Drops the stream once both sides have said goodbye.
+    /// Drops the stream after the close handshake is complete.
     pub(crate) fn reap(&mut self) {
         if self.closing == Closing::Done && self.writer.is_empty() {
             self.abandon();
@@ -437,14 +436,14 @@ impl Pump {
     }
 }
 
-/// How a WebSocket ends, and the code to say so.
+/// How a WebSocket ends, and the code of the close frame.
 #[derive(Debug, PartialEq, Eq)]
 struct End {
     error: bool,
     code: Option<CloseCode>,
 }
 
-/// What a stretch of bytes held beside messages.
+/// What was read apart from messages.
 #[derive(Debug, Default)]
 struct Outcome {
     ping: Option<Bytes>,

@@ -1,4 +1,4 @@
-//! Bytes to messages.
+//! Decodes WebSocket messages.
 
 use std::io::{self, Cursor, Read, Write};
 
@@ -12,21 +12,21 @@ use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
 use super::{End, Outcome};
 
-/// Frames taken from a stream in one turn of its task; what was read beyond them waits for the next turn.
+/// The maximum number of frames decoded in one turn; further frames that were read wait for the next turn.
 pub(crate) const READ_LIMIT: usize = 64;
 
-/// Room behind the bytes lent to a context: it reserves this much for the next header.
+/// Spare capacity after the bytes given to a context, which reserves this much for the next header.
 const HEADER_RESERVE: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Reader {
     max_message: usize,
     role: Role,
-    /// Read, and not yet complete (or beyond the limit of a turn).
+    /// Bytes read but not decoded: an incomplete frame, or frames beyond [`READ_LIMIT`].
     rest: Vec<u8>,
-    /// Bytes of `rest` that the frame under way needs before it is worth a look.
+    /// The length that `rest` needs before the next frame can be complete; 0 if complete frames may wait.
     wanted: usize,
-    /// Frames of a message whose last fragment has not come.
+    /// The context that holds the fragments of an incomplete message.
     fragments: Option<Box<WebSocketContext>>,
 }
 
@@ -35,7 +35,7 @@ impl Reader {
         Self { max_message, role, rest: Vec::new(), wanted: 0, fragments: None }
     }
 
-    /// Whether complete frames wait that an earlier turn had no room for.
+    /// Whether complete frames wait that exceeded the limit of an earlier turn.
     pub(super) fn has_messages(&self) -> bool {
         self.wanted == 0 && !self.rest.is_empty()
     }
@@ -45,15 +45,15 @@ impl Reader {
         self.wanted > 0 || self.fragments.is_some()
     }
 
-    /// Takes a chunk and yields the messages that are complete, up to [`READ_LIMIT`] frames.
+    /// Takes a chunk and yields the complete messages, of at most [`READ_LIMIT`] frames.
     pub(super) fn read(&mut self, chunk: &[u8], mut yield_message: impl FnMut(Data)) -> Outcome {
         if self.rest.is_empty() {
             let scan = self.scan(chunk);
             let (frames, rest) = chunk.split_at(scan.complete);
-            let mut lent = Vec::with_capacity(frames.len() + HEADER_RESERVE);
-            lent.extend_from_slice(frames);
+            let mut copy = Vec::with_capacity(frames.len() + HEADER_RESERVE);
+            copy.extend_from_slice(frames);
             self.keep(rest, scan.wanted);
-            return self.parse(lent, scan.fragmented, &mut yield_message);
+            return self.parse(copy, scan.fragmented, &mut yield_message);
         }
         self.rest.extend_from_slice(chunk);
         if self.rest.len() < self.wanted {
@@ -63,10 +63,10 @@ impl Reader {
         let frames = if scan.complete == self.rest.len() {
             std::mem::take(&mut self.rest)
         } else {
-            // Who keeps a message keeps the memory of its frames: without the room of all that came with them.
-            let mut lent = Vec::with_capacity(scan.complete + HEADER_RESERVE);
-            lent.extend(self.rest.drain(..scan.complete));
-            lent
+            // A retained message pins its buffer, so copy out only the complete frames.
+            let mut copy = Vec::with_capacity(scan.complete + HEADER_RESERVE);
+            copy.extend(self.rest.drain(..scan.complete));
+            copy
         };
         self.reserve(scan.wanted);
         self.parse(frames, scan.fragmented, &mut yield_message)
@@ -78,7 +78,7 @@ impl Reader {
         self.wanted = wanted;
     }
 
-    /// Makes room for the whole of a large frame at once, and gives a large buffer back once it is empty.
+    /// Reserves the whole of a large frame at once, and frees the buffer when it is empty.
     fn reserve(&mut self, wanted: usize) {
         self.wanted = wanted;
         if wanted > 0 || !self.rest.is_empty() {
@@ -103,7 +103,7 @@ impl Reader {
                     scan.wanted = remaining.len() + 1;
                     return scan;
                 }
-                // The context finds the same fault and names it.
+                // The context finds the same error and reports its kind.
                 Err(_) => {
                     scan.complete = bytes.len();
                     return scan;
@@ -159,13 +159,13 @@ impl Reader {
     }
 }
 
-/// How far a stretch of bytes goes.
+/// The frames found in a chunk.
 struct Scan {
-    /// Bytes that complete frames take.
+    /// The length of the complete frames in bytes.
     complete: usize,
-    /// How many bytes the frame behind them has, as far as its header tells; 0 if none has begun.
+    /// The length of the incomplete frame after them, as far as its header is known; 0 if there is none.
     wanted: usize,
-    /// Whether the last message among them is unfinished.
+    /// Whether the last message lacks its final fragment.
     fragmented: bool,
 }
 
@@ -178,7 +178,7 @@ fn drain(context: &mut WebSocketContext, stream: &mut Memory<'_>, yield_message:
                 Err(_) => return outcome.ended(true, Some(CloseCode::Invalid)),
             },
             Ok(Message::Binary(bytes)) => yield_message(Data::Binary(bytes)),
-            // Only the last of several needs an answer.
+            // Only the last of several pings is answered.
             Ok(Message::Ping(payload)) => outcome.ping = Some(payload),
             Ok(Message::Pong(_)) => outcome.pong = true,
             Ok(Message::Frame(_)) => {}
@@ -200,8 +200,8 @@ impl Outcome {
     }
 }
 
-/// What a context reads from: a chunk, then nothing for now. What it writes by itself (pongs, closes) is dropped, because
-/// those go out with everything else.
+/// The stream of a context: reads yield a chunk, then `WouldBlock`. Its own writes (pongs, close frames) are dropped, because the
+/// [`Writer`](super::write::Writer) sends those.
 struct Memory<'a>(&'a [u8]);
 
 impl Read for Memory<'_> {
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_kept_keeps_no_more_than_the_frames_of_its_turn() {
+    fn a_retained_message_pins_only_the_frames_of_its_turn() {
         let bytes = frame(b"x", DataOp::Binary, true).repeat(20_000);
         let mut reader = Reader::new(100, Role::Server);
         reader.read(&bytes, drop);

@@ -1,4 +1,4 @@
-//! Packets to bytes.
+//! Encodes and writes WebSocket frames.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -13,43 +13,43 @@ use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 use super::mask::{self, Keys};
 
-/// Payloads up to this size are copied behind their header; larger ones are shared.
+/// Payloads up to this size are copied after their header; larger ones are queued without a copy.
 const COPY_LIMIT: usize = 4096;
 
-/// Slices given to one vectored write.
+/// The maximum number of slices of one vectored write.
 const MAX_SLICES: usize = 64;
 
-/// What waits to be written on one stream.
+/// The output of one stream.
 ///
-/// The bytes of a turn are gathered in a buffer that the caller lends. Only what the stream does not take at once, and large
-/// payloads, are kept here.
+/// The frames of a turn are encoded into a buffer of the caller. Only large payloads, and bytes that the stream does not accept at
+/// once, are stored here.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     queue: VecDeque<Bytes>,
-    /// Only the last of several pings is answered, once what was queued before has left: a client that pings and does not read
-    /// makes nothing grow.
+    /// The pong to send when the queue is written. Only the last of several pings is answered, so a client that pings and does not
+    /// read makes nothing grow.
     pong: Option<Bytes>,
     ping: bool,
     close: Option<Option<CloseCode>>,
     unflushed: bool,
-    /// The stream has taken bytes since this was asked last.
+    /// Whether the stream has accepted bytes since the last `take_progress`.
     progress: bool,
-    /// Keys of a client, which masks what it sends.
+    /// The masking keys of a client; `None` on the server, which does not mask.
     keys: Option<Box<Keys>>,
 }
 
 impl Writer {
-    /// A client's.
+    /// A writer of a client, which masks its frames.
     pub(super) fn masked(entropy: impl FnMut(&mut [u8]) + Send + 'static) -> Self {
         Self { keys: Some(Box::new(Keys::new(entropy))), ..Self::default() }
     }
 
-    /// Forgets what is queued.
+    /// Drops the queued output.
     pub(super) fn clear(&mut self) {
         *self = Self { keys: self.keys.take(), ..Self::default() };
     }
 
-    /// Whether the stream has taken bytes since this was asked last.
+    /// Whether the stream has accepted bytes since the last call.
     pub(super) fn take_progress(&mut self) -> bool {
         std::mem::take(&mut self.progress)
     }
@@ -58,7 +58,7 @@ impl Writer {
         self.queue.is_empty() && !self.has_controls() && !self.unflushed
     }
 
-    /// Queues a data frame behind what is in `buffer`.
+    /// Queues a data frame after the content of `buffer`.
     pub(super) fn push(&mut self, frame: Frame, buffer: &mut Vec<u8>) {
         let Frame { binary, prefix, body } = frame;
         let opcode = OpCode::Data(if binary { Data::Binary } else { Data::Text });
@@ -79,12 +79,12 @@ impl Writer {
         }
     }
 
-    /// Whether ping, pong or close wait until the queue has left.
+    /// Whether a ping, pong or close frame waits until the queue is written.
     pub(super) fn has_controls(&self) -> bool {
         self.ping || self.pong.is_some() || self.close.is_some()
     }
 
-    /// Queues a ping behind everything else.
+    /// Queues a ping after everything else.
     pub(super) fn ping(&mut self) {
         self.ping = true;
     }
@@ -93,12 +93,12 @@ impl Writer {
         self.pong = Some(payload);
     }
 
-    /// Queues a close frame; it leaves last.
+    /// Queues a close frame, which is written last.
     pub(super) fn close(&mut self, code: Option<CloseCode>) {
         self.close.get_or_insert(code);
     }
 
-    /// Moves the gathered bytes into the queue, to keep the order.
+    /// Moves the content of `buffer` into the queue, to keep the order.
     pub(super) fn take_inline(&mut self, buffer: &mut Vec<u8>) {
         if !buffer.is_empty() {
             self.queue.push_back(Bytes::copy_from_slice(buffer));
@@ -106,7 +106,7 @@ impl Writer {
         }
     }
 
-    /// Puts ping, pong and close behind everything else.
+    /// Encodes ping, pong and close frames that are due after everything else.
     pub(super) fn take_controls(&mut self, buffer: &mut Vec<u8>) {
         if self.ping && self.queue.is_empty() {
             self.ping = false;
@@ -130,7 +130,7 @@ impl Writer {
         mask::apply(buffer, start, key);
     }
 
-    /// Keeps the bytes of `buffer` from `from` on for later.
+    /// Moves the bytes of `buffer` from `from` on into the queue and clears it.
     pub(super) fn keep(&mut self, buffer: &mut Vec<u8>, from: usize) {
         if let Some(rest) = buffer.get(from..).filter(|rest| !rest.is_empty()) {
             self.queue.push_back(Bytes::copy_from_slice(rest));
@@ -226,7 +226,7 @@ mod tests {
         Frame { binary, prefix, body }
     }
 
-    /// All that is queued, in the order in which it leaves.
+    /// The queued output in the order in which it is written.
     fn written(mut writer: Writer, mut buffer: Vec<u8>) -> Vec<u8> {
         writer.take_inline(&mut buffer);
         let mut bytes = writer.queue.drain(..).flatten().collect::<Vec<u8>>();
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_understands_what_a_client_masks() {
+    fn a_server_decodes_the_masked_frames_of_a_client() {
         let shared = Bytes::from(vec![7; COPY_LIMIT + 1]);
         let long = "ü".repeat(COPY_LIMIT);
         let mut writer = masked();
@@ -248,7 +248,7 @@ mod tests {
         writer.pong(Bytes::from_static(b"ping"));
         writer.close(Some(CloseCode::Normal));
         let bytes = written(writer, buffer);
-        assert!(shared.iter().all(|&byte| byte == 7), "what others hold is not masked");
+        assert!(shared.iter().all(|&byte| byte == 7), "a shared payload is not masked");
 
         let mut server = WebSocket::from_raw_socket(Cursor::new(bytes), Role::Server, None);
         assert_eq!(server.read().unwrap(), Message::text("4hello"));
@@ -269,12 +269,12 @@ mod tests {
             assert_eq!(buffer[..2], [0x81, 0x80 | 2]);
             keys.insert([buffer[2], buffer[3], buffer[4], buffer[5]]);
         }
-        // Two of 2000 are the same once in two thousand runs; ten are not.
+        // Two of 2000 random keys are equal in one of two thousand runs; ten practically never are.
         assert!(keys.len() > 1990);
     }
 
     #[test]
-    fn a_server_masks_nothing_and_shares_what_is_large() {
+    fn a_server_masks_nothing_and_shares_large_payloads() {
         let large = Bytes::from(vec![7; COPY_LIMIT + 1]);
         let (mut writer, mut buffer) = (Writer::default(), Vec::new());
         writer.push(frame(false, Some(b'4'), Bytes::from_static(b"x")), &mut buffer);

@@ -61,7 +61,7 @@ fn epoch(name: u64) -> u64 {
 impl Io {
     /// The task was woken: there may be something again.
     pub(super) fn refill(&mut self) {
-        self.pumps.iter_mut().for_each(Pump::refill);
+        self.pumps.iter_mut().for_each(Pump::reset_drained);
     }
 
     /// Reads once from each WebSocket that may have something, and sees which requests have ended. `true` if there may be more.
@@ -149,7 +149,7 @@ impl Io {
             let (id, frame) = match transmit {
                 Transmit::Frame { id, frame } => (id, Some(frame)),
                 Transmit::Barrier { id } => {
-                    self.pumps.iter_mut().filter(|pump| pump.id == id).for_each(Pump::stop);
+                    self.pumps.iter_mut().filter(|pump| pump.id == id).for_each(Pump::set_barrier);
                     continue;
                 }
                 Transmit::Close { id } => {
@@ -209,7 +209,7 @@ impl Io {
         for (index, pump) in self.pumps.iter_mut().enumerate() {
             let mut fresh = writing == Some(index);
             let buffer = if fresh { &mut scratch.write } else { &mut scratch.spare };
-            fresh |= pump.go_on(buffer);
+            fresh |= pump.pass_barrier(buffer);
             if (fresh || pump.has_output())
                 && pump.poll_write(cx, buffer) == Poll::Ready(true)
                 && std::mem::take(&mut pump.unflushed)
@@ -291,7 +291,7 @@ impl Io {
     /// Sleeps for the next deadline, if it is earlier than the one slept for. `true` if it has come already.
     pub(super) fn arm(&mut self, cx: &mut Context<'_>, shared: &Shared) -> bool {
         // A WebSocket that is not wanted any more has its time, too, while the client goes on.
-        let goodbye = self.pumps.iter_mut().filter_map(|pump| pump.goodbye(|| shared.now())).min();
+        let goodbye = self.pumps.iter_mut().filter_map(|pump| pump.close_deadline(|| shared.now())).min();
         let patience = || shared.options.dial.write_timeout.get();
         let stalled = self.pumps.iter_mut().filter_map(|pump| pump.stalled_until(|| shared.now(), patience)).min();
         let next = [self.deadline, goodbye, stalled, self.goodbye, self.farewell()].into_iter().flatten().min();

@@ -1,4 +1,4 @@
-//! The messages of one client of bare Engine.IO: what waits for the one handler, and the one that runs.
+//! The messages of one bare Engine.IO client: the queue and the running handler.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::server::conn::Conn;
 use crate::server::engine::EngineSocket;
 use crate::server::handle::App;
 
-/// What waits for the one handler of bare Engine.IO.
+/// The queued messages of a client, and the handler of the current one.
 #[derive(Default)]
 pub(super) struct Messages {
     queue: VecDeque<Data>,
@@ -32,7 +32,7 @@ impl Messages {
         self.queue.push_back(data);
     }
 
-    /// Messages that wait, and their bytes.
+    /// The number of queued messages and their bytes.
     pub(super) fn inbox(&self) -> (usize, usize) {
         (self.queue.len(), self.bytes)
     }
@@ -45,7 +45,7 @@ impl Messages {
         let App::Engine(handler) = &conn.shared.app else { return Step::Waiting };
         for _ in 0..BUDGET {
             if let Some(current) = &mut self.current {
-                // Nobody hears of an error: there is no socket to report it for.
+                // An error is dropped: without a socket there is no `on_error` to report it to.
                 if poll_guarded(current, cx).is_pending() {
                     return Step::Waiting;
                 }

@@ -1,7 +1,7 @@
-//! The session task: the one task of a client.
+//! The session task: one task for each session.
 //!
-//! It alone owns the client's WebSockets, runs the handlers of its sockets, and sleeps for its timers. A turn reads, feeds the
-//! machine once for all that was read, starts what handlers can start, takes what the machine has to send, and writes once.
+//! It owns the client's WebSockets, runs the handlers of its sockets, and sleeps until the next deadline. A turn reads, passes
+//! everything that was read to the machine, runs handlers, takes the machine's output, and writes once.
 
 mod messages;
 mod runner;
@@ -21,15 +21,15 @@ use crate::turn::scratch::{self, Scratch};
 use crate::ws::{Incoming, Pump};
 use runner::{Runners, Step};
 
-/// Turns that a task takes before it lets others run.
+/// Turns that a task takes before it yields to other tasks.
 const TURNS: usize = 16;
 
-/// Events and bytes that may wait for handlers before the client is no longer read from.
+/// The number of events and of bytes that wait for handlers at which reading from the client is paused.
 const INBOX_EVENTS: usize = 64;
 const INBOX_BYTES: usize = 256 * 1024;
 
 thread_local! {
-    /// The events of a turn, in room that the sessions of a thread share.
+    /// Buffer for the events of a turn, shared by the sessions of a thread.
     static EVENTS: Cell<Vec<Event>> = const { Cell::new(Vec::new()) };
 }
 
@@ -37,30 +37,30 @@ pub(crate) struct SessionTask {
     conn: Arc<Conn>,
     pumps: Vec<Pump>,
     alarm: Alarm,
-    /// What the machine last wanted to be woken for.
+    /// The machine's last timeout.
     deadline: Option<Instant>,
-    /// The session has ended; its WebSockets say goodbye and its handlers come to their end.
+    /// The session has ended. The task goes on until the close handshakes and the handlers are finished.
     ended: bool,
     runners: Runners,
     paused: bool,
 }
 
-/// What a turn ends with.
+/// The result of a turn.
 enum Turn {
     /// There may be more to do.
     Again,
-    /// Everything waits for something that wakes the task.
+    /// Everything waits, with the task's waker set.
     Idle,
     Done,
 }
 
-/// What came of feeding the machine.
+/// The result of feeding the machine.
 struct Fed {
     /// There may be more to do.
     again: bool,
-    /// There was nothing for handlers, so that what the machine has to send is taken already.
+    /// Handlers had nothing to do, so the machine's output is taken already.
     collected: bool,
-    /// Deadlines that have passed are judged in this turn.
+    /// Expired deadlines are handled in this turn.
     judged: bool,
 }
 
@@ -79,7 +79,7 @@ impl SessionTask {
         if !fed.collected {
             again |= self.runners.run(cx) == Step::Moved;
             again |= self.balance();
-            // What handlers have asked for up to here is looked at right below.
+            // `collect` takes everything that handlers have emitted up to here.
             self.conn.turns.seen();
             again |= self.runners.is_called();
             self.collect(scratch, now);
@@ -92,7 +92,7 @@ impl SessionTask {
         if again { Turn::Again } else { Turn::Idle }
     }
 
-    /// Reads once from each WebSocket that may have something. `true` if there may be more.
+    /// Reads once from each WebSocket that may have data. `true` if there may be more.
     fn read(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
         let mut more = false;
         for pump in self.pumps.iter_mut().filter(|pump| !pump.is_drained()) {
@@ -106,8 +106,7 @@ impl SessionTask {
         more
     }
 
-    /// Gives the machine what was read and the time; takes its events. If there is nothing for handlers to do, takes what it has
-    /// to send, too.
+    /// Passes the data read and the time to the machine and takes its events. If handlers have nothing to do, takes its output, too.
     fn feed(&mut self, scratch: &mut Scratch, now: Instant, unread: bool) -> Fed {
         let mut closed = false;
         let mut events = EVENTS.take();
@@ -130,7 +129,7 @@ impl SessionTask {
         }
         let judged = self.alarm.rings(now) && ring(&mut self.alarm, &self.pumps, &mut inner, now, unread);
         again |= judged;
-        // What is left of a long body waits in the machine until there is room.
+        // The rest of a long polling body waits in the machine until the inbox has room.
         while events.len() < INBOX_EVENTS {
             let Some(event) = inner.machine.poll_event() else { break };
             closed |= event.is_closed();
@@ -158,7 +157,7 @@ impl SessionTask {
         Fed { again, collected, judged }
     }
 
-    /// Takes what the machine has to send.
+    /// Takes the machine's output after handlers have run.
     fn collect(&mut self, scratch: &mut Scratch, now: Instant) {
         let mut inner = self.conn.lock();
         if self.runners.is_quiet() {
@@ -167,14 +166,14 @@ impl SessionTask {
         self.deadline = take_outputs(&mut self.pumps, &mut inner, &self.conn, scratch);
     }
 
-    /// Pauses or resumes reading, as the inbox tells. `true` if the streams have to be polled again for their wakers to be set.
+    /// Pauses or resumes reading, depending on the inbox. `true` if the streams must be polled again to register their wakers.
     fn balance(&mut self) -> bool {
         let (events, bytes) = self.runners.inbox();
         if !self.paused && events < INBOX_EVENTS && bytes < INBOX_BYTES {
             return false;
         }
         let mut inner = self.conn.lock();
-        // A handler that waits for this client's ack would never get it if we stopped reading now.
+        // A handler that waits for an ack of this client would never get it while reading is paused.
         let awaited = !inner.acks.is_empty() && bytes < self.conn.shared.engine.max_payload().saturating_mul(4);
         let full = match self.paused {
             true => events > INBOX_EVENTS / 2 || bytes > INBOX_BYTES / 2,
@@ -196,7 +195,7 @@ impl SessionTask {
         !pause
     }
 
-    /// Writes what was taken. `true` if a batch has left, so that the next may follow, or if there is an end to report.
+    /// Writes the output. `true` if a batch is written, so that the next may follow, or if there is a failure to report.
     fn write(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, judged: bool) -> bool {
         let writing = scratch.writing.take();
         let (mut flushed, mut failed, mut ended) = (false, false, false);
@@ -207,7 +206,7 @@ impl SessionTask {
                 && pump.poll_write(cx, buffer) == Poll::Ready(true)
                 && std::mem::take(&mut pump.unflushed)
             {
-                // Not kept in the scratch: the next turn may be another task's.
+                // Kept in the pump: the scratch may be used by another task before the next turn.
                 pump.flushed = true;
                 flushed = true;
             }
@@ -215,7 +214,7 @@ impl SessionTask {
                 pump.fail_if_stalled(|| self.conn.now());
             }
             pump.reap();
-            // Another turn reports it.
+            // The next turn reports it.
             flushed |= pump.advanced;
             failed |= pump.has_failed();
             ended |= pump.is_done();
@@ -230,7 +229,7 @@ impl SessionTask {
         if !self.ended {
             return false;
         }
-        // Whatever the machine has not closed by itself ends with it.
+        // WebSockets that the machine has not closed end with the session.
         for pump in self.pumps.iter_mut().filter(|pump| !pump.is_closing()) {
             pump.abandon();
         }
@@ -238,14 +237,14 @@ impl SessionTask {
         self.pumps.is_empty() && self.runners.is_idle()
     }
 
-    /// Sleeps for the next deadline, if it is earlier than the one slept for. `true` if it has come already.
+    /// Arms the timer if the next deadline is earlier than the armed one. `true` if it has passed already.
     fn arm(&mut self, cx: &mut Context<'_>) -> bool {
-        // A WebSocket that is not wanted any more has its time, too, while the session goes on.
+        // The close handshake of a replaced WebSocket has a deadline while the session goes on.
         let conn = &self.conn;
-        let goodbye = self.pumps.iter_mut().filter_map(|pump| pump.goodbye(|| conn.now())).min();
+        let closing = self.pumps.iter_mut().filter_map(|pump| pump.close_deadline(|| conn.now())).min();
         let timeout = conn.shared.http.write_timeout;
         let stalled = self.pumps.iter_mut().filter_map(|pump| pump.stalled_until(|| conn.now(), || timeout)).min();
-        let next = [self.deadline, goodbye, stalled].into_iter().flatten().min();
+        let next = [self.deadline, closing, stalled].into_iter().flatten().min();
         let Some(deadline) = self.alarm.next(next) else { return false };
         if !self.alarm.in_grace() {
             self.conn.lock().armed = Some(deadline);
@@ -254,7 +253,7 @@ impl SessionTask {
     }
 }
 
-/// Lets the machine do what is due. `true` if deadlines are judged, too.
+/// Handles the timer. `true` if expired deadlines are handled, `false` if that waits for the end of the grace.
 fn ring(alarm: &mut Alarm, pumps: &[Pump], inner: &mut Inner, now: Instant, unread: bool) -> bool {
     inner.machine.handle_tick(now);
     let overdue = inner.machine.poll_timeout().is_some_and(|deadline| deadline <= now);
@@ -268,22 +267,22 @@ fn ring(alarm: &mut Alarm, pumps: &[Pump], inner: &mut Inner, now: Instant, unre
     judged
 }
 
-/// Takes over the WebSockets accepted meanwhile. `true` if there are any: they are read in the next turn.
+/// Takes over newly accepted WebSockets. `true` if there are any; they are read in the next turn.
 fn adopt(pumps: &mut Vec<Pump>, inner: &mut Inner, conn: &Conn) -> bool {
     if inner.upgrades.is_empty() {
         return false;
     }
     let max_payload = conn.shared.engine.max_payload();
-    // Nearly always the only one; a vector would make room for four.
+    // There is usually just one, and a vector would reserve room for four.
     pumps.reserve_exact(inner.upgrades.len());
     let upgrades = std::mem::take(&mut inner.upgrades);
     pumps.extend(upgrades.into_iter().map(|(id, upgrade)| Pump::new(id, upgrade, max_payload)));
     true
 }
 
-/// Takes what the machine has to send; answers what it wants to be woken for.
+/// Moves the machine's output to the pumps; returns its timeout.
 fn take_outputs(pumps: &mut Vec<Pump>, inner: &mut Inner, conn: &Conn, scratch: &mut Scratch) -> Option<Instant> {
-    // One of the outputs may be for a WebSocket that came since the turn began; it is read when it is open.
+    // An output may be for a WebSocket that was accepted since the turn began.
     if adopt(pumps, inner, conn) {
         conn.notify();
     }
@@ -293,7 +292,7 @@ fn take_outputs(pumps: &mut Vec<Pump>, inner: &mut Inner, conn: &Conn, scratch: 
             Output::Close(id) => (id, None),
         };
         let Some(index) = pumps.iter().position(|pump| pump.id == id) else { continue };
-        // The buffer is one WebSocket's at a time.
+        // The buffer holds the output of one WebSocket at a time.
         if let Some(before) = scratch.writing.replace(index).filter(|before| *before != index) {
             pumps[before].keep(&mut scratch.write);
         }
@@ -302,7 +301,7 @@ fn take_outputs(pumps: &mut Vec<Pump>, inner: &mut Inner, conn: &Conn, scratch: 
             None => pumps[index].close(&mut scratch.write),
         }
     }
-    // The machine may have been given something since its events were taken.
+    // Requests and handles may have changed the machine since its events were taken.
     if inner.machine.has_events() {
         conn.notify();
     }
@@ -314,7 +313,7 @@ impl Future for SessionTask {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.conn.turns.register(cx.waker());
-        self.pumps.iter_mut().for_each(Pump::refill);
+        self.pumps.iter_mut().for_each(Pump::reset_drained);
         scratch::with(|scratch| {
             for _ in 0..TURNS {
                 match self.turn(cx, scratch) {
@@ -332,7 +331,7 @@ impl Future for SessionTask {
 }
 
 impl Drop for SessionTask {
-    /// A runtime that is shut down drops its tasks: nobody would ever end the session.
+    /// Ends the session if a runtime that shuts down drops the task, because nothing else would.
     fn drop(&mut self) {
         if !self.ended {
             let mut events = Vec::new();

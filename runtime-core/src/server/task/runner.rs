@@ -1,4 +1,4 @@
-//! The handlers of one client: what waits for them and which of them run.
+//! The handlers of one client: the queued events and the running handlers.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,16 +21,18 @@ use crate::server::socket::Socket;
 use crate::server::task::messages::Messages;
 use crate::trace::{self, Span};
 
-/// Handlers started in one turn for one socket, so that other tasks get their turn, too.
+/// The maximum number of handlers started in one turn for one socket, so that the task yields to others.
 pub(super) const BUDGET: usize = 128;
 
-/// What a running handler that no event waits for counts in the inbox.
+/// The bytes that a running handler without a queued event counts in the inbox.
 const RUNNING_BYTES: usize = 4096;
 
-/// Whether a pass over the handlers changed anything that makes another pass worthwhile.
+/// The result of a pass over the handlers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
+    /// Its budget is used up: another pass may start more.
     Moved,
+    /// All handlers wait.
     Waiting,
 }
 
@@ -40,11 +42,11 @@ pub(super) struct Runners {
     sockets: Vec<Runner>,
     messages: Messages,
     span: Span,
-    /// Handlers of disconnects and errors; they wait for nobody and hold up nobody.
+    /// Running handlers of disconnects and errors, which run concurrently with all others.
     beside: Vec<BoxFuture<'static, Answer>>,
 }
 
-/// One socket: what waits for its handlers, and the one that runs.
+/// One socket: its queued events, and its running handler.
 struct Runner {
     key: SocketKey,
     namespace: Arc<NamespaceInner>,
@@ -61,24 +63,24 @@ struct Runner {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
-    Here,
-    /// The machine has let go of the socket, and the end is told behind the events that the client sent before.
+    Present,
+    /// The socket is disconnected; the disconnect handler runs after the events that the client sent before.
     Leaving(DisconnectReason),
     Gone,
 }
 
 enum Current {
     Idle,
-    /// A check of the namespace decides whether the client may join.
+    /// A middleware checks whether the client may join.
     Checking(BoxFuture<'static, Result<(), Refusal>>, Admission),
     Running(BoxFuture<'static, Answer>),
 }
 
-/// A client on its way into a namespace.
+/// A client that is joining a namespace.
 struct Admission {
     auth: Option<Json>,
     data: Arc<Mutex<Extensions>>,
-    /// Checks passed.
+    /// Number of middlewares passed.
     passed: usize,
 }
 
@@ -91,7 +93,7 @@ struct Queued {
 
 impl Queued {
     fn new(id: Option<u64>, name: Text, args: Args) -> Self {
-        // The place in the queue counts, so that small events are bounded, too.
+        // Includes the queue entry, so that the number of small events is bounded, too.
         let bytes = name.len() + args.byte_len() + size_of::<Self>();
         Self { id, name, args, bytes }
     }
@@ -103,32 +105,32 @@ impl Runners {
         Self { conn, sockets: Vec::new(), messages: Messages::default(), span, beside: Vec::new() }
     }
 
-    /// Events that wait, and their bytes. What runs although no event waits for it counts, too, so that a client can't make
-    /// more and more of it: handlers of sockets that have left, of disconnects and of errors.
+    /// The number of queued events and their bytes. Handlers of disconnected sockets, of disconnects and of errors count as queued
+    /// events, because a client could otherwise start an unbounded number of them.
     pub(super) fn inbox(&self) -> (usize, usize) {
-        let running = self.beside.len() + self.sockets.iter().filter(|runner| !runner.is_here()).count();
+        let running = self.beside.len() + self.sockets.iter().filter(|runner| !runner.is_present()).count();
         let (events, bytes) = self.messages.inbox();
         let messages = (events + running, bytes + running * RUNNING_BYTES);
         let sockets = self.sockets.iter().map(|runner| (runner.queue.len(), runner.bytes));
         sockets.fold(messages, |sum, runner| (sum.0 + runner.0, sum.1 + runner.1))
     }
 
-    /// Whether no handler runs, none can be started and none waits to be cleared away.
+    /// Whether no handler runs or can be started, and no socket waits to be removed.
     pub(super) fn is_quiet(&self) -> bool {
         self.beside.is_empty() && self.messages.is_quiet() && self.sockets.iter().all(Runner::is_quiet)
     }
 
-    /// Whether somebody has begun to wait for an event that is there, or has left one, since the handlers ran.
+    /// Whether `Socket::next` waits for an event that is queued, or returned one that it did not take.
     pub(super) fn is_called(&self) -> bool {
         self.sockets.iter().any(Runner::is_called)
     }
 
-    /// Whether all handlers have ended, for good.
+    /// Whether all handlers have ended and all sockets are removed.
     pub(super) fn is_idle(&self) -> bool {
         self.sockets.is_empty() && self.beside.is_empty() && self.messages.is_quiet()
     }
 
-    /// Takes an event of the machine.
+    /// Handles an event of the machine.
     pub(super) fn take(&mut self, event: machine::Event) {
         match event {
             machine::Event::Engine(engineio_proto::server::Event::Message(data)) => {
@@ -171,7 +173,7 @@ impl Runners {
     fn connecting(&mut self, key: SocketKey, name: &Text, auth: Option<Json>) {
         match self.conn.shared.namespace(name) {
             Some(namespace) => {
-                // Most clients have one; a vector would make room for four.
+                // Most clients have one socket, and a vector would reserve room for four.
                 self.sockets.reserve_exact(1);
                 self.sockets.push(self.span.within(|| Runner::new(key, namespace, auth)));
             }
@@ -179,19 +181,19 @@ impl Runners {
         }
     }
 
-    /// Takes an event of the machine although nobody will run handlers any more.
+    /// Handles an event of the machine when handlers are no longer run.
     pub(super) fn abandon(&mut self, event: machine::Event) {
         if let machine::Event::Socket(server::Event::Disconnected { socket, reason }) = event {
             self.sockets.iter_mut().filter(|runner| runner.key == socket).for_each(|runner| runner.depart(reason));
         }
     }
 
-    /// Nobody will run handlers any more, also not for those who have left before.
+    /// Ends all sockets without running their disconnect handlers.
     pub(super) fn abandon_all(&mut self) {
         self.sockets.iter_mut().for_each(Runner::abandon);
     }
 
-    /// Lets handlers go on and starts those that can start.
+    /// Polls running handlers and starts those of queued events.
     pub(super) fn run(&mut self, cx: &mut Context<'_>) -> Step {
         self.span.clone().within(|| self.run_all(cx))
     }
@@ -226,7 +228,7 @@ impl Runner {
             current: Current::Checking(Box::pin(std::future::ready(Ok(()))), admission),
             queue: VecDeque::new(),
             bytes: 0,
-            presence: Presence::Here,
+            presence: Presence::Present,
         }
     }
 
@@ -237,7 +239,7 @@ impl Runner {
         self.queue.push_back(queued);
     }
 
-    /// Takes an event back that was not taken.
+    /// Puts back an event that was delivered but not taken.
     fn push_front(&mut self, event: Event) {
         let (name, args, id) = event.into_parts();
         let queued = Queued::new(id, name, args);
@@ -252,11 +254,11 @@ impl Runner {
     }
 
     fn is_quiet(&self) -> bool {
-        matches!(self.current, Current::Idle) && self.queue.is_empty() && self.is_here() && !self.has_returned()
+        matches!(self.current, Current::Idle) && self.queue.is_empty() && self.is_present() && !self.has_returned()
     }
 
-    fn is_here(&self) -> bool {
-        self.presence == Presence::Here
+    fn is_present(&self) -> bool {
+        self.presence == Presence::Present
     }
 
     fn has_returned(&self) -> bool {
@@ -298,7 +300,7 @@ impl Runner {
                 Current::Running(mut handler) => match poll_guarded(&mut handler, cx) {
                     Poll::Pending => {
                         self.current = Current::Running(handler);
-                        // It may wait for the next event itself.
+                        // The handler may wait in `Socket::next`.
                         if !self.deliver() {
                             self.end(beside);
                             return Step::Waiting;
@@ -320,7 +322,7 @@ impl Runner {
         Step::Moved
     }
 
-    /// Begins the next check, or lets the client in.
+    /// Starts the next check, or accepts the client.
     fn check(&mut self, conn: &Arc<Conn>, mut admission: Admission, beside: &mut Vec<BoxFuture<'static, Answer>>) {
         if self.presence == Presence::Gone {
             return;
@@ -364,14 +366,14 @@ impl Runner {
         }
     }
 
-    /// Hands the next event to who waits in `next`.
+    /// Passes the next event to a task that waits in `Socket::next`.
     fn deliver(&mut self) -> bool {
         let Some(socket) = self.socket.clone().filter(Socket::is_awaited) else { return false };
         let Some(Queued { id, name, args, .. }) = self.pop() else { return false };
         let event = Event::new(socket.clone(), name, args, id);
         match socket.deliver(event) {
             Ok(()) => true,
-            // Nobody waits any more.
+            // The task stopped waiting meanwhile.
             Err(event) => {
                 self.push_front(event);
                 false
@@ -406,7 +408,7 @@ impl Runner {
     fn finish(&mut self, answer: Answer, beside: &mut Vec<BoxFuture<'static, Answer>>) {
         match answer {
             Ok(Some(packet)) => {
-                // Nobody is there to hear that it can't be sent, as with a broadcast.
+                // There is no caller to get an error, so the overflow policy applies as for a broadcast.
                 self.socket.as_ref().map(|socket| socket.send_broadcast(packet));
             }
             Ok(None) => {}
@@ -418,10 +420,10 @@ impl Runner {
         beside.extend(self.socket.as_ref().and_then(|socket| socket.report(error)));
     }
 
-    /// The machine has let go of the socket. What the client had sent before it left is still handled.
+    /// Handles the disconnect. Events that the client sent before it left are still handled.
     fn leave(&mut self, reason: DisconnectReason, beside: &mut Vec<BoxFuture<'static, Answer>>) {
         self.depart(reason);
-        // A client that said goodbye, vanished or broke a rule had sent them before; how far we have come is no matter of its.
+        // Otherwise they were sent before the client left, so they are still handled, however far the queue has advanced.
         if matches!(reason, DisconnectReason::ServerNamespaceDisconnect | DisconnectReason::ServerShuttingDown) {
             self.socket.as_ref().map(Socket::ignore_events);
             self.clear();
@@ -429,9 +431,9 @@ impl Runner {
         self.end(beside);
     }
 
-    /// Leaves the namespace.
+    /// Removes the socket from the namespace.
     fn depart(&mut self, reason: DisconnectReason) {
-        // Without a socket a check runs on; whatever it says comes too late.
+        // A check that still runs has no effect any more.
         let Some(socket) = &self.socket else { return self.presence = Presence::Gone };
         self.presence = Presence::Leaving(reason);
         self.span.within(|| trace::step("the socket is disconnected", reason));
@@ -439,7 +441,7 @@ impl Runner {
         socket.disconnected(reason);
     }
 
-    /// Tells of the end, once every event before it is in somebody's hands.
+    /// Starts the disconnect handlers, once all events before are delivered.
     fn end(&mut self, beside: &mut Vec<BoxFuture<'static, Answer>>) {
         let Presence::Leaving(reason) = self.presence else { return };
         let Some(socket) = self.socket.clone() else { return };
@@ -458,7 +460,7 @@ impl Runner {
         }
     }
 
-    /// Nobody hears of anything any more.
+    /// Ends the socket without running its disconnect handler.
     fn abandon(&mut self) {
         self.presence = Presence::Gone;
         self.clear();
@@ -478,7 +480,7 @@ fn internal_error() -> Refusal {
 fn refuse(conn: &Conn, key: SocketKey, refusal: &Refusal) {
     let mut inner = conn.lock();
     if let Machine::Socket(machine) = &mut inner.machine {
-        // The client has left meanwhile, or its outbox is full and it is about to.
+        // Fails if the client has left meanwhile, or if its outbox is full, which closes it.
         _ = machine.refuse(key, refusal.as_json());
     }
 }
