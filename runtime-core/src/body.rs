@@ -1,11 +1,11 @@
-//! Whole bodies out of what comes in pieces.
+//! Collects an HTTP body.
 
 use bytes::{Buf, Bytes};
 
-/// A body that is being read, of at most `limit` bytes.
+/// A body being read, of at most `limit` bytes.
 ///
-/// A single piece is kept as it is; of several, one buffer is made. Its memory stays within twice the limit while it grows,
-/// and within the limit when it is complete, however small the pieces are.
+/// A single chunk is kept without a copy; several are copied into one buffer. Memory stays within twice the limit while the buffer
+/// grows, and within the limit once it is complete, regardless of the size of the chunks.
 #[derive(Debug)]
 pub(crate) struct Body {
     limit: usize,
@@ -22,7 +22,7 @@ impl Body {
         Self { limit, first: Bytes::new(), rest: Vec::new() }
     }
 
-    /// Adds a piece.
+    /// Appends a chunk.
     pub(crate) fn push(&mut self, mut piece: impl Buf) -> Result<(), TooLarge> {
         let length = self.first.len() + self.rest.len() + piece.remaining();
         if length > self.limit {
@@ -36,7 +36,7 @@ impl Body {
             return Ok(());
         }
         if length > self.rest.capacity() {
-            // `reserve` would double it beyond the limit.
+            // `reserve` could double the capacity beyond the limit.
             let capacity = self.rest.capacity().saturating_mul(2).min(self.limit).max(length);
             self.rest.reserve_exact(capacity - self.rest.len());
         }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_single_piece_is_not_copied() {
+    fn a_single_chunk_is_not_copied() {
         let piece = Bytes::from(vec![7; 100]);
         let mut body = Body::new(100);
         body.push(Bytes::new()).unwrap();
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_that_of_all_pieces() {
+    fn the_limit_applies_to_the_whole_body() {
         let mut body = Body::new(3);
         body.push(&b"ab"[..]).unwrap();
         body.push(&b"c"[..]).unwrap();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_stays_within_twice_the_limit_whatever_the_pieces() {
+    fn memory_stays_within_twice_the_limit_for_chunks_of_any_size() {
         let whole = Bytes::from(vec![7; 200_000]);
         for size in [1, 2, 3, 1000, 66_667, 100_001, 199_999] {
             for limit in [200_000, 200_001, 399_999, 4_000_000] {

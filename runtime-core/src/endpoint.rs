@@ -1,4 +1,4 @@
-//! What a socket of either side is for events, handlers and acks.
+//! The trait that sockets of both roles implement, for events, handlers and acks.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::emit::EmitError;
 use crate::handler::{Answer, HandlerError};
 use crate::runtime::BoxFuture;
 
-/// A socket of either side: [`Socket`](crate::Socket) on a server, [`ClientSocket`](crate::ClientSocket) on a client. Nobody else
-/// implements it; it is for handlers that serve both sides, by [`Event`](crate::Event), [`Ack`](crate::Ack) and
+/// A socket of either role: [`Socket`](crate::Socket) on a server, [`ClientSocket`](crate::ClientSocket) on a client. Sealed. It
+/// allows handlers that are generic over the role, with [`Event`](crate::Event), [`Ack`](crate::Ack) and
 /// [`Volatile`](crate::Volatile).
 ///
 /// ```no_run
@@ -27,29 +27,29 @@ use crate::runtime::BoxFuture;
 /// # }
 /// ```
 pub trait Endpoint: Clone + Send + Sync + Unpin + sealed::Sealed + 'static {
-    /// Names an ack that is waited for.
+    /// Identifies a pending ack.
     #[doc(hidden)]
     type Ticket: Copy + Send + Unpin;
 
     #[doc(hidden)]
     fn namespace(&self) -> &Text;
 
-    /// Tells `on_error`, if there is one.
+    /// Passes an error to `on_error`, if it is set.
     #[doc(hidden)]
     fn report(&self, error: HandlerError) -> Option<BoxFuture<'static, Answer>>;
 
-    /// Sends the answer to an event.
+    /// Sends the ack of an event.
     #[doc(hidden)]
     fn answer(&self, packet: Encoded) -> Result<(), EmitError>;
 
     #[doc(hidden)]
     fn send_volatile(&self, packet: &Encoded) -> bool;
 
-    /// The id for a packet that asks for an ack; `None` if the machine gives it one when it leaves.
+    /// The id for a packet that asks for an ack; `None` if the machine assigns it when it sends the packet.
     #[doc(hidden)]
     fn next_ack_id(&self) -> Option<u64>;
 
-    /// How long to wait for an ack unless told otherwise.
+    /// The default timeout of acks.
     #[doc(hidden)]
     fn ack_timeout(&self) -> Option<Duration>;
 
@@ -65,13 +65,13 @@ pub trait Endpoint: Clone + Send + Sync + Unpin + sealed::Sealed + 'static {
     fn forget_ack(&self, ticket: Self::Ticket);
 }
 
-#[expect(unnameable_types, reason = "nobody else may implement it")]
+#[expect(unnameable_types, reason = "seals the trait")]
 pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// The name of an ack that is on its way, and where it will arrive.
+/// A pending ack, and the receiver of its result.
 pub(crate) type Awaited<S> = (<S as Endpoint>::Ticket, oneshot::Receiver<AckResult>);
 
-/// The arguments of an ack, or why it will not come.
+/// The arguments of an ack, or why it failed.
 pub(crate) type AckResult = Result<Args, socketio_proto::AckError>;

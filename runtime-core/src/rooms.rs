@@ -1,4 +1,4 @@
-//! One room or many, as an argument.
+//! The argument type for one or more rooms.
 
 use std::borrow::Cow;
 
@@ -21,12 +21,12 @@ use engineio_proto::{Sid, Text};
 )]
 pub trait IntoRooms: sealed::IntoRooms {}
 
-#[expect(unnameable_types, reason = "nobody else may implement it")]
+#[expect(unnameable_types, reason = "seals the trait")]
 mod sealed {
     use super::Text;
 
     pub trait IntoRooms {
-        /// Calls with each room. No code of the application runs in it, so a lock may be held.
+        /// Calls `act` with each room. This runs no user code, so a lock may be held.
         fn for_each(self, act: impl FnMut(Text));
     }
 

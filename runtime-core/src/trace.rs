@@ -1,8 +1,8 @@
-//! What is told to [`tracing`], behind the feature of that name; without the feature these functions do nothing.
+//! Logging with [`tracing`]. Without the feature `tracing` these functions do nothing.
 //!
-//! Errors of handlers that no `on_error` takes are errors, what ends connections early are warnings, the life of sessions and
-//! sockets is debug, each event's name is trace. Arguments are never told, nor are credentials: an engine session's id lets
-//! anybody act for it, so a session is told by its number.
+//! Levels: `error` for errors of handlers without `on_error`, `warn` for what ends connections early, `debug` for the lifecycle of
+//! sessions and sockets, `trace` for the name of each event. Arguments and credentials are never logged. A session is logged by a
+//! number, as its id would allow anyone to act for it.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use engineio_proto::Text;
 
 use crate::handler::HandlerError;
 
-/// The context of what a task or a handler does.
+/// The span that a task or a handler runs in.
 #[derive(Clone, Debug)]
 pub(crate) struct Span {
     #[cfg(feature = "tracing")]
@@ -18,7 +18,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// A server's session.
+    /// The span of a server's session.
     pub(crate) fn session(number: u64) -> Self {
         #[cfg(not(feature = "tracing"))]
         let _ = number;
@@ -28,7 +28,7 @@ impl Span {
         }
     }
 
-    /// A socket of either role. It is in the current span, if there is one.
+    /// The span of a socket of either role, a child of the current span.
     pub(crate) fn socket(namespace: &Text) -> Self {
         #[cfg(not(feature = "tracing"))]
         let _ = namespace;
@@ -38,7 +38,7 @@ impl Span {
         }
     }
 
-    /// The socket's id, once it has one.
+    /// Records the socket's id, once it has one.
     pub(crate) fn record_id(&self, id: &str) {
         #[cfg(feature = "tracing")]
         self.span.record("id", id);
@@ -46,7 +46,7 @@ impl Span {
         let _ = id;
     }
 
-    /// Runs code in this context.
+    /// Runs code in this span.
     pub(crate) fn within<R>(&self, run: impl FnOnce() -> R) -> R {
         #[cfg(feature = "tracing")]
         let _entered = self.span.enter();
@@ -58,7 +58,7 @@ impl Span {
 pub(crate) fn unhandled(namespace: &Text, error: &HandlerError) {
     #[cfg(feature = "tracing")]
     match error {
-        // What serde says of a value quotes it.
+        // Messages of serde quote the value, so they are logged at `trace` only.
         HandlerError::Args { event, error } => {
             let index = error.index();
             tracing::error!(%namespace, ?event, index, "the arguments of an event do not fit its handler, and `on_error` is not set");
@@ -70,7 +70,7 @@ pub(crate) fn unhandled(namespace: &Text, error: &HandlerError) {
     let _ = (namespace, error);
 }
 
-/// A handler of errors failed itself.
+/// An `on_error` handler failed.
 pub(crate) fn on_error_failed(error: &HandlerError) {
     #[cfg(feature = "tracing")]
     tracing::error!(%error, "`on_error` failed");
@@ -78,7 +78,7 @@ pub(crate) fn on_error_failed(error: &HandlerError) {
     let _ = error;
 }
 
-/// A client is disconnected because it does not keep up.
+/// A client is disconnected because it reads too slowly.
 pub(crate) fn overflow(namespace: &Text) {
     #[cfg(feature = "tracing")]
     tracing::warn!(%namespace, "the outbox had no room for a packet of a broadcast");
@@ -86,7 +86,7 @@ pub(crate) fn overflow(namespace: &Text) {
     let _ = namespace;
 }
 
-/// A step in the life of a session, a socket or a client's connection.
+/// A step in the lifecycle of a session, a socket or a client's connection.
 pub(crate) fn step(what: &str, detail: impl fmt::Display) {
     #[cfg(feature = "tracing")]
     tracing::debug!(%detail, "{what}");
@@ -94,7 +94,7 @@ pub(crate) fn step(what: &str, detail: impl fmt::Display) {
     let _ = (what, detail);
 }
 
-/// An event goes to its handler.
+/// An event is passed to its handler.
 pub(crate) fn event(name: &str) {
     #[cfg(feature = "tracing")]
     tracing::trace!(name, "event");

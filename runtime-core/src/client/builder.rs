@@ -331,9 +331,9 @@ impl<R: Runtime> ClientBuilder<R> {
         self
     }
 
-    /// Sends events one at a time, each until the server has acknowledged it. An event is sent again when
-    /// [`ack_timeout`](Self::ack_timeout) has passed, at most this many times, and after each reconnection, so the server may
-    /// receive it more than once. Default: each event is sent once.
+    /// Sends events one at a time, each until the server has acknowledged it. An event is sent again after
+    /// [`ack_timeout`](Self::ack_timeout) has passed and after a reconnection, at most this many times, so the server may receive
+    /// it more than once. Default: each event is sent once.
     pub fn retries(mut self, retries: u32) -> Self {
         self.socket.retries = Some(retries);
         self

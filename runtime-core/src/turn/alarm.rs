@@ -1,9 +1,9 @@
-//! When a deadline is judged.
+//! Timers with a grace period.
 //!
-//! A timer says that time has passed, not that nothing has come: a process that stood still (stopped, swapped, on a paused machine)
-//! finds its timers expired and its sockets readable at the same moment, and a runtime may tell of the timers first. So a
-//! deadline that has passed is judged a little later, when what had arrived before has been read: after a grace as long as the
-//! timer was late, within [`LEAST`] and [`MOST`].
+//! An expired timer does not prove that no data arrived in time. After a process was suspended (stopped, swapped out, on a paused
+//! machine), its timers have expired and its sockets are readable at the same moment, and a runtime may report the timers first. So
+//! a deadline takes effect only after a grace period, in which data that arrived before is read. The grace period is as long as the
+//! timer was late, but at least [`LEAST`] and at most [`MOST`].
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,36 +16,36 @@ use hyper::rt::{Sleep, Timer};
 
 use crate::runtime::Runtime;
 
-/// The shortest grace: any timer fires in a later pass of the runtime over its sockets than the one before.
+/// The minimum grace period: long enough for the runtime to poll its sockets once more before the timer fires.
 const LEAST: Duration = Duration::from_millis(5);
 
-/// The longest grace, and how much longer a peer that never stops sending can delay the verdict.
+/// The maximum grace period, and how much longer a peer that never stops sending can delay a deadline.
 const MOST: Duration = Duration::from_secs(1);
 
-/// The grace for a timer that was due at `deadline` and is seen now.
+/// The grace period for a timer that was due at `deadline` and is handled at `now`.
 fn grace(deadline: Instant, now: Instant) -> Duration {
     now.saturating_duration_since(deadline).clamp(LEAST, MOST)
 }
 
-/// The one sleep of a task with a machine.
+/// The timer of a task that drives a machine.
 #[derive(Default)]
 pub(crate) struct Alarm {
     sleep: Option<Pin<Box<dyn Sleep>>>,
-    /// What the sleep waits for.
+    /// The deadline that `sleep` is set to.
     armed: Option<Instant>,
-    /// The end of the grace, while there is one.
+    /// The end of the grace period, if one is running.
     grace: Option<Instant>,
 }
 
 impl Alarm {
-    /// Whether the time slept for has come.
+    /// Whether the armed deadline has passed.
     pub(crate) fn rings(&self, now: Instant) -> bool {
         self.armed.is_some_and(|armed| armed <= now)
     }
 
-    /// Whether deadlines that have passed are to be judged now. Called when the alarm rings, behind everything that was read.
+    /// Whether passed deadlines take effect now. Called when the alarm rings, after all input of the turn has been passed on.
     ///
-    /// `overdue` says whether there are any, `unread` that there may be more to read at once.
+    /// `overdue`: a deadline has passed. `unread`: there may be more to read immediately.
     pub(crate) fn judges(&mut self, now: Instant, overdue: bool, unread: bool) -> bool {
         let Some(armed) = self.armed.filter(|_| overdue) else {
             (self.armed, self.grace) = (None, None);
@@ -64,17 +64,17 @@ impl Alarm {
         }
     }
 
-    /// Whether a deadline has passed and is not judged yet.
+    /// Whether a grace period is running: a deadline has passed and has not taken effect.
     pub(crate) fn in_grace(&self) -> bool {
         self.grace.is_some()
     }
 
-    /// Whether there is something to sleep for.
+    /// Whether the timer is armed.
     pub(crate) fn is_armed(&self) -> bool {
         self.armed.is_some()
     }
 
-    /// What to sleep for, if that changes: the next deadline, if it is earlier than the one slept for; in a grace, its end.
+    /// The deadline to arm, if that changes: `deadline` if it is earlier than the armed one, or the end of a running grace period.
     pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<Instant> {
         match self.grace {
             Some(end) => Some(end).filter(|_| self.armed != self.grace),
@@ -82,7 +82,7 @@ impl Alarm {
         }
     }
 
-    /// Sleeps until then. `true` if that time has come already.
+    /// Arms the timer. `true` if the deadline has already passed.
     pub(crate) fn arm(&mut self, cx: &mut Context<'_>, runtime: &dyn Runtime, deadline: Instant) -> bool {
         self.armed = Some(deadline);
         let sleep = match &mut self.sleep {
@@ -92,12 +92,12 @@ impl Alarm {
             }
             None => self.sleep.insert(runtime.sleep_until(deadline)),
         };
-        // This sets the waker; whether the deadline has come, the next turn sees by its own clock.
+        // Polled to register the waker. The next turn compares the deadline with the clock.
         sleep.as_mut().poll(cx).is_ready()
     }
 }
 
-/// A sleep that ends when its deadline is to be judged, for those who look at their socket before they poll it.
+/// A sleep that ends after the grace period of its deadline, for callers that poll their socket before it.
 pub(crate) struct Patient {
     sleep: Pin<Box<dyn Sleep>>,
     deadline: Instant,
@@ -109,7 +109,7 @@ impl Patient {
         Self { sleep: runtime.sleep_until(deadline), deadline, in_grace: false }
     }
 
-    /// Begins anew.
+    /// Sets another deadline.
     fn reset(&mut self, runtime: &dyn Runtime, deadline: Instant) {
         (self.deadline, self.in_grace) = (deadline, false);
         runtime.reset(&mut self.sleep, deadline);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_is_judged_after_a_grace_as_long_as_the_timer_was_late() {
+    fn a_deadline_takes_effect_after_a_grace_period_as_long_as_the_timer_was_late() {
         let start = Instant::now();
         for (late, grace) in [(0, 5), (1, 5), (20, 20), (600, 600), (70_000, 1000)] {
             let now = start + late * MS;
@@ -196,11 +196,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_overdue_any_more_needs_no_grace() {
+    fn a_deadline_that_was_moved_ends_the_grace_period() {
         let start = Instant::now();
         let mut alarm = armed(start);
         assert!(!alarm.judges(start, false, false) && !alarm.is_armed());
-        // The pong is read in the grace.
+        // The pong is read in the grace period.
         let mut alarm = armed(start);
         assert!(!alarm.judges(start, true, false));
         assert!(!alarm.judges(start + 5 * MS, false, false) && !alarm.in_grace() && !alarm.is_armed());
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_still_being_read_delays_the_verdict_up_to_a_bound() {
+    fn unread_input_delays_a_deadline_up_to_a_bound() {
         let start = Instant::now();
         let mut alarm = armed(start);
         assert!(!alarm.judges(start, true, true));

@@ -1,4 +1,4 @@
-//! Deadlines of I/O.
+//! Deadlines of I/O operations.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,19 +12,20 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use crate::runtime::{BoxStream, Runtime};
 use crate::turn::alarm::Patient;
 
-/// A deadline of one I/O operation. It costs nothing while it is not armed.
+/// The deadline of an I/O operation. It has no timer while it is not armed.
 #[derive(Default)]
 pub(crate) struct Deadline {
     sleep: Option<Patient>,
 }
 
 impl Deadline {
-    /// Arms the deadline unless it is armed. `Ready` once it has passed. Asked after the operation has been tried.
+    /// Arms the deadline unless it is armed. `Ready` once it has passed. Polled after the operation.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, runtime: &dyn Runtime, timeout: Duration) -> Poll<()> {
         self.sleep.get_or_insert_with(|| Patient::new(runtime, runtime.now() + timeout)).poll(cx, runtime)
     }
 
-    /// Bounds an operation that has just been polled: it fails once it has been pending for that time. One that ended disarms.
+    /// Limits an operation that has just been polled: it fails with `TimedOut` once it has been pending for `timeout`. An operation
+    /// that is ready disarms the deadline.
     pub(crate) fn bound<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -47,7 +48,7 @@ impl Deadline {
     }
 }
 
-/// How long the writes of a client may go without progress: as it is set, or as its server's heartbeat says.
+/// How long a client's write may make no progress: the configured time, or the server's heartbeat interval and timeout.
 #[derive(Debug)]
 pub(crate) struct WriteTimeout {
     millis: AtomicU64,
@@ -55,7 +56,7 @@ pub(crate) struct WriteTimeout {
 }
 
 impl Default for WriteTimeout {
-    /// That of a server with defaults, until a handshake says more.
+    /// The heartbeat of a server with default options, used until the handshake.
     fn default() -> Self {
         Self { millis: AtomicU64::new(45_000), is_set: false }
     }
@@ -66,7 +67,7 @@ impl WriteTimeout {
         Self { millis: AtomicU64::new(millis(timeout)), is_set: true }
     }
 
-    /// What the server's handshake says.
+    /// Uses the heartbeat of the server's handshake, unless a timeout was configured.
     pub(crate) fn learn(&self, heartbeat: Duration) {
         if !self.is_set {
             self.millis.store(millis(heartbeat), Ordering::Relaxed);
@@ -82,7 +83,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A stream of a client's HTTP, whose writes have to make progress.
+/// A stream of a client's HTTP connection whose writes fail if they make no progress.
 pub(crate) struct BoundedStream {
     stream: BoxStream,
     runtime: Arc<dyn Runtime>,

@@ -1,4 +1,4 @@
-//! What the tasks of both roles are made of.
+//! Building blocks of the tasks of both roles.
 
 pub(crate) mod alarm;
 pub(crate) mod deadline;

@@ -1,4 +1,4 @@
-//! Buffers that the tasks of a thread use in turn, so that an idle session holds none.
+//! Buffers shared by the tasks of a thread, so that an idle session holds none.
 
 use std::cell::Cell;
 
@@ -6,19 +6,19 @@ use engineio_proto::WebSocketId;
 
 use crate::ws::Incoming;
 
-/// Bytes read at once.
+/// Size of the read buffer, in bytes.
 const READ_BUFFER: usize = 256 * 1024;
 
-/// Buffers that have grown beyond this are given back.
+/// A write buffer larger than this, in bytes, is freed after its turn.
 const KEEP: usize = 1024 * 1024;
 
 pub(crate) struct Scratch {
     pub(crate) read: Box<[u8]>,
     pub(crate) inputs: Vec<(WebSocketId, Incoming)>,
     pub(crate) write: Vec<u8>,
-    /// Whose bytes `write` holds, by index.
+    /// Index of the WebSocket whose bytes `write` holds.
     pub(crate) writing: Option<usize>,
-    /// Always empty: for a WebSocket that has nothing new to write.
+    /// Always empty; passed to a WebSocket that has nothing new to write.
     pub(crate) spare: Vec<u8>,
 }
 
@@ -38,7 +38,7 @@ thread_local! {
     static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
 }
 
-/// Lends the buffers of this thread. A task polled within another's turn gets some of its own.
+/// Calls `turn` with the buffers of this thread. A task polled within the turn of another gets new ones.
 pub(crate) fn with<T>(turn: impl FnOnce(&mut Scratch) -> T) -> T {
     let mut scratch = SCRATCH.take().unwrap_or_else(Scratch::new);
     let result = turn(&mut scratch);

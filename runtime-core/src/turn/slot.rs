@@ -1,4 +1,4 @@
-//! Where `next` waits for the next event of a socket.
+//! The slot in which `next` waits for a socket's next event.
 
 use std::mem;
 use std::task::Waker;

@@ -1,11 +1,11 @@
-//! How a task of turns is woken: only when it sleeps, and never in vain.
+//! Wakes a task only if it sleeps.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
 
-/// Whether a task has something to do, and how to wake it.
+/// Whether a task has work to do, and its waker.
 #[derive(Debug)]
 pub(crate) struct Turns {
     flags: AtomicU8,
@@ -14,23 +14,23 @@ pub(crate) struct Turns {
 
 /// The machine has something for the task.
 const WORK: u8 = 1;
-/// The task is in a turn and looks for work before it ends it.
+/// The task is in a turn, and checks for work before it ends it.
 const RUNNING: u8 = 2;
-/// There is something that only another turn sees.
+/// There is work that only another turn handles.
 const CALLED: u8 = 4;
 
 impl Turns {
-    /// The task starts with a turn of its own.
+    /// Starts with work, as the task begins with a turn.
     pub(crate) fn new() -> Self {
         Self { flags: AtomicU8::new(WORK), waker: AtomicWaker::new() }
     }
 
-    /// Tells the task that its machine was given something, or that somebody waits for an event.
+    /// Notifies the task that its machine has new input, or that `next` waits for an event.
     pub(crate) fn notify(&self) {
         self.wake(WORK);
     }
 
-    /// Tells the task of anything else: it takes another turn, even if this comes in the midst of one.
+    /// Notifies the task of any other change: it takes another turn, even if it is in one now.
     pub(crate) fn call(&self) {
         self.wake(CALLED);
     }
@@ -45,22 +45,22 @@ impl Turns {
         self.waker.register(waker);
     }
 
-    /// The task begins a turn: what is asked for from here on is looked at within it.
+    /// Begins a turn. Work announced with `notify` from now on is handled within it.
     pub(crate) fn begin(&self) {
         self.flags.swap(RUNNING, Ordering::AcqRel);
     }
 
-    /// The task is about to take what its machine has.
+    /// The task is about to collect its machine's output, so work announced up to now needs no other turn.
     pub(crate) fn seen(&self) {
         self.flags.fetch_and(!WORK, Ordering::AcqRel);
     }
 
-    /// The task wants to sleep; `false` if something was asked for meanwhile.
+    /// Ends a turn. `false` if there is work, so that the task must not sleep.
     pub(crate) fn end(&self) -> bool {
         self.flags.compare_exchange(RUNNING, 0, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// The task leaves the processor although there is more to do.
+    /// Ends a turn with work left: the task yields.
     pub(crate) fn yield_now(&self) {
         self.flags.store(WORK, Ordering::Release);
     }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_machine_was_given_in_a_turn_needs_no_other_and_a_call_does() {
+    fn a_notification_within_a_turn_needs_no_other_turn_and_a_call_does() {
         let turns = Turns::new();
         turns.begin();
         turns.notify();

@@ -1,4 +1,4 @@
-//! What the application is asked before it connects: where to, with which headers, as whom.
+//! The closures that provide the URL, the headers and the credentials.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,16 +15,16 @@ use crate::runtime::BoxFuture;
 /// The application makes up its mind.
 type PendingAnswer<T> = BoxFuture<'static, Result<T, BoxError>>;
 
-/// Questions without an answer yet.
+/// Calls of these closures, and their results.
 #[derive(Default)]
 pub(super) struct Questions {
     attempt: Option<PendingAnswer<Target>>,
     auths: Vec<(SocketKey, PendingAnswer<Option<Json>>)>,
-    /// Those that needed no thought.
+    /// Results that were available immediately.
     answers: Vec<Answer>,
 }
 
-/// An answer of the application.
+/// The result of a call.
 pub(super) enum Answer {
     Target(Result<Box<Target>, BoxError>),
     Auth(SocketKey, Result<Option<Json>, BoxError>),
@@ -35,9 +35,9 @@ impl Questions {
         *self = Self::default();
     }
 
-    /// Asks where to connect to.
+    /// Determines the URL and headers of an attempt.
     pub(super) fn target(&mut self, shared: &Arc<Shared>, attempt: u32) {
-        // An attempt that was given up meanwhile has nothing to ask for any more.
+        // Drops the call for an earlier attempt, which has been given up.
         self.attempt = None;
         match shared.options.target() {
             Some(target) => self.answers.push(Answer::Target(Ok(Box::new(target)))),
@@ -48,7 +48,7 @@ impl Questions {
         }
     }
 
-    /// Asks for credentials.
+    /// Determines the credentials of a socket.
     pub(super) fn auth(&mut self, key: SocketKey, auth: &Auth, request: AuthRequest) {
         self.auths.retain(|(asked, _)| *asked != key);
         match auth {
@@ -60,7 +60,7 @@ impl Questions {
         }
     }
 
-    /// Collects the answers.
+    /// Polls the calls and collects their results.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, answers: &mut Vec<Answer>) {
         answers.append(&mut self.answers);
         if let Some(attempt) = &mut self.attempt {
@@ -79,7 +79,7 @@ impl Questions {
     }
 }
 
-/// Polls user code; a panic becomes an error.
+/// Polls user code, and turns a panic into an error.
 fn poll_guarded<T>(future: &mut PendingAnswer<T>, cx: &mut Context<'_>) -> Poll<Result<T, BoxError>> {
     guarded(|| future.as_mut().poll(cx)).unwrap_or_else(|panic| Poll::Ready(Err(panic.into())))
 }

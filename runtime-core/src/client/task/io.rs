@@ -1,4 +1,4 @@
-//! The streams of a client and its one sleep.
+//! The requests, WebSockets and timer of a client.
 
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,15 +17,15 @@ use crate::turn::alarm::Alarm;
 use crate::turn::scratch::Scratch;
 use crate::ws::{Incoming, Pump};
 
-/// How long requests may go on that were sent for a connection which is over: the last of them says goodbye.
+/// How long requests of a closed session may still run; the last of them is its close packet.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-/// Everything that a client waits for.
+/// All I/O of a client.
 #[derive(Default)]
 pub(super) struct Io {
-    /// What the next session dials with.
+    /// Dials for the next session.
     offered: Option<Dialer>,
-    /// The latest one, and those before it that may have something to say.
+    /// The newest session last, after former ones with requests still running.
     sessions: Vec<Session>,
     /// What is known of the attempt under way, or of the connection that it became.
     pub(super) story: Story,
@@ -33,24 +33,24 @@ pub(super) struct Io {
     outcomes: Vec<Outcome>,
     pumps: Vec<Pump>,
     alarm: Alarm,
-    /// Deadlines that have passed are judged in this turn.
+    /// Passed deadlines take effect in this turn.
     judged: bool,
-    /// What the machine last wanted to be woken for.
+    /// The machine's next deadline.
     deadline: Option<Instant>,
-    /// There is no connection, nor one under way.
+    /// There is no connection and no attempt to open one.
     idle: bool,
-    /// Until when requests of a connection that is over may go on, while there is no other.
+    /// Deadline of the requests of the closed connection, while there is no other connection.
     goodbye: Option<Instant>,
-    /// Who waits until all sessions up to one are over.
+    /// Waiters of `close`: until all sessions up to that one have ended.
     closing: Vec<(u64, oneshot::Sender<()>)>,
 }
 
-/// An engine session, as the network knows it.
+/// An engine session on the network.
 struct Session {
-    /// The upper half of all the names that it gives.
+    /// The upper 32 bits of the ids of its requests and WebSockets.
     epoch: u64,
     dialer: Dialer,
-    /// Until when its requests may go on, if there is a later one.
+    /// Deadline of its requests; set once there is a newer session.
     until: Option<Instant>,
 }
 
@@ -59,12 +59,12 @@ fn epoch(name: u64) -> u64 {
 }
 
 impl Io {
-    /// The task was woken: there may be something again.
+    /// The task was woken, so every WebSocket may be readable again.
     pub(super) fn refill(&mut self) {
         self.pumps.iter_mut().for_each(Pump::reset_drained);
     }
 
-    /// Reads once from each WebSocket that may have something, and sees which requests have ended. `true` if there may be more.
+    /// Reads once from each WebSocket that may be readable, and collects completed requests. `true` if there may be more.
     pub(super) fn read(&mut self, cx: &mut Context<'_>, paused: bool, scratch: &mut Scratch) -> bool {
         self.net.poll(cx, &mut self.outcomes, &mut self.story.cause);
         let mut more = false;
@@ -79,7 +79,7 @@ impl Io {
         more
     }
 
-    /// Gives the machine what came and the time. `true` if there was anything.
+    /// Passes the input and the time to the machine. `true` if there was any.
     pub(super) fn feed(
         &mut self,
         machine: &mut Manager,
@@ -96,7 +96,7 @@ impl Io {
                 Outcome::Part(id) => machine.handle_response_progress(id, now),
                 Outcome::NoResponse(id) => machine.handle_request_failed(id, now),
                 Outcome::Opened(id, parts, stream) => {
-                    // Nearly always the only one; a vector would make room for four.
+                    // There is nearly always only one; `push` alone would allocate for four.
                     self.pumps.reserve_exact(1);
                     self.pumps.push(Pump::client(id, stream, max_message, shared.runtime.clone()));
                     machine.handle_websocket(id, &parts, now);
@@ -142,7 +142,7 @@ impl Io {
             || self.pumps.iter().any(|pump| pump.is_late(now))
     }
 
-    /// Takes what the machine has to send. `true` if something was begun that has to be polled.
+    /// Collects the machine's output. `true` if a request or dial was started, which has to be polled.
     pub(super) fn collect(&mut self, inner: &mut Inner, shared: &Shared, scratch: &mut Scratch) -> bool {
         let mut begun = false;
         while let Some(transmit) = inner.machine.poll_transmit() {
@@ -178,7 +178,7 @@ impl Io {
                 }
             };
             let Some(index) = self.pumps.iter().position(|pump| pump.id == id) else { continue };
-            // The buffer is one WebSocket's at a time.
+            // Only one WebSocket uses the shared write buffer at a time.
             if let Some(before) = scratch.writing.replace(index).filter(|before| *before != index) {
                 self.pumps[before].keep(&mut scratch.write);
             }
@@ -187,7 +187,7 @@ impl Io {
                 None => self.pumps[index].close(&mut scratch.write),
             }
         }
-        // The machine may have been given something since its events were taken.
+        // Handles may have used the machine since its events were taken.
         if inner.machine.has_events() {
             shared.turns.notify();
         }
@@ -202,7 +202,7 @@ impl Io {
         begun
     }
 
-    /// Writes what was taken. `true` if a batch has left, so that the next may follow, or if there is an end to report.
+    /// Writes the collected output. `true` if a batch was flushed, so that the next may follow, or if a WebSocket has failed.
     pub(super) fn write(&mut self, cx: &mut Context<'_>, shared: &Shared, scratch: &mut Scratch) -> bool {
         let writing = scratch.writing.take();
         let (mut flushed, mut failed, mut ended) = (false, false, false);
@@ -214,7 +214,7 @@ impl Io {
                 && pump.poll_write(cx, buffer) == Poll::Ready(true)
                 && std::mem::take(&mut pump.unflushed)
             {
-                // Not kept in the scratch: the next turn may be another task's.
+                // Stored in the pump, as another task may use the scratch buffers before the next turn.
                 pump.flushed = true;
                 flushed = true;
             }
@@ -231,17 +231,17 @@ impl Io {
         flushed || failed
     }
 
-    /// Whether there is no connection, and what was to be sent has left.
+    /// Whether there is no connection, and nothing is left to send.
     pub(super) fn is_over(&self) -> bool {
         self.idle && self.net.is_empty() && self.pumps.is_empty()
     }
 
-    /// Whether somebody waited for what is over now.
+    /// Whether a waiter of `close` can be released.
     pub(super) fn reports_closing(&self) -> bool {
         self.closing.iter().any(|(session, _)| self.is_past(*session))
     }
 
-    /// Tells those.
+    /// Releases the waiters of `close` whose sessions have ended.
     pub(super) fn report_closing(&mut self) {
         for (session, waiting) in std::mem::take(&mut self.closing) {
             match self.is_past(session) {
@@ -251,19 +251,19 @@ impl Io {
         }
     }
 
-    /// Whether nothing of a session, nor of those before it, is under way.
+    /// Whether no request or WebSocket of this session, or of an earlier one, is left.
     fn is_past(&self, session: u64) -> bool {
         let names = self.net.names().chain(self.pumps.iter().map(|pump| pump.id.0));
         names.into_iter().all(|name| epoch(name) > session)
     }
 
-    /// What the next session is to dial with.
+    /// Sets the dialer of the next session.
     pub(super) fn offer(&mut self, target: &Target) {
         self.story.place = Some(Place::of(target));
         self.offered = Some(target.dialer.clone());
     }
 
-    /// What a session dials with: always the same, wherever the next one goes.
+    /// The dialer of a session; a session keeps its dialer, even if the next one uses another.
     fn dialer(&mut self, name: u64, shared: &Shared) -> Option<Dialer> {
         let epoch = epoch(name);
         let latest = self.sessions.last().map_or(0, |session| session.epoch);
@@ -274,23 +274,23 @@ impl Io {
                 session.until.get_or_insert(until);
                 net.names().any(|name| self::epoch(name) == session.epoch)
             });
-            // There is always one: the machine sends nothing before it was told where to.
+            // Always set: the machine sends nothing before `open`, which follows `offer`.
             let dialer = self.offered.clone()?;
             sessions.push(Session { epoch, dialer, until: None });
         }
         self.sessions.iter().find(|session| session.epoch == epoch).map(|session| session.dialer.clone())
     }
 
-    /// When the requests of a session that is over have had their time.
+    /// The next deadline of the requests of former sessions.
     fn farewell(&self) -> Option<Instant> {
         let former = self.sessions.iter().filter_map(|session| Some((session.until?, session.epoch)));
         let lasting = former.filter(|(_, former)| self.net.names().any(|name| epoch(name) == *former));
         lasting.map(|(until, _)| until).min()
     }
 
-    /// Sleeps for the next deadline, if it is earlier than the one slept for. `true` if it has come already.
+    /// Arms the timer for the next deadline, if it is earlier than the armed one. `true` if it has already passed.
     pub(super) fn arm(&mut self, cx: &mut Context<'_>, shared: &Shared) -> bool {
-        // A WebSocket that is not wanted any more has its time, too, while the client goes on.
+        // A WebSocket that is being closed has a deadline, too.
         let goodbye = self.pumps.iter_mut().filter_map(|pump| pump.close_deadline(|| shared.now())).min();
         let patience = || shared.options.dial.write_timeout.get();
         let stalled = self.pumps.iter_mut().filter_map(|pump| pump.stalled_until(|| shared.now(), patience)).min();

@@ -1,4 +1,4 @@
-//! The handlers of one socket: what waits for them and which of them runs.
+//! The handler queue of one socket.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::handler::{Answer, HandlerError, guarded, poll_guarded, reported};
 use crate::runtime::BoxFuture;
 use crate::trace::{self, Span};
 
-/// Handlers started in one turn for one socket, so that other tasks get their turn, too.
+/// Handlers started in one turn for one socket, before the task yields to other tasks.
 const BUDGET: usize = 128;
 
-/// Failed attempts that may wait for a handler that does not end.
+/// Failed attempts queued for the connect error handler; further ones are dropped.
 const FAILURES: usize = 16;
 
 /// Whether a pass over the handlers changed anything that makes another pass worthwhile.
@@ -31,10 +31,10 @@ pub(super) enum Step {
     Waiting,
 }
 
-/// Handlers that wait for nobody and hold up nobody.
+/// Handlers that run outside the queue's order.
 pub(super) type Beside = Vec<BoxFuture<'static, Answer>>;
 
-/// One socket: what waits for its handlers, and the one that runs.
+/// One socket: its queue of events, and the running handler.
 pub(super) struct Lane {
     pub(super) key: SocketKey,
     pub(super) member: Arc<Member>,
@@ -42,7 +42,7 @@ pub(super) struct Lane {
     handlers: Arc<Handlers>,
     version: u64,
     span: Span,
-    /// The socket's id, for events that come now.
+    /// The socket's id while it is connected.
     id: Option<Text>,
     current: Option<Running>,
     queue: VecDeque<Entry>,
@@ -52,11 +52,11 @@ pub(super) struct Lane {
 
 struct Running {
     handler: BoxFuture<'static, Answer>,
-    /// Who answers.
+    /// The socket that sends the ack.
     socket: ClientSocket,
 }
 
-/// What happened, in order.
+/// A queued event, connect, disconnect or failed attempt.
 enum Entry {
     Event(Queued),
     Connected,
@@ -65,7 +65,7 @@ enum Entry {
 }
 
 struct Queued {
-    /// The socket's id when the event came.
+    /// The socket's id when the event arrived.
     socket: Option<Text>,
     id: Option<u64>,
     name: Text,
@@ -75,7 +75,7 @@ struct Queued {
 
 impl Queued {
     fn new(socket: Option<Text>, name: Text, args: Args, id: Option<u64>) -> Self {
-        // The place in the queue counts, so that small events are bounded, too.
+        // Includes the size of the queue entry, so that the number of small events is bounded, too.
         let bytes = name.len() + args.byte_len() + size_of::<Entry>();
         Self { socket, id, name, args, bytes }
     }
@@ -97,13 +97,13 @@ impl Lane {
         }
     }
 
-    // --- what the machine says -----------------------------------------------------------------------------------------
+    // --- events of the machine -----------------------------------------------------------------------------------------
 
     pub(super) fn connected(&mut self, id: Text) {
         self.span.record_id(&id);
         self.span.within(|| trace::step("the socket is connected", &id));
         self.id = Some(id);
-        // Another socket may have asked for the connection.
+        // A connection opened for another socket connects this one, too, so its slot may be closed.
         self.member.open();
         self.queue.push_back(Entry::Connected);
     }
@@ -133,30 +133,29 @@ impl Lane {
         beside.extend(self.socket(alive, None).and_then(|socket| socket.report(error)));
     }
 
-    // --- what the task asks --------------------------------------------------------------------------------------------
+    // --- state, for the task -------------------------------------------------------------------------------------------
 
-    /// Events that wait for a handler or for `next`, and their bytes.
+    /// Events queued for a handler or for `next`, and their bytes.
     pub(super) fn inbox(&self) -> (usize, usize) {
         if self.keeps() { (0, 0) } else { (self.queue.len(), self.bytes) }
     }
 
-    /// Whether no handler runs, none can be started and nobody waits in vain.
+    /// Whether no handler is running, nothing is queued, and `next` needs no attention.
     pub(super) fn is_quiet(&self) -> bool {
         self.is_idle() && self.queue.is_empty() && !self.member.has_returned() && !self.member.needs_recheck()
     }
 
-    /// Whether no handler runs.
+    /// Whether no handler is running.
     pub(super) fn is_idle(&self) -> bool {
         self.current.is_none()
     }
 
-    /// Whether somebody has begun to wait for what is there, or has left an event, since the handlers ran.
+    /// Whether, since the handlers ran, `next` has begun to wait for a queued event, or was dropped without taking one.
     pub(super) fn is_called(&self) -> bool {
         self.events > 0 && self.member.is_awaited() || self.member.has_returned()
     }
 
-    /// Whether events are kept without anybody having asked for them: there are no handlers, but there may be some soon, or
-    /// somebody who calls `next`.
+    /// Whether events are kept although there are no handlers and `next` was never called, as either may follow.
     fn keeps(&self) -> bool {
         self.current.is_none() && self.handlers.take_no_events() && !self.member.pulls()
     }
@@ -167,7 +166,7 @@ impl Lane {
 
     // --- running -------------------------------------------------------------------------------------------------------
 
-    /// Lets the handler go on and starts those that can start.
+    /// Polls the running handler and starts those that can start.
     pub(super) fn run(
         &mut self,
         shared: &Shared,
@@ -194,7 +193,7 @@ impl Lane {
             if let Some(running) = &mut self.current {
                 match poll_guarded(&mut running.handler, cx) {
                     Poll::Ready(answer) => self.finish(answer, beside),
-                    // It may wait for the next event itself.
+                    // The handler may be waiting in `next` itself.
                     Poll::Pending if !self.pass(shared, alive, beside) => return Step::Waiting,
                     Poll::Pending => {}
                 }
@@ -208,7 +207,7 @@ impl Lane {
                 Some(Entry::Event(_)) => {
                     self.deliver(alive)
                         || self.start(alive, limit, beside)
-                        // Events that wait for `next` hold up no handlers of connects and disconnects.
+                        // Events queued for `next` don't delay connect and disconnect handlers.
                         || self.queue.len() > self.events && self.turn_point(shared, alive, beside)
                 }
                 Some(_) => self.turn_point(shared, alive, beside),
@@ -220,7 +219,7 @@ impl Lane {
         Step::Moved
     }
 
-    /// Serves who waits in `next` while a handler runs; it may be the handler itself.
+    /// Serves a waiting `next` while a handler is running; the handler itself may be the caller.
     fn pass(&mut self, shared: &Shared, alive: &WeakClient, beside: &mut Beside) -> bool {
         if !self.member.is_awaited() {
             return false;
@@ -231,7 +230,7 @@ impl Lane {
                 false
             }
             Some(Entry::Event(_)) => self.deliver(alive),
-            // It would hold up the events that are waited for.
+            // The handler runs outside the queue's order, as it would delay the events that `next` waits for.
             Some(_) => {
                 if let Some(Running { handler, socket }) = self.take_turn_point(shared, alive, beside) {
                     beside.push(reported(socket, handler));
@@ -241,7 +240,7 @@ impl Lane {
         }
     }
 
-    /// Whoever waits in `next` learns that nothing more will come, if that is so.
+    /// Ends a waiting `next` if no more events can arrive.
     fn recheck(&self, shared: &Shared) {
         if self.member.take_recheck() {
             let inner = shared.lock();
@@ -259,7 +258,7 @@ impl Lane {
         true
     }
 
-    /// Takes the first entry that is no event, and starts its handler.
+    /// Takes the first connect, disconnect or failure from the queue, and starts its handler.
     fn take_turn_point(&mut self, shared: &Shared, alive: &WeakClient, beside: &mut Beside) -> Option<Running> {
         let index = self.queue.iter().position(|entry| !matches!(entry, Entry::Event(_)))?;
         let entry = self.queue.remove(index)?;
@@ -291,7 +290,7 @@ impl Lane {
         }
     }
 
-    /// Hands the next event to who waits in `next`.
+    /// Delivers the next event to a waiting `next`.
     fn deliver(&mut self, alive: &WeakClient) -> bool {
         if !self.member.is_awaited() {
             return false;
@@ -300,7 +299,7 @@ impl Lane {
         let Some(socket) = self.socket(alive, queued.socket) else { return true };
         match self.member.deliver(Event::new(socket, queued.name, queued.args, queued.id)) {
             None => true,
-            // Nobody waits any more.
+            // The call of `next` was dropped.
             Some(event) => {
                 self.push_front(event);
                 false
@@ -312,7 +311,7 @@ impl Lane {
     fn start(&mut self, alive: &WeakClient, limit: (usize, usize), beside: &mut Beside) -> bool {
         self.refresh();
         if self.handlers.take_no_events() && alive.strong_count() > 0 {
-            // Somebody may want them soon; somebody who never will must not end up with the connection stopped.
+            // Keep the newest events, as `next` may be called later. Reading must not pause for a client that never calls it.
             while !self.member.pulls() && (self.events > limit.0 || self.bytes > limit.1) {
                 if self.pop_event().is_none() {
                     break;
@@ -345,7 +344,7 @@ impl Lane {
         let Some(Running { socket, .. }) = self.current.take() else { return };
         let error = match answer {
             Ok(None) => return,
-            // Whoever was to have it is gone, or can't take it.
+            // Fails if the socket is disconnected or its buffer is full: the ack is dropped.
             Ok(Some(packet)) => {
                 _ = socket.answer(packet);
                 return;
@@ -384,7 +383,7 @@ impl Lane {
         }
     }
 
-    /// Takes an event back that was not taken.
+    /// Puts back an event that was not taken.
     fn push_front(&mut self, event: Event<ClientSocket>) {
         let socket = event.socket().event_id().cloned();
         let (name, args, id) = event.into_parts();

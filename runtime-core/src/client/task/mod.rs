@@ -1,8 +1,8 @@
-//! The client's task: the one task of a client.
+//! The task of a client.
 //!
-//! It alone owns the requests, the WebSockets and the handlers of its sockets, and sleeps for its timers. A turn collects what
-//! came, feeds the machine once for all of it, runs what handlers can run, takes what the machine has to send, and writes once. A
-//! client that waits, for its server or for its next attempt, is polled by nobody but its timer.
+//! It owns the HTTP requests, the WebSockets, the running handlers and the timer. Each turn collects all input, passes it to the
+//! machine, runs the handlers that can run, collects what the machine has to send, and writes once. While the client waits for its
+//! server or for its next attempt, only the timer wakes the task.
 
 mod ask;
 mod io;
@@ -30,18 +30,18 @@ use super::state::State;
 use crate::handler::{HandlerError, poll_all};
 use crate::turn::scratch::{self, Scratch};
 
-/// Turns that a task takes before it lets others run.
+/// Turns that the task takes before it yields to other tasks.
 const TURNS: usize = 16;
 
-/// Events and bytes that may wait for handlers before the server is no longer read from.
+/// Events and bytes that may be queued for handlers before reading from the server pauses.
 const INBOX_EVENTS: usize = 64;
 const INBOX_BYTES: usize = 256 * 1024;
 
-/// Bytes that may wait while an ack is awaited: it may be behind them.
+/// Bytes that may be queued for handlers while an ack is pending, as the ack may arrive after them.
 const AWAITED_BYTES: usize = 4 * 1024 * 1024;
 
 thread_local! {
-    /// The events of a turn, in room that the clients of a thread share.
+    /// A buffer for the events of a turn, shared by the clients of a thread.
     static EVENTS: Cell<Vec<Event>> = const { Cell::new(Vec::new()) };
 }
 
@@ -52,29 +52,29 @@ pub(super) struct ClientTask {
     questions: Questions,
     answers: Vec<ask::Answer>,
     lanes: Vec<Lane>,
-    /// Handlers of errors, and those of connects that came while a handler went on over them.
+    /// Error handlers, and connect and disconnect handlers started while another handler was waiting in `next`.
     beside: Beside,
-    /// The attempt under way, or that succeeded.
+    /// Number of the current attempt, or of the one that opened the connection.
     attempt: u32,
     paused: bool,
-    /// The last handle is gone.
+    /// The last handle was dropped.
     leaving: bool,
 }
 
-/// What a turn ends with.
+/// The outcome of a turn.
 enum Turn {
     /// There may be more to do.
     Again,
-    /// Everything waits for something that wakes the task.
+    /// Nothing to do until the task is woken.
     Idle,
     Done,
 }
 
-/// What came of feeding the machine.
+/// The outcome of feeding the machine.
 struct Fed {
     /// There may be more to do.
     again: bool,
-    /// There was nothing for handlers, so that what the machine has to send is taken already.
+    /// Handlers had nothing to do, so the machine's output has already been collected.
     collected: bool,
 }
 
@@ -96,7 +96,7 @@ impl ClientTask {
 
     fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Turn {
         self.shared.turns.begin();
-        self.look_around();
+        self.check_handles();
         let mut again = self.io.read(cx, self.paused, scratch);
         self.questions.poll(cx, &mut self.answers);
         let fed = self.feed(scratch, again);
@@ -104,7 +104,7 @@ impl ClientTask {
         if !fed.collected {
             again |= self.run(cx) == Step::Moved;
             again |= self.balance();
-            // What handlers have asked for up to here is looked at right below.
+            // What handlers have requested so far is collected below.
             self.shared.turns.seen();
             again |= self.lanes.iter().any(Lane::is_called);
             let mut inner = self.shared.lock();
@@ -118,8 +118,8 @@ impl ClientTask {
         if again { Turn::Again } else { Turn::Idle }
     }
 
-    /// Sees sockets that are new, and that nobody is there any more.
-    fn look_around(&mut self) {
+    /// Adds lanes for new sockets, and closes the client once its last handle is dropped.
+    fn check_handles(&mut self) {
         if self.shared.sockets() > self.lanes.len() {
             self.adopt();
         }
@@ -138,8 +138,8 @@ impl ClientTask {
         self.lanes.extend(fresh.into_iter().map(Lane::new));
     }
 
-    /// Gives the machine what came and the time; takes its events. If there is nothing for handlers to do, takes what it has to
-    /// send, too.
+    /// Passes the input and the time to the machine, and takes its events. If handlers have nothing to do, collects its output,
+    /// too.
     fn feed(&mut self, scratch: &mut Scratch, unread: bool) -> Fed {
         let now = self.shared.now();
         let mut again = !self.answers.is_empty();
@@ -189,7 +189,8 @@ impl ClientTask {
         EVENTS.set(events);
         Fed { again, collected }
     }
-    /// Takes an event of the machine. `true` if there is more to do for it at once.
+
+    /// Handles an event of the machine. `true` if another turn is needed for it.
     fn take(&mut self, event: Event) -> bool {
         match event {
             Event::Received { socket, id, event } => {
@@ -276,12 +277,12 @@ impl ClientTask {
         });
         match asked {
             Some((auth, request)) => self.questions.auth(key, &auth, request),
-            // Nobody is there any more who could have been asked.
+            // The socket's handle is gone, and its credentials with it.
             None => self.questions.auth(key, &Auth::NONE, AuthRequest { namespace: Text::default(), attempt }),
         }
     }
 
-    /// Lets handlers go on and starts those that can start.
+    /// Polls running handlers and starts those that can start.
     fn run(&mut self, cx: &mut Context<'_>) -> Step {
         let mut step = Step::Waiting;
         for lane in &mut self.lanes {
@@ -294,7 +295,8 @@ impl ClientTask {
         step
     }
 
-    /// Pauses or resumes reading, as the inbox tells. `true` if the streams have to be polled again for their wakers to be set.
+    /// Pauses or resumes reading, depending on how much is queued for handlers. `true` if the streams must be polled again to
+    /// register their wakers.
     fn balance(&mut self) -> bool {
         let lanes = self.lanes.iter().map(Lane::inbox);
         let (events, bytes) = lanes.fold((self.beside.len(), 0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1));
@@ -302,7 +304,7 @@ impl ClientTask {
             return false;
         }
         let mut inner = self.shared.lock();
-        // Who waits for an ack would never get it if we stopped reading now.
+        // A pending ack would never arrive if reading paused now.
         let awaited = (!inner.acks.is_empty() || !inner.deliveries.is_empty()) && bytes < AWAITED_BYTES;
         let full = match self.paused {
             true => events > INBOX_EVENTS / 2 || bytes > INBOX_BYTES / 2,
@@ -323,9 +325,9 @@ impl ClientTask {
 
     fn is_done(&mut self) -> bool {
         if self.io.reports_closing() {
-            // Whoever waits finds the sockets told that they are disconnected.
-            let told = !self.shared.lock().machine.has_events();
-            if told {
+            // The sockets' disconnect events come first.
+            let drained = !self.shared.lock().machine.has_events();
+            if drained {
                 self.io.report_closing();
             }
         }
@@ -356,7 +358,8 @@ impl Future for ClientTask {
 }
 
 impl Drop for ClientTask {
-    /// At its end, or because the runtime is shut down and drops its tasks: nobody will serve the handles any more.
+    /// Also runs when the runtime shuts down and drops its tasks. Nothing serves the handles after this, so all waiters are
+    /// released.
     fn drop(&mut self) {
         let now = self.shared.now();
         let mut inner = self.shared.lock();
@@ -370,13 +373,13 @@ impl Drop for ClientTask {
         let closing = std::mem::take(&mut inner.closing);
         let ready = std::mem::take(&mut inner.ready);
         drop(inner);
-        // Whoever waits for one of these hears of its end.
+        // Dropping the senders releases their waiters.
         drop((acks, deliveries, connecting, closing, ready));
-        // Those too that were made since the last turn.
+        // Includes sockets created since the last turn.
         self.adopt();
         for lane in &self.lanes {
             lane.member.close();
-            // It holds a handle itself.
+            // The event holds a handle, which would keep the client alive.
             drop(lane.member.take_back());
         }
         self.shared.subscribers.end();

@@ -1,4 +1,4 @@
-//! What is under way on the network and is no open WebSocket: HTTP exchanges, and WebSockets that are being opened.
+//! HTTP requests and WebSocket handshakes in progress.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::runtime::BoxFuture;
 
 type Underway<T> = BoxFuture<'static, Result<T, DialError>>;
 
-/// Everything under way. Dropping a part gives it up.
+/// The requests and handshakes in progress. Dropping one cancels it.
 #[derive(Default)]
 pub(super) struct Net {
     requests: Vec<Exchange>,
@@ -29,7 +29,7 @@ struct Exchange {
     progress: Progress,
 }
 
-/// What came of something.
+/// The outcome of a request or handshake.
 pub(super) enum Outcome {
     Response(RequestId, Response<Bytes>),
     /// Bytes of a response that is not complete.
@@ -44,13 +44,13 @@ impl Net {
         self.requests.is_empty() && self.dials.is_empty()
     }
 
-    /// The names of all that is under way.
+    /// The ids of everything in progress.
     pub(super) fn names(&self) -> impl Iterator<Item = u64> {
         let requests = self.requests.iter().map(|request| request.id.0);
         requests.chain(self.dials.iter().map(|(id, _)| id.0))
     }
 
-    /// Gives up what has such a name.
+    /// Cancels everything whose id matches.
     pub(super) fn give_up(&mut self, meant: impl Fn(u64) -> bool) {
         self.requests.retain(|request| !meant(request.id.0));
         self.dials.retain(|(id, _)| !meant(id.0));
@@ -69,12 +69,12 @@ impl Net {
         self.requests.retain(|request| request.id != id);
     }
 
-    /// Gives up dialling.
+    /// Cancels a WebSocket handshake.
     pub(super) fn hang_up(&mut self, id: WebSocketId) {
         self.dials.retain(|(dial, _)| *dial != id);
     }
 
-    /// Collects what has come to its end; the last failure is the likely cause of what the machine makes of it.
+    /// Collects outcomes. The last failure becomes the `cause` of the error that the machine reports.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -112,7 +112,7 @@ impl Net {
     }
 }
 
-/// A connector, and what checks certificates, may be the application's: a panic becomes an error.
+/// Polls a future that may run user code (a connector, a certificate verifier), and turns a panic into an error.
 fn poll<T>(underway: &mut Underway<T>, cx: &mut Context<'_>) -> Poll<Result<T, DialError>> {
     guarded(|| underway.as_mut().poll(cx)).unwrap_or_else(|panic| Poll::Ready(Err(DialError::Panicked(panic))))
 }
