@@ -1,5 +1,5 @@
-//! Rare orders of things that a server has to survive. In memory and in virtual time, which passes only while nothing can be done: a
-//! sleep ends when everything that could happen has happened.
+//! Rare orders of events that a server must survive. In memory and in virtual time, which passes only while all tasks wait: a sleep
+//! ends after everything else that can run has run.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 /// Longer than any timeout of the server.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-/// One end of a connection that the server serves.
+/// Opens a connection; returns the client's end.
 fn connect(server: &Server) -> DuplexStream {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     tokio::spawn(server.serve_connection(stream(theirs), Peer::default()));
@@ -39,7 +39,7 @@ async fn head(io: &mut DuplexStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-/// A client that is a WebSocket and nothing more.
+/// A client over a bare WebSocket.
 struct Client {
     read: ReadHalf<DuplexStream>,
     write: WriteHalf<DuplexStream>,
@@ -106,13 +106,13 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Lets everything happen that can happen at once.
+/// Lets all tasks run until they wait.
 async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn clients_that_flood_at_once_all_get_their_answers() {
+async fn clients_that_flood_at_the_same_time_all_get_their_responses() {
     const EVENTS: usize = 6000;
     let server = ServerBuilder::new().build().unwrap();
     server.namespace("/").on("e", async |socket: Socket, ()| {
@@ -142,7 +142,7 @@ async fn clients_that_flood_at_once_all_get_their_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_goes_on_when_a_full_inbox_is_emptied_in_one_turn() {
+async fn reading_resumes_when_a_full_inbox_is_emptied_in_one_turn() {
     const EVENTS: usize = 2000;
     let server = ServerBuilder::new().build().unwrap();
     let (gate, count) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
@@ -165,8 +165,8 @@ async fn reading_goes_on_when_a_full_inbox_is_emptied_in_one_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_has_ended_is_forgotten() {
-    /// A waker as an executor has them: it holds the memory of its task.
+async fn a_closed_connection_is_freed() {
+    /// A waker like an executor's: it holds the memory of its task.
     struct Task(AtomicUsize);
     impl std::task::Wake for Task {
         fn wake(self: Arc<Self>) {
@@ -190,7 +190,7 @@ async fn a_connection_that_has_ended_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_nobody_took_goes_to_its_handler() {
+async fn an_event_not_taken_by_next_goes_to_its_handler() {
     let server = ServerBuilder::new().build().unwrap();
     let root = server.namespace("/");
     let count = Arc::new(AtomicUsize::new(0));
@@ -199,7 +199,7 @@ async fn an_event_that_nobody_took_goes_to_its_handler() {
         let mut next = Box::pin(socket.next());
         let waits = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx).is_pending())).await;
         assert!(waits);
-        // The event comes; who waited for it has no time for it any more.
+        // The event arrives, and `next` is dropped before it takes it.
         sleep(Duration::from_millis(200)).await;
         drop(next);
     });
@@ -215,7 +215,7 @@ async fn an_event_that_nobody_took_goes_to_its_handler() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_with_an_event_that_nobody_took_is_freed() {
+async fn a_socket_with_an_event_not_taken_by_next_is_freed() {
     let server = ServerBuilder::new().build().unwrap();
     let root = server.namespace("/");
     let memory = Arc::new(());
@@ -238,7 +238,7 @@ async fn a_socket_with_an_event_that_nobody_took_is_freed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_goes_to_who_begins_to_wait_for_it_from_another_socket() {
+async fn an_event_goes_to_a_next_started_by_another_sockets_handler() {
     let server = ServerBuilder::new().build().unwrap();
     let first: Arc<OnceLock<Socket>> = Arc::default();
     let (set, get) = (first.clone(), first.clone());
@@ -268,11 +268,11 @@ async fn an_event_goes_to_who_begins_to_wait_for_it_from_another_socket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_that_races_with_the_close_leaves_no_session() {
+async fn a_handshake_that_races_with_close_leaves_no_session() {
     let cell: Arc<OnceLock<Server>> = Arc::default();
     let get = cell.clone();
     let builder = ServerBuilder::new().generate_id(move |_| {
-        // The server is closed just now.
+        // Close the server at this moment.
         let server = get.get().unwrap();
         let waker = std::task::Waker::noop();
         let mut close = pin!(server.close());
@@ -289,8 +289,8 @@ async fn a_handshake_that_races_with_the_close_leaves_no_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_client_that_does_not_read_is_owed_for_its_pings_is_bounded() {
-    // The stream takes 64 KiB; what is beyond that waits in the server.
+async fn pongs_queued_for_a_client_that_does_not_read_are_bounded() {
+    // The stream buffers 64 KiB; the rest is queued in the server.
     let server = ServerBuilder::new().build().unwrap();
     let mut client = Client::join(&server).await;
     let ping = frame(0x89, &[7; 125]);
@@ -308,7 +308,7 @@ async fn what_a_client_that_does_not_read_is_owed_for_its_pings_is_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_websocket_that_is_not_wanted_is_given_up_although_its_session_lives() {
+async fn a_refused_websocket_is_dropped_while_its_session_goes_on() {
     let server = ServerBuilder::new().build().unwrap();
     let mut io = connect(&server);
     io.write_all(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
@@ -320,13 +320,13 @@ async fn a_websocket_that_is_not_wanted_is_given_up_although_its_session_lives()
     let _first = Client::upgrade(&server, &format!("&sid={sid}")).await;
     let mut second = Client::upgrade(&server, &format!("&sid={sid}")).await;
     assert_eq!(second.frame().await, Some((0x88, vec![])));
-    // It does not answer.
+    // The client does not answer the close frame.
     assert_eq!(timeout(Duration::from_secs(20), second.frame()).await.expect("the stream ends"), None);
     assert_eq!(server.sessions(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_beyond_all_clocks_is_none() {
+async fn a_timeout_beyond_the_range_of_instant_means_no_timeout() {
     let server = ServerBuilder::new().build().unwrap();
     let root = server.namespace("/");
     root.on("ask", async |socket: Socket, ()| {
@@ -342,7 +342,7 @@ async fn a_timeout_beyond_all_clocks_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_a_handler_asks_something_can_not_fill_the_memory_with_small_events() {
+async fn small_events_are_bounded_while_a_handler_waits_for_an_ack() {
     let server = ServerBuilder::new().max_payload(10_000).build().unwrap();
     let root = server.namespace("/");
     root.on("ask", async |socket: Socket, ()| {
@@ -351,14 +351,14 @@ async fn a_client_that_a_handler_asks_something_can_not_fill_the_memory_with_sma
     let mut client = Client::join(&server).await;
     client.send("42[\"ask\"]").await;
     client.text().await;
-    // 5,000 events are 4 x max_payload bytes of names and arguments only if nothing else counts.
+    // 5,000 events fit the bound of 4 x max_payload if only names and arguments are counted.
     let flood = frame(0x81, b"42[\"e\"]").repeat(20_000);
     let written = timeout(Duration::from_secs(1), client.write.write_all(&flood)).await;
     assert!(written.is_err(), "all is taken");
 }
 
 #[test]
-fn a_handler_that_is_replaced_may_set_another_one_as_it_is_dropped() {
+fn a_replaced_handler_may_set_another_one_when_it_is_dropped() {
     struct Farewell(socketio_tokio::Namespace);
     impl Drop for Farewell {
         fn drop(&mut self) {

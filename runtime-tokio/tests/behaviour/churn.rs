@@ -1,4 +1,4 @@
-//! Sessions opened and abandoned in every way leave nothing behind.
+//! Sessions that are opened and abandoned at any point leak nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use crate::support::{Polling, Ws, dial, frame_bytes, secs, settle};
 
-/// What is alive, counted.
+/// Counts of live objects.
 #[derive(Clone, Default)]
 struct Alive {
     sockets: Arc<AtomicUsize>,
@@ -71,11 +71,11 @@ fn busy_server(alive: &Alive) -> Server {
 
 const WAYS: usize = 20;
 
-async fn live_and_vanish(server: Server, way: usize) {
+async fn abandon_session(server: Server, way: usize) {
     let text = |text: &str| frame_bytes(OpCode::Data(Data::Text), true, text.as_bytes());
     let probe = |polling: &Polling| polling.target().replace("=polling", "=websocket");
     match way {
-        // Polling: the handshake alone; a member; a poll or a payload given up; a goodbye; a violation.
+        // Polling: the handshake only; joined; an aborted poll or payload; a DISCONNECT; a violation.
         0 => _ = Polling::engine(&server).await,
         1 => _ = Polling::connect(&server).await,
         2 => {
@@ -92,7 +92,7 @@ async fn live_and_vanish(server: Server, way: usize) {
         }
         4 => Polling::connect(&server).await.send("41\u{1e}1").await,
         5 => Polling::connect(&server).await.send("42[\"work\"]\u{1e}40").await,
-        // WebSocket: dropped before its answer is read, before and after joining, in the middle of a frame, silent.
+        // WebSocket: dropped before the response is read, before and after joining, within a frame, silent.
         6 => {
             let mut stream = dial(&server);
             let head = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\n\
@@ -110,7 +110,7 @@ async fn live_and_vanish(server: Server, way: usize) {
             let _silent = Ws::engine(&server).await;
             sleep(secs(100)).await;
         }
-        // With a handler at work, owing an ack, in a middleware, between the parts of a packet.
+        // During a handler, with a pending ack, in a middleware, between the parts of a packet.
         12 => Ws::connect(&server).await.send("42[\"work\"]").await,
         13 => {
             let mut client = Ws::connect(&server).await;
@@ -119,7 +119,7 @@ async fn live_and_vanish(server: Server, way: usize) {
         }
         14 => Ws::connect(&server).await.send("40/slow,").await,
         15 => Ws::connect(&server).await.send("452-[\"work\",{\"_placeholder\":true,\"num\":0}]").await,
-        // Told to go, without a goodbye; with one.
+        // Disconnected by the server, without and with a close handshake.
         16 => {
             let mut client = Ws::connect(&server).await;
             client.send("42[\"end\"]").await;
@@ -130,7 +130,7 @@ async fn live_and_vanish(server: Server, way: usize) {
             client.send_raw(&frame_bytes(OpCode::Control(Control::Close), true, b"")).await;
             client.drain().await;
         }
-        // During an upgrade, and after one.
+        // During an upgrade and after it.
         18 => {
             let polling = Polling::connect(&server).await;
             let _poll = polling.poll();
@@ -149,14 +149,14 @@ async fn live_and_vanish(server: Server, way: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_thousand_sessions_abandoned_in_every_way_leave_nothing_behind() {
+async fn two_thousand_abandoned_sessions_leak_nothing() {
     let alive = Alive::default();
     let server = busy_server(&alive);
     let mut most = 0;
     for _ in 0..10 {
         let mut clients = tokio::task::JoinSet::new();
         for number in 0..200 {
-            clients.spawn(live_and_vanish(server.clone(), number % WAYS));
+            clients.spawn(abandon_session(server.clone(), number % WAYS));
         }
         while let Some(client) = clients.join_next().await {
             client.unwrap();

@@ -1,4 +1,4 @@
-//! Deadlines of connections: of what a client takes its time to send, and of what it does not read.
+//! Deadlines of connections whose client sends slowly or does not read.
 
 use std::io;
 use std::pin::Pin;
@@ -14,13 +14,13 @@ use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::support::{HasWorld, Polling, Ws, frame_bytes, secs, server_with, settle, soon, until};
 
-/// A connection with so much room in each direction, and the task that serves it.
+/// A connection whose stream buffers `bytes` in each direction, and the task that serves it.
 fn served(server: &Server, bytes: usize) -> (DuplexStream, JoinHandle<()>) {
     let (ours, theirs) = tokio::io::duplex(bytes);
     (ours, tokio::spawn(server.serve_connection(socketio_tokio::stream(theirs), Peer::default())))
 }
 
-/// Waits for the end of a connection; how long that took.
+/// Waits for the end of a connection; returns how long that took.
 async fn ended(connection: JoinHandle<()>) -> Duration {
     let begin = Instant::now();
     soon("the end of a connection", connection).await.unwrap();
@@ -41,15 +41,15 @@ fn get(client: &Polling) -> String {
     format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", client.target())
 }
 
-/// Like `secs`, and a little that the timers round up.
+/// Whether `time` is `expected` seconds, plus what timers round up.
 fn about(time: Duration, expected: u64) -> bool {
     (secs(expected)..secs(expected) + Duration::from_millis(50)).contains(&time)
 }
 
-// --- what is sent slowly ----------------------------------------------------------------------------------------------
+// --- slow senders -----------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_does_not_come_in_time_ends_its_connection() {
+async fn a_late_request_head_closes_its_connection() {
     let (server, _) = server_with(|builder| builder.headers_timeout(secs(7)));
     for begin in ["", "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n"] {
         let (mut stream, connection) = served(&server, 64 * 1024);
@@ -57,7 +57,7 @@ async fn a_head_that_does_not_come_in_time_ends_its_connection() {
         let time = ended(connection).await;
         assert!(about(time, 7), "{time:?}");
     }
-    // Each request has its own time.
+    // Each request has a deadline of its own.
     let (mut stream, connection) = served(&server, 64 * 1024);
     for _ in 0..3 {
         sleep(secs(6)).await;
@@ -69,14 +69,14 @@ async fn a_head_that_does_not_come_in_time_ends_its_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_does_not_come_in_time_ends_its_connection_and_session() {
+async fn a_late_request_body_closes_its_connection_and_session() {
     let (server, world) = server_with(|builder| builder.request_timeout(secs(7)).headers_timeout(secs(20)));
     say_disconnects(&server);
     let client = Polling::connect(&server).await;
     let (mut stream, connection) = served(&server, 64 * 1024);
     let body = "42[\"event\"]";
     let (first, last) = body.split_at(4);
-    // Each body has its own time, however long the client pauses in between.
+    // Each body has a deadline of its own, and pauses between requests don't count.
     for _ in 0..2 {
         stream.write_all(format!("{}{first}", post(&client, body.len())).as_bytes()).await.unwrap();
         sleep(secs(6)).await;
@@ -86,7 +86,7 @@ async fn a_body_that_does_not_come_in_time_ends_its_connection_and_session() {
     }
     let begin = Instant::now();
     stream.write_all(format!("{}{first}", post(&client, body.len())).as_bytes()).await.unwrap();
-    // That it goes on coming does not help.
+    // Progress does not extend the deadline.
     sleep(secs(3)).await;
     stream.write_all(&last.as_bytes()[..2]).await.unwrap();
     world.hears("transport error").await;
@@ -96,7 +96,7 @@ async fn a_body_that_does_not_come_in_time_ends_its_connection_and_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_half_closed_request_is_waited_for_and_then_given_up() {
+async fn a_half_closed_request_is_aborted_after_the_timeout() {
     let (server, world) = server_with(|builder| builder.half_close_timeout(secs(7)));
     say_disconnects(&server);
     let mut client = Polling::connect(&server).await;
@@ -116,7 +116,7 @@ async fn a_half_closed_request_is_waited_for_and_then_given_up() {
     ended(connection).await;
     server.emit("more", ()).unwrap();
     client.expect("42[\"more\"]").await;
-    // Given up after it.
+    // Aborted after it.
     let (_stream, connection) = half_closed(&client).await;
     let time = ended(connection).await;
     assert!(about(time, 7), "{time:?}");
@@ -125,7 +125,7 @@ async fn a_half_closed_request_is_waited_for_and_then_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_broken_off_is_noticed_at_once() {
+async fn an_aborted_request_ends_its_session_at_once() {
     let (server, world) = server_with(|builder| builder.half_close_timeout(secs(7)));
     say_disconnects(&server);
     let client = Polling::connect(&server).await;
@@ -137,7 +137,7 @@ async fn a_request_that_is_broken_off_is_noticed_at_once() {
     world.hears("transport error").await;
 }
 
-/// Gives these bytes, and then is reset.
+/// A stream that yields these bytes and then a reset.
 struct Broken(Vec<u8>);
 
 impl AsyncRead for Broken {
@@ -151,10 +151,10 @@ impl AsyncRead for Broken {
     }
 }
 
-// --- what is not read -------------------------------------------------------------------------------------------------
+// --- slow readers -----------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn answers_that_are_not_read_end_their_connection() {
+async fn unread_responses_close_their_connection() {
     let (server, _) = server_with(|builder| builder.write_timeout(secs(7)));
     let (mut stream, connection) = served(&server, 4096);
     let unknown = "GET /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -168,13 +168,13 @@ async fn answers_that_are_not_read_end_their_connection() {
         }
     }
     assert!(about(begin.elapsed(), 7), "{:?}", begin.elapsed());
-    // What was read ahead is bounded, too.
+    // Bytes read ahead are bounded, too.
     assert!(written < 100 * 1024, "{written} bytes");
     ended(connection).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_not_read_ends_its_connection_though_the_session_is_over() {
+async fn an_unread_response_closes_its_connection_after_the_session_has_ended() {
     let (server, world) = server_with(|builder| builder.write_timeout(secs(100)));
     say_disconnects(&server);
     let client = Polling::connect(&server).await;
@@ -190,7 +190,7 @@ async fn an_answer_that_is_not_read_ends_its_connection_though_the_session_is_ov
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_read_slowly_is_sent_as_a_whole() {
+async fn a_slowly_read_response_is_sent_completely() {
     let (server, _) = server_with(|builder| builder.write_timeout(secs(7)));
     let client = Polling::connect(&server).await;
     server.emit("large", ("x".repeat(50_000),)).unwrap();
@@ -210,7 +210,7 @@ async fn an_answer_that_is_read_slowly_is_sent_as_a_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_websocket_that_is_not_read_ends_though_pongs_come() {
+async fn an_unread_websocket_is_closed_although_pongs_arrive() {
     let (server, world) = server_with(|builder| builder.write_timeout(secs(100)));
     say_disconnects(&server);
     let mut client = Ws::connect_buffered(&server, 4096).await;
@@ -225,15 +225,15 @@ async fn a_websocket_that_is_not_read_ends_though_pongs_come() {
     world.hears("transport error").await;
     assert!(about(begin.elapsed(), 100), "{:?}", begin.elapsed());
     assert_eq!(server.sessions(), 0);
-    // The connection is closed: its client can't write any more.
+    // The connection is closed, so its client can't write any more.
     assert!(soon("the end of writing", pongs).await.unwrap_err().is_panic());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_websocket_that_is_read_slowly_is_sent_everything() {
+async fn a_slowly_read_websocket_gets_everything() {
     let (server, world) = server_with(|builder| builder.write_timeout(secs(7)));
     say_disconnects(&server);
-    // Large enough to be shared, and small ones that are copied.
+    // Large payloads, which are shared, and small ones, which are copied.
     let (mut stream, _connection) = served(&server, 1000);
     let request = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -260,7 +260,7 @@ async fn a_websocket_that_is_read_slowly_is_sent_everything() {
 // --- options ----------------------------------------------------------------------------------------------------------
 
 #[test]
-fn deadlines_and_bounds_that_cannot_be_are_refused() {
+fn deadlines_and_bounds_out_of_range_are_refused() {
     type Set = fn(ServerBuilder) -> ServerBuilder;
     let cases: [(&str, Set); 8] = [
         ("max_header_size", |builder| builder.max_header_size(1023)),

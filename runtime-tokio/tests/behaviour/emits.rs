@@ -1,4 +1,4 @@
-//! What servers send: to one socket, to many, with and without an ack, and what becomes of it when clients are slow.
+//! Emits to one socket and to many, with and without an ack, and with slow clients.
 
 use socketio_tokio::server::{Event, Overflow};
 use socketio_tokio::{AckError, Bytes, EmitError, Pressure, Server, Socket};
@@ -14,14 +14,14 @@ async fn pair(server: &Server) -> (Ws, Socket) {
     (client, server.namespace("/").socket(&id).unwrap())
 }
 
-/// The same over a stream that holds only so many bytes.
+/// The same over a stream that buffers `bytes` in each direction.
 async fn narrow_pair(server: &Server, bytes: usize) -> (Ws, Socket) {
     let mut client = Ws::engine_on(dial_buffered(server, bytes)).await;
     let id = client.join("/").await;
     (client, server.namespace("/").socket(&id).unwrap())
 }
 
-/// Emits a volatile event; whether it was taken for the client, as its outbox tells.
+/// Emits a volatile event; returns whether it was queued, as the size of the outbox shows.
 fn takes_volatile(socket: &Socket, number: u32) -> bool {
     let before = socket.queued_bytes();
     socket.volatile().emit("v", (number,)).unwrap();
@@ -42,17 +42,17 @@ fn kilobyte() -> String {
 // --- volatile ---------------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn a_volatile_event_leaves_only_if_nothing_is_queued_and_no_batch_is_under_way() {
+async fn a_volatile_event_is_sent_only_if_nothing_is_queued_and_no_batch_is_in_flight() {
     let (server, _) = server();
     let (mut client, socket) = narrow_pair(&server, 1024).await;
     settle().await;
     assert!(takes_volatile(&socket, 1));
-    // Queued: the session's task has had no turn yet.
+    // Queued: the session task has not run yet.
     assert!(!takes_volatile(&socket, 2));
     settle().await;
     assert!(takes_volatile(&socket, 3));
     settle().await;
-    // Under way: the stream does not take all of it.
+    // In flight: the stream does not accept all of it.
     socket.emit("big", (kilobyte(),)).unwrap();
     settle().await;
     assert!(!takes_volatile(&socket, 4));
@@ -68,7 +68,7 @@ async fn a_volatile_event_leaves_only_if_nothing_is_queued_and_no_batch_is_under
 }
 
 #[tokio::test(start_paused = true)]
-async fn over_polling_a_volatile_event_leaves_only_while_a_poll_waits() {
+async fn over_polling_a_volatile_event_is_sent_only_while_a_poll_waits() {
     let (server, _) = server();
     let mut client = Polling::engine(&server).await;
     let id = client.join("/").await;
@@ -84,7 +84,7 @@ async fn over_polling_a_volatile_event_leaves_only_while_a_poll_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_volatile_broadcast_skips_who_cannot_take_it() {
+async fn a_volatile_broadcast_skips_busy_clients() {
     let (server, _) = server();
     let (mut fast, _) = pair(&server).await;
     let (_slow, slow_socket) = narrow_pair(&server, 256).await;
@@ -120,7 +120,7 @@ async fn pressure_rises_from_low_to_high_and_a_full_outbox_refuses() {
     assert!((4..=6).contains(&high) && (8..=10).contains(&pressures.len()), "{pressures:?}");
     assert!(pressures[high..].iter().all(|pressure| *pressure == Pressure::High));
 
-    // Whoever waits is told when it has drained; nothing was lost but what was refused.
+    // `ready` returns when the outbox has drained; only refused packets are missing.
     let waiting = {
         let (socket, world) = (socket.clone(), world.clone());
         tokio::spawn(async move { world.say(format!("ready: {}", socket.ready().await)) })
@@ -138,7 +138,7 @@ async fn pressure_rises_from_low_to_high_and_a_full_outbox_refuses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_queued_behind_a_batch_follows_it_by_itself() {
+async fn packets_queued_during_a_batch_are_sent_after_it() {
     let (server, _) = small_outbox();
     let (mut client, socket) = narrow_pair(&server, 256).await;
     for _ in 0..7 {
@@ -160,7 +160,7 @@ async fn what_queued_behind_a_batch_follows_it_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_for_room_ends_with_the_socket() {
+async fn ready_returns_false_when_the_socket_disconnects() {
     let (server, world) = small_outbox();
     let (client, socket) = narrow_pair(&server, 256).await;
     while socket.emit("x", (kilobyte(),)).is_ok() {}
@@ -177,7 +177,7 @@ async fn waiting_for_room_ends_with_the_socket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broadcast_that_overflows_disconnects_the_slow_client_alone() {
+async fn a_broadcast_that_overflows_disconnects_only_the_slow_client() {
     let (server, world) = small_outbox();
     let root = server.namespace("/");
     root.on_disconnect(async |socket: Socket, reason| socket.world().say(reason));
@@ -200,7 +200,7 @@ async fn a_broadcast_that_overflows_disconnects_the_slow_client_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_the_policy_drop_a_slow_client_stays_and_misses_what_is_counted() {
+async fn with_overflow_drop_a_slow_client_stays_and_missed_packets_are_counted() {
     let (server, _) = server_with(|builder| {
         builder.max_payload(2_000).engine(|engine| engine.outbox_limit(10_000)).overflow(Overflow::Drop)
     });
@@ -219,7 +219,7 @@ async fn with_the_policy_drop_a_slow_client_stays_and_misses_what_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_packet_and_its_attachments_are_taken_or_refused_as_one() {
+async fn a_packet_and_its_attachments_are_queued_or_refused_together() {
     let (server, _) = small_outbox();
     let (mut client, socket) = narrow_pair(&server, 256).await;
     let bytes = Bytes::from(vec![7; 900]);
@@ -282,7 +282,7 @@ async fn all_receivers_see_broadcasts_of_several_threads_in_one_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_target_is_the_union_of_rooms_minus_others_and_serves_each_socket_once() {
+async fn a_broadcast_to_rooms_reaches_each_socket_once_and_skips_exceptions() {
     let (server, _) = server();
     let root = server.namespace("/");
     let (mut ann, ann_socket) = pair(&server).await;
@@ -388,10 +388,10 @@ async fn threads_outside_of_the_runtime_may_emit() {
     client.expect("42[\"two\",2]").await;
 }
 
-// --- the end ----------------------------------------------------------------------------------------------------------
+// --- disconnecting ----------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn nothing_can_be_emitted_after_the_end() {
+async fn an_emit_after_the_disconnect_is_refused() {
     let (server, _) = server();
     let (mut client, socket) = pair(&server).await;
     client.send("41").await;
@@ -401,14 +401,14 @@ async fn nothing_can_be_emitted_after_the_end() {
     let answer = socket.emit_with_ack::<_, ()>("x", ()).await;
     assert!(matches!(answer, Err(AckError::Emit(EmitError::Disconnected))), "{answer:?}");
     server.emit("x", ()).unwrap();
-    // Twice is once, and the connection is as it was.
+    // A second disconnect has no effect, and the connection is unaffected.
     socket.disconnect();
     client.is_quiet_for(secs(60)).await;
     client.join("/").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn disconnect_says_so_to_the_client_and_keeps_its_other_namespaces() {
+async fn disconnect_notifies_the_client_and_keeps_its_other_namespaces() {
     let (server, world) = server();
     for name in ["/", "/admin"] {
         let namespace = server.namespace(name);
@@ -468,7 +468,7 @@ async fn disconnect_all_leaves_every_namespace_and_closes() {
 // --- acks -------------------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn an_ack_comes_as_a_tuple_or_as_one_value_with_its_attachments() {
+async fn an_ack_is_decoded_as_a_tuple_or_one_value_with_attachments() {
     let (server, _) = server();
     let (mut client, socket) = pair(&server).await;
     let asking = tokio::spawn(async move {
@@ -525,7 +525,7 @@ async fn waiting_for_an_ack_ends_when_the_client_leaves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ack_that_nobody_waits_for_any_more_is_ignored_and_takes_no_place() {
+async fn an_ack_of_a_dropped_future_is_ignored_and_frees_its_place() {
     let (server, world) = server_with(|builder| builder.connection(|connection| connection.max_pending_acks(1)));
     server.namespace("/").on("echo", async |_, (n,): (u32,)| n);
     let (mut client, socket) = pair(&server).await;
@@ -549,7 +549,7 @@ async fn an_ack_that_nobody_waits_for_any_more_is_ignored_and_takes_no_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reserved_names_and_values_that_are_not_json_are_refused_to_the_emitter() {
+async fn an_emit_with_a_reserved_name_or_a_value_that_is_not_json_fails() {
     let (server, _) = server();
     let (mut client, socket) = pair(&server).await;
     for name in ["connect", "disconnect", "newListener"] {

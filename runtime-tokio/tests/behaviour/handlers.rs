@@ -1,4 +1,4 @@
-//! What handlers are promised: their order, their acks, their errors.
+//! The guarantees for handlers: order, acks, errors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use tokio::sync::Mutex;
 
 use crate::support::{Frame, HasWorld, PING_INTERVAL, Polling, Ws, secs, server, settle, until};
 
-/// Handlers that most tests here need.
+/// Reports errors; used by most tests here.
 fn say_errors(server: &Server) {
     server.namespace("/").on_error(async |socket: Socket, error: HandlerError| socket.world().say(error));
 }
 
-// --- acks of the own client -------------------------------------------------------------------------------------------
+// --- acks of the same client ------------------------------------------------------------------------------------------
 
 fn ask_back(server: &Server) {
     let root = server.namespace("/");
@@ -36,7 +36,7 @@ async fn a_handler_that_awaits_an_ack_of_its_own_client_gets_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_awaited_ack_comes_through_behind_500_other_events() {
+async fn an_awaited_ack_after_500_other_events_arrives() {
     let (server, world) = server();
     ask_back(&server);
     let others: Vec<String> = (0..500).map(|n| format!("42[\"other\",{n}]")).collect();
@@ -61,7 +61,7 @@ async fn the_awaited_ack_comes_through_behind_500_other_events() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_whose_ack_never_comes_ends_after_30_s() {
+async fn a_handler_that_waits_for_an_ack_gets_a_timeout_after_30_s() {
     let (server, world) = server();
     ask_back(&server);
     server.namespace("/hang").on("hang", async |_, ()| std::future::pending::<()>().await);
@@ -77,7 +77,7 @@ async fn a_handler_whose_ack_never_comes_ends_after_30_s() {
     world.hears("5").await;
     assert_eq!(asked.elapsed().as_secs(), 40);
 
-    // A late answer is ignored, and so is one to a question that was never asked.
+    // A late ack is ignored, and so is one with an unknown id.
     client.send_all(["430[42]", "43999[1]"]).await;
     client.send("42[\"other\",6]").await;
     world.hears("6").await;
@@ -87,7 +87,7 @@ async fn a_handler_whose_ack_never_comes_ends_after_30_s() {
 // --- handlers that never end ------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn beside_a_handler_that_never_ends_everything_else_flows() {
+async fn a_handler_that_never_ends_blocks_only_its_socket() {
     let (server, _) = server();
     let root = server.namespace("/");
     root.on("hang", async |_, ()| std::future::pending::<()>().await);
@@ -101,7 +101,7 @@ async fn beside_a_handler_that_never_ends_everything_else_flows() {
     client.send("42[\"hang\"]").await;
     settle().await;
 
-    // Heartbeats, for minutes.
+    // Heartbeats go on for minutes.
     for _ in 0..20 {
         assert_eq!(client.frame().await, Some(Frame::text("2")));
         client.send("3").await;
@@ -119,10 +119,10 @@ async fn beside_a_handler_that_never_ends_everything_else_flows() {
     client.expect("43/other,3[4]").await;
     neighbour.send("425[\"echo\",6]").await;
     neighbour.expect("435[6]").await;
-    // Its successors on the same socket wait.
+    // Further events of the same socket wait.
     client.send("427[\"echo\",8]").await;
     client.is_quiet_for(secs(120)).await;
-    // The client may leave.
+    // The client can leave.
     client.send("41").await;
     until("the socket to leave", || root.len() == 1).await;
 }
@@ -180,10 +180,10 @@ async fn acks_do_not_wait_for_the_connect_handler() {
     world.hears("Ann").await;
 }
 
-// --- pull style -------------------------------------------------------------------------------------------------------
+// --- next -------------------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn a_connect_handler_may_pull_its_events_until_the_socket_leaves() {
+async fn a_connect_handler_may_take_its_events_with_next() {
     let (server, world) = server();
     let root = server.namespace("/");
     root.on_connect(async |socket: Socket| {
@@ -207,7 +207,7 @@ async fn a_connect_handler_may_pull_its_events_until_the_socket_leaves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_handed_to_a_pull_that_was_given_up_goes_to_its_handler() {
+async fn an_event_delivered_to_a_dropped_next_goes_to_its_handler() {
     let (server, world) = server();
     let root = server.namespace("/");
     root.on_connect(async |socket: Socket| {
@@ -216,7 +216,7 @@ async fn an_event_handed_to_a_pull_that_was_given_up_goes_to_its_handler() {
             biased;
             () = world.gate() => {}
             _ = async {
-                // Asks, and is given an event, but does not come to take it.
+                // `next` is dropped after an event was delivered to it and before it is taken.
                 let mut next = Box::pin(socket.next());
                 assert!(poll_once(next.as_mut()).await.is_none());
                 std::future::pending::<()>().await
@@ -240,7 +240,7 @@ async fn an_event_handed_to_a_pull_that_was_given_up_goes_to_its_handler() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_nobody_came_to_take_does_not_keep_its_socket() {
+async fn an_event_that_was_not_taken_does_not_leak_its_socket() {
     let (server, world) = server();
     server.namespace("/").on_connect(async |socket: Socket| {
         let world = socket.world();
@@ -274,10 +274,10 @@ async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
     .await
 }
 
-// --- which handler ----------------------------------------------------------------------------------------------------
+// --- choice of handler ------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn a_sockets_own_handler_goes_before_the_namespaces() {
+async fn a_sockets_own_handler_replaces_the_namespaces() {
     let (server, _) = server();
     let root = server.namespace("/");
     root.on_connect(async |socket: Socket| {
@@ -297,7 +297,7 @@ async fn a_sockets_own_handler_goes_before_the_namespaces() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_holds_its_own_socket_is_dropped_at_the_end_and_the_socket_too() {
+async fn a_handler_that_holds_its_own_socket_is_dropped_after_the_disconnect() {
     let (server, world) = server();
     server.namespace("/").on_connect(async |socket: Socket| {
         let (handler, data, me) = (
@@ -340,7 +340,7 @@ async fn a_handler_set_again_replaces_the_former_also_for_connected_sockets() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_without_a_handler_go_to_on_event_or_nowhere() {
+async fn events_without_a_handler_go_to_on_event_or_are_dropped() {
     let (server, world) = server();
     let root = server.namespace("/");
     root.on("known", async |socket: Socket, ()| socket.world().say("known"));
@@ -359,10 +359,10 @@ async fn events_without_a_handler_go_to_on_event_or_nowhere() {
     }
 }
 
-// --- answers ----------------------------------------------------------------------------------------------------------
+// --- results ----------------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn what_a_handler_returns_answers_the_ack() {
+async fn the_value_that_a_handler_returns_is_sent_as_the_ack() {
     let (server, _) = server();
     let root = server.namespace("/admin");
     root.on("sum", async |_, (a, b): (i64, i64)| a + b);
@@ -390,7 +390,7 @@ async fn what_a_handler_returns_answers_the_ack() {
     client.send_binary(b"\x01\x02\x03").await;
     client.expect("461-/admin,9[3,{\"_placeholder\":true,\"num\":0}]").await;
     assert_eq!(client.next().await, Some(Frame::Binary(b"\x01\x02\x03".to_vec())));
-    // Nobody asked: nothing is sent.
+    // No ack was requested, so nothing is sent.
     client.send("42/admin,[\"sum\",1,2]").await;
     client.is_quiet_for(secs(60)).await;
 }
@@ -426,7 +426,7 @@ async fn an_argument_error_names_event_and_index_and_the_next_event_is_handled()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_cannot_be_encoded_goes_to_on_error() {
+async fn an_ack_that_cannot_be_encoded_goes_to_on_error() {
     let (server, world) = server();
     say_errors(&server);
     server.namespace("/").on("map", async |_, ()| std::collections::BTreeMap::from([((1, 2), 3)]));
@@ -437,7 +437,7 @@ async fn an_answer_that_cannot_be_encoded_goes_to_on_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ack_may_be_answered_later_from_another_task_or_thread() {
+async fn an_ack_may_be_sent_later_from_another_task_or_thread() {
     let (server, _) = server();
     let kept: Arc<Mutex<Vec<Ack>>> = Arc::default();
     let keep = kept.clone();
@@ -460,7 +460,7 @@ async fn an_ack_may_be_answered_later_from_another_task_or_thread() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ack_of_a_client_that_left_cannot_be_sent() {
+async fn an_ack_to_a_client_that_left_is_refused() {
     let (server, _) = server();
     let kept: Arc<Mutex<Vec<Ack>>> = Arc::default();
     let keep = kept.clone();
@@ -479,7 +479,7 @@ async fn an_ack_of_a_client_that_left_cannot_be_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_started_handler_runs_to_its_end_though_its_client_is_gone() {
+async fn a_running_handler_completes_although_its_client_is_gone() {
     let (server, world) = server();
     let root = server.namespace("/");
     root.on("work", async |socket: Socket, ()| {
@@ -501,7 +501,7 @@ async fn a_started_handler_runs_to_its_end_though_its_client_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn spawned_work_does_not_hold_up_the_next_event() {
+async fn spawned_work_does_not_delay_the_next_event() {
     let (server, world) = server();
     let root = server.namespace("/");
     root.on("work", async |socket: Socket, ()| {
@@ -520,7 +520,7 @@ async fn spawned_work_does_not_hold_up_the_next_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sockets_own_on_event_and_on_error_go_before_those_of_the_namespace() {
+async fn a_sockets_own_on_event_and_on_error_replace_those_of_the_namespace() {
     let (server, world) = server();
     let root = server.namespace("/");
     root.on("known", async |socket: Socket, ()| socket.world().say("namespace: known"));
@@ -541,7 +541,7 @@ async fn a_sockets_own_on_event_and_on_error_go_before_those_of_the_namespace() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn handles_of_one_thing_are_equal_and_hash_alike() {
+async fn handles_of_the_same_object_are_equal_and_hash_equally() {
     let (server, _) = server();
     let mut client = Ws::engine(&server).await;
     let id = client.join("/").await;

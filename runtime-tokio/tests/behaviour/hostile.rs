@@ -1,4 +1,4 @@
-//! A hostile neighbour: whatever one connection does, others are served.
+//! Hostile clients: whatever one connection does, others are served.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ fn text(text: &str) -> Vec<u8> {
     frame_bytes(TEXT, true, text.as_bytes())
 }
 
-/// Somebody who behaves, over both transports.
+/// A well-behaved client over each transport.
 struct Healthy {
     ws: Ws,
     polling: Polling,
@@ -52,7 +52,7 @@ fn say_disconnects(server: &Server) {
 // --- garbage ----------------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn malformed_http_harms_nobody() {
+async fn malformed_http_affects_no_other_client() {
     let (server, _) = server();
     let mut healthy = Healthy::new(&server).await;
     let sid = healthy.polling.sid.clone();
@@ -116,7 +116,7 @@ async fn a_connection_that_sends_its_request_too_slowly_is_dropped() {
     Healthy::new(&server).await.is_served().await;
 }
 
-/// Packets that no decoder may take, each as an engine message.
+/// Packets that every decoder must refuse, each as an engine message.
 fn malformed_packets() -> Vec<String> {
     let mut packets: Vec<String> = [
         "",
@@ -194,7 +194,7 @@ fn malformed_packets() -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_malformed_packet_ends_its_session_and_harms_nobody() {
+async fn a_malformed_packet_ends_only_its_session() {
     let (server, world) = server();
     let mut healthy = Healthy::new(&server).await;
     say_disconnects(&server);
@@ -218,7 +218,7 @@ async fn a_malformed_packet_ends_its_session_and_harms_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn malformed_attachments_end_their_session_and_harm_nobody() {
+async fn malformed_attachments_end_only_their_session() {
     let header = |rest: &str| text(&format!("45{rest}"));
     let bytes = |count: usize| frame_bytes(BINARY, true, &vec![7; count]);
     for frames in [
@@ -231,7 +231,7 @@ async fn malformed_attachments_end_their_session_and_harm_nobody() {
         vec![header("1-[\"a\",{\"_placeholder\":true,\"num\":\"0\"}]"), bytes(1)],
         vec![header("1-[{\"_placeholder\":true,\"num\":0}]"), bytes(1)],
         vec![header("1-[\"a\"]"), bytes(1), bytes(1)],
-        // Never completed: the decoder's patience ends.
+        // Never completed, so the decoder times out.
         vec![header("2-[\"a\"]"), bytes(1)],
     ] {
         let (server, world) = server();
@@ -246,7 +246,7 @@ async fn malformed_attachments_end_their_session_and_harm_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn random_bytes_in_every_place_harm_nobody() {
+async fn random_bytes_affect_no_other_client() {
     let (server, _) = server_with(|builder| builder.max_payload(10_000));
     let mut healthy = Healthy::new(&server).await;
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
@@ -275,7 +275,7 @@ async fn random_bytes_in_every_place_harm_nobody() {
 
 // --- floods -----------------------------------------------------------------------------------------------------------
 
-/// Sends a frame again and again, without ever reading, until the server hangs up or takes no more.
+/// Sends a frame repeatedly, without reading, until the server closes the connection or stops reading.
 async fn flood(server: &Server, frame: &[u8], times: usize) -> Ws {
     let mut client = Ws::connect(server).await;
     for _ in 0..times {
@@ -288,7 +288,7 @@ async fn flood(server: &Server, frame: &[u8], times: usize) -> Ws {
 }
 
 #[tokio::test(start_paused = true)]
-async fn floods_of_every_kind_harm_nobody() {
+async fn floods_affect_no_other_client() {
     let (server, _) = server_with(|builder| builder.max_payload(100_000));
     let root = server.namespace("/");
     root.on("reply", async |socket: Socket, (text,): (String,)| socket.emit("reply", (text,)));
@@ -320,13 +320,13 @@ async fn floods_of_every_kind_harm_nobody() {
         let _flooding = flood(&server, &frame, times).await;
         healthy.is_served().await;
     }
-    // Bounded to the end: whoever floods is gone by its heartbeat at the latest, or no longer read from.
+    // Still bounded: a flooding client is disconnected by its heartbeat at the latest, or no longer read from.
     sleep(secs(5)).await;
     assert!(server.sessions() < 20);
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_connections_at_once_harm_nobody() {
+async fn many_simultaneous_connections_affect_no_other_client() {
     let (server, _) = server();
     let mut healthy = Healthy::new(&server).await;
     let mut kept = Vec::new();
@@ -348,7 +348,7 @@ async fn many_connections_at_once_harm_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_is_in_so_many_namespaces_and_no_more() {
+async fn the_number_of_namespaces_of_a_client_is_bounded() {
     let (server, _) = server_with(|builder| builder.connection(|connection| connection.max_namespaces(10)));
     for n in 0..20 {
         server.namespace(format!("/{n}"));
@@ -363,7 +363,7 @@ async fn a_client_is_in_so_many_namespaces_and_no_more() {
     client.join("/10").await;
 }
 
-/// How many are at work at once, at most.
+/// The maximum number of concurrent handlers.
 #[derive(Clone, Default)]
 struct Gauge {
     now: Arc<AtomicUsize>,
@@ -393,7 +393,7 @@ async fn a_slow_on_error_handler_bounds_the_errors_of_a_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_leaves_its_slow_handlers_behind_can_leave_so_many_only() {
+async fn running_handlers_of_disconnected_sockets_are_bounded() {
     let gauge = Gauge::default();
     let (server, _) = server_with(|builder| builder.state(gauge.clone()));
     let root = server.namespace("/");
@@ -403,7 +403,7 @@ async fn a_client_that_leaves_its_slow_handlers_behind_can_leave_so_many_only() 
     let leaving = async {
         for _ in 0..1000 {
             client.send("42[\"hang\"]").await;
-            // It has to begin before its socket leaves.
+            // The handler must start before its socket disconnects.
             settle().await;
             client.send("41").await;
             client.join("/").await;

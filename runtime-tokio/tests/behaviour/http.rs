@@ -1,4 +1,4 @@
-//! The HTTP side: who is let in, what is answered, and servers within servers.
+//! HTTP: admission, responses, and embedding in other servers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,10 +25,10 @@ fn say_disconnects(server: &Server) {
     root.on_disconnect(async |socket: Socket, reason| socket.world().say(reason));
 }
 
-// --- who is let in ----------------------------------------------------------------------------------------------------
+// --- admission --------------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn allow_request_refuses_with_its_text_or_the_usual_one() {
+async fn allow_request_refuses_with_its_text_or_the_default_one() {
     let (server, world) = server_with(|builder| {
         builder
             .allow_request(async |handshake: Handshake| match handshake.query("token").as_deref() {
@@ -56,7 +56,7 @@ async fn allow_request_refuses_with_its_text_or_the_usual_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn allow_request_is_asked_once_per_session_and_may_take_its_time() {
+async fn allow_request_is_called_once_per_session_and_may_wait() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let (server, world) = server_with(|builder| {
@@ -73,7 +73,7 @@ async fn allow_request_is_asked_once_per_session_and_may_take_its_time() {
     client.send("42[\"x\"]").await;
     client.send("41").await;
     assert_eq!((asked.load(Ordering::Relaxed), world.all()), (1, vec![]));
-    // A client that does not wait for it leaves nothing.
+    // A client that disconnects meanwhile leaves no session.
     let asking = tokio::spawn({
         let server = server.clone();
         async move { request(&server, "GET", HANDSHAKE, "").await }
@@ -86,7 +86,7 @@ async fn allow_request_is_asked_once_per_session_and_may_take_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_chosen_id_that_is_taken_or_empty_is_refused_and_its_session_lives_on() {
+async fn a_generated_id_that_is_in_use_or_empty_is_refused() {
     let (server, world) = server_with(|builder| {
         let rejected = World::default();
         let said = rejected.clone();
@@ -102,7 +102,7 @@ async fn a_chosen_id_that_is_taken_or_empty_is_refused_and_its_session_lives_on(
     again.is(400, "{\"code\":3,\"message\":\"Bad request\"}");
     let (_, head) = Ws::try_attach(dial(&server), "/socket.io/?EIO=4&transport=websocket&name=ann").await;
     assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
-    // No request can name a session whose name is empty.
+    // No request can name a session with an empty id.
     let unnamed = request(&server, "GET", &format!("{HANDSHAKE}&name="), "").await.unwrap();
     unnamed.is(400, "{\"code\":3,\"message\":\"Bad request\"}");
     let rejected = server.state::<Arc<World>>().unwrap();
@@ -114,7 +114,7 @@ async fn a_chosen_id_that_is_taken_or_empty_is_refused_and_its_session_lives_on(
     request(&server, "POST", &target, "40").await.unwrap().is(200, "ok");
     request(&server, "POST", &target, "41").await.unwrap().is(200, "ok");
     world.hears("client namespace disconnect").await;
-    // The name is free again once the session is over.
+    // The id is free again when the session has ended.
     request(&server, "POST", &target, "1").await.unwrap().is(200, "ok");
     until("the session to end", || server.sessions() == 0).await;
     let open = request(&server, "GET", &format!("{HANDSHAKE}&name=ann"), "").await.unwrap();
@@ -122,7 +122,7 @@ async fn a_chosen_id_that_is_taken_or_empty_is_refused_and_its_session_lives_on(
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_rejection_has_its_code_and_is_told_to_on_reject() {
+async fn every_rejection_has_its_code_and_is_reported_to_on_reject() {
     let rejected = World::default();
     let said = rejected.clone();
     let (server, _) = server_with(|builder| builder.on_reject(move |_, reject| said.say(reject.code())));
@@ -147,10 +147,10 @@ async fn every_rejection_has_its_code_and_is_told_to_on_reject() {
     assert_eq!(server.sessions(), 1);
 }
 
-// --- what sockets know of it ------------------------------------------------------------------------------------------
+// --- handshakes -------------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_knows_its_handshake_unless_it_is_not_kept() {
+async fn a_socket_has_its_handshake_unless_keep_handshake_is_false() {
     for keep in [true, false] {
         let (server, world) = server_with(|builder| builder.keep_handshake(keep));
         server.namespace("/").on_connect(async |socket: Socket| {
@@ -179,7 +179,7 @@ async fn a_socket_knows_its_handshake_unless_it_is_not_kept() {
 
 // --- payloads ---------------------------------------------------------------------------------------------------------
 
-/// A POST that has begun: its head and the beginning of its body.
+/// An incomplete POST: its head and the beginning of its body.
 async fn begin_post(server: &Server, client: &Polling, length: usize, body: &str) -> tokio::io::DuplexStream {
     let mut stream = dial(server);
     let head = format!("POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}", client.target());
@@ -189,7 +189,7 @@ async fn begin_post(server: &Server, client: &Polling, length: usize, body: &str
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payload_in_many_pieces_is_put_together() {
+async fn a_payload_in_many_pieces_is_reassembled() {
     let (server, _) = server();
     say_disconnects(&server);
     let mut client = Polling::connect(&server).await;
@@ -208,15 +208,15 @@ async fn a_payload_in_many_pieces_is_put_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payload_above_the_limit_gets_413_and_the_session_goes_on() {
+async fn a_payload_above_the_limit_gets_413_and_keeps_the_session() {
     let (server, _) = server_with(|builder| builder.max_payload(1000));
     say_disconnects(&server);
     let mut client = Polling::connect(&server).await;
     client.post(&"4".repeat(1001)).await.is(413, "");
-    // Announced, and never sent.
+    // Announced by Content-Length but not sent.
     let stream = begin_post(&server, &client, 1_000_000_000, "4").await;
     assert!(roundtrip(stream, b"").await.starts_with(b"HTTP/1.1 413 "));
-    // In chunks, so that nobody knows before it has come.
+    // In chunks, so that the length is unknown in advance.
     let chunk = format!("1f4\r\n{}\r\n", "4".repeat(500));
     let chunked = |chunks: &str| {
         format!(
@@ -225,7 +225,7 @@ async fn a_payload_above_the_limit_gets_413_and_the_session_goes_on() {
         )
     };
     request_on(dial(&server), &chunked(&chunk.repeat(3))).await.unwrap().is(413, "");
-    // And however long it goes on: nobody waits for its end.
+    // Endless: the server does not wait for its end.
     let mut endless = dial(&server);
     let head = format!("POST {} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", client.target());
     endless.write_all(head.as_bytes()).await.unwrap();
@@ -253,7 +253,7 @@ async fn a_payload_that_overlaps_another_ends_the_session_and_the_first_connecti
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payload_that_is_given_up_ends_the_session() {
+async fn an_aborted_payload_ends_the_session() {
     let (server, world) = server();
     say_disconnects(&server);
     let client = Polling::connect(&server).await;
@@ -267,7 +267,7 @@ async fn a_payload_that_is_given_up_ends_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payload_that_never_ends_ends_with_its_session() {
+async fn an_endless_payload_ends_with_its_session() {
     let (server, world) = server();
     say_disconnects(&server);
     let client = Polling::connect(&server).await;
@@ -296,7 +296,7 @@ async fn one_connection_serves_many_requests_in_turn() {
     assert!(answer.ends_with("430[\"x\"]"), "{answer}");
 }
 
-// --- beside other things ----------------------------------------------------------------------------------------------
+// --- embedding --------------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
 async fn other_paths_are_answered_with_404() {
@@ -323,7 +323,7 @@ async fn the_official_client_is_served_from_its_package() {
     let head =
         "GET /socket.io/socket.io.js HTTP/1.1\r\nHost: x\r\nConnection: close\r\nIf-None-Match: \"4.8.4\"\r\n\r\n";
     request_on(dial(&server), head).await.unwrap().is(304, "");
-    // What is not there is a bad handshake.
+    // A request for an unknown file is a bad handshake.
     let response = request(&server, "GET", "/socket.io/socket.io.min.js", "").await.unwrap();
     response.is(400, "{\"code\":0,\"message\":\"Transport unknown\"}");
     Polling::connect(&server).await;
@@ -367,7 +367,7 @@ impl axum::body::HttpBody for Endless {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_front_of_axum_routes_only_its_own_path_is_the_servers() {
+async fn a_layer_over_axum_routes_answers_only_its_own_path() {
     let (server, world) = server();
     server.namespace("/").on("hello", async |socket: Socket, ()| socket.world().say("hello"));
     let router = axum::Router::new().route("/", axum::routing::get(async || "the page")).layer(server.layer());
@@ -382,7 +382,7 @@ async fn in_front_of_axum_routes_only_its_own_path_is_the_servers() {
     assert_eq!(call(&mut service, post(&target, "42[\"hello\"]")).await.2, "ok");
     world.hears("hello").await;
 
-    // Around any service of the tower family.
+    // Around any other tower service.
     let mut layered = server.layer().layer(axum::Router::<()>::new().fallback(async || "below"));
     assert_eq!(call(&mut layered, get("/else")).await.2, "below");
     assert_eq!(call(&mut layered, get("/socket.io/")).await.0, StatusCode::BAD_REQUEST);
@@ -409,7 +409,7 @@ async fn under_axum_on_a_real_listener_a_websocket_works() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_a_service_it_answers_everything_itself() {
+async fn a_service_answers_every_request() {
     let (server, world) = server();
     say_disconnects(&server);
     let mut service = server.service();
@@ -418,7 +418,7 @@ async fn as_a_service_it_answers_everything_itself() {
     let (_, _, body) = call(&mut service, get(HANDSHAKE)).await;
     let target = format!("{HANDSHAKE}&sid={}", body.split('"').nth(3).unwrap());
     assert_eq!(call(&mut service, post(&target, "40")).await.2, "ok");
-    // It can't hang up, so it says so.
+    // It can't close the connection, so it answers 400.
     let mut other = service.clone();
     let request = post(&target, Body::new(Endless));
     let first = tokio::spawn(async move { call(&mut other, request).await });
@@ -428,7 +428,7 @@ async fn as_a_service_it_answers_everything_itself() {
     assert_eq!((status, headers["connection"].as_bytes()), (StatusCode::BAD_REQUEST, &b"close"[..]));
     world.hears("transport error").await;
 
-    // A WebSocket that the embedding server can't make.
+    // A WebSocket request that the embedding server can't upgrade.
     let upgrade = Request::get("/socket.io/?EIO=4&transport=websocket")
         .header("connection", "upgrade")
         .header("upgrade", "websocket")
@@ -440,7 +440,7 @@ async fn as_a_service_it_answers_everything_itself() {
     assert_eq!(server.sessions(), 0);
 }
 
-/// Other HTTP servers take longer heads than ours does, and a session keeps that of its handshake.
+/// Other HTTP servers accept longer heads than ours, and a session keeps the head of its handshake.
 #[tokio::test(start_paused = true)]
 async fn the_head_of_a_handshake_is_bounded_under_any_http_server() {
     let (server, _) = server_with(|builder| builder.max_header_size(2048));
@@ -506,7 +506,7 @@ async fn a_bare_engine_echoes_in_order_over_both_transports() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bare_engine_that_closes_drains_too() {
+async fn closing_a_bare_engine_sends_its_queue() {
     let server = ServerBuilder::new().build_engine(async |socket: EngineSocket, data: Data| {
         assert_eq!(socket.transport(), TransportKind::WebSocket);
         for _ in 0..100 {

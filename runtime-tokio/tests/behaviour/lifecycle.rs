@@ -1,4 +1,4 @@
-//! How clients come in and how everything ends.
+//! Joining, disconnecting and closing.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ fn say_disconnects(server: &Server) {
     }
 }
 
-// --- coming in --------------------------------------------------------------------------------------------------------
+// --- joining ----------------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn middlewares_run_in_order_and_what_they_keep_is_the_sockets() {
+async fn middlewares_run_in_order_and_store_values_in_the_socket() {
     let (server, world) = server();
     let root = server.namespace("/");
     root.middleware(async |request: ConnectRequest| {
@@ -52,7 +52,7 @@ async fn middlewares_run_in_order_and_what_they_keep_is_the_sockets() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_refusal_ends_it_and_the_client_sees_message_and_data() {
+async fn the_first_refusal_stops_the_checks_and_the_client_gets_message_and_data() {
     let (server, world) = server();
     let admin = server.namespace("/admin");
     admin.middleware(async |request: ConnectRequest| match request.auth() {
@@ -75,7 +75,7 @@ async fn the_first_refusal_ends_it_and_the_client_sees_message_and_data() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_middleware_whose_client_is_gone_runs_to_its_end_and_nobody_joins() {
+async fn a_middleware_whose_client_is_gone_completes_and_no_socket_joins() {
     let (server, world) = server();
     say_disconnects(&server);
     let root = server.namespace("/");
@@ -109,7 +109,7 @@ async fn a_client_joins_each_namespace_once_and_unknown_ones_are_refused() {
     client.send("40/nope,").await;
     client.expect("44/nope,{\"message\":\"Invalid namespace\"}").await;
     assert_eq!((server.namespace("/").len(), server.namespace("/admin").len()), (1, 1));
-    // A second CONNECT is against the rules.
+    // A second CONNECT is a violation.
     client.send("40").await;
     client.closes_with(None).await;
     world.hears("forced close").await;
@@ -135,7 +135,7 @@ async fn a_client_that_joins_nothing_within_the_connect_timeout_is_closed() {
         client.closes_with(None).await;
     }
     assert_eq!(begun.elapsed().as_secs(), 10);
-    // Leaving again is no reason to be closed.
+    // Leaving the namespace later does not close the connection.
     joined.send("41").await;
     joined.is_quiet_for(secs(60)).await;
     assert_eq!(server.sessions(), 1);
@@ -144,7 +144,7 @@ async fn a_client_that_joins_nothing_within_the_connect_timeout_is_closed() {
 // --- reasons ----------------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn each_end_has_its_reason_on_websocket() {
+async fn each_disconnect_has_its_reason_on_websocket() {
     let (server, world) = server();
     say_disconnects(&server);
     server.namespace("/").on_error(async |_, _: HandlerError| {});
@@ -179,7 +179,7 @@ async fn each_end_has_its_reason_on_websocket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_end_has_its_reason_on_polling() {
+async fn each_disconnect_has_its_reason_on_polling() {
     let (server, world) = server();
     say_disconnects(&server);
     for (body, reason, held) in [
@@ -200,7 +200,7 @@ async fn each_end_has_its_reason_on_polling() {
             client.get().await.is(400, "{\"code\":1,\"message\":\"Session ID unknown\"}");
         }
     }
-    // The same violation without a poll that could be told.
+    // The same violation without a waiting poll.
     let client = Polling::connect(&server).await;
     client.send("40").await;
     world.hears("forced server close").await;
@@ -212,19 +212,19 @@ async fn each_end_has_its_reason_on_polling() {
     client.get().await.is(400, "");
     poll.await.unwrap().unwrap().is(200, "1");
     world.hears("transport error").await;
-    // A poll given up.
+    // An aborted poll.
     let client = Polling::connect(&server).await;
     let poll = client.poll();
     settle().await;
     poll.abort();
     world.hears("transport error").await;
-    // Never heard of again.
+    // A client that never sends anything again.
     _ = Polling::connect(&server).await;
     world.hears("ping timeout").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_undecodable_packet_is_told_to_on_error() {
+async fn an_undecodable_packet_is_reported_to_on_error() {
     let (server, world) = server();
     for name in ["/", "/admin"] {
         let say = async |socket: Socket, error: HandlerError| {
@@ -241,10 +241,10 @@ async fn an_undecodable_packet_is_told_to_on_error() {
     world.hears("/admin").await;
 }
 
-// --- the end of the server --------------------------------------------------------------------------------------------
+// --- closing the server -----------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn close_delivers_what_is_queued_disconnects_everybody_and_ends_listen() {
+async fn close_sends_queued_packets_disconnects_all_sockets_and_ends_listen() {
     let (server, world) = server();
     say_disconnects(&server);
     let listener = server.bind("127.0.0.1:0").await.unwrap();
@@ -263,7 +263,7 @@ async fn close_delivers_what_is_queued_disconnects_everybody_and_ends_listen() {
     world.hears("server shutting down").await;
     world.hears("server shutting down").await;
     assert!(!closing.is_finished() && !listening.is_finished());
-    // Nobody comes in any more.
+    // No new session is accepted.
     let refused = request(&server, "GET", "/socket.io/?EIO=4&transport=polling", "").await.unwrap();
     assert_eq!(refused.status, 503);
 
@@ -282,7 +282,7 @@ async fn close_delivers_what_is_queued_disconnects_everybody_and_ends_listen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn close_gives_stubborn_clients_up_after_the_close_timeout() {
+async fn close_discards_sessions_after_the_close_timeout() {
     let (server, world) = server();
     say_disconnects(&server);
     let _stuck = {
@@ -297,7 +297,7 @@ async fn close_gives_stubborn_clients_up_after_the_close_timeout() {
     assert_eq!((begun.elapsed().as_secs(), server.sessions()), (30, 0));
     world.hears("server shutting down").await;
     world.hears("server shutting down").await;
-    // Once more is nothing.
+    // A second close has no effect.
     soon("close", server.close()).await;
 }
 
@@ -315,8 +315,8 @@ async fn close_of_an_idle_server_returns_at_once_and_ends_idle_connections() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_opened_while_the_server_closes_is_closed_too() {
-    // The id is chosen between the look at whether the server closes and the place in the table.
+async fn a_session_opened_while_the_server_closes_is_refused() {
+    // The id is generated between the check for closing and the insertion into the table.
     static SERVER: std::sync::OnceLock<Server> = std::sync::OnceLock::new();
     let server = ServerBuilder::new()
         .generate_id(|_| {
@@ -362,7 +362,7 @@ fn a_runtime_that_is_shut_down_ends_its_sessions_and_frees_everything() {
     assert!(std::pin::pin!(&mut asking).poll(&mut cx).is_pending());
 
     drop(first);
-    // Whoever waits elsewhere is told that nobody will answer.
+    // A task on another runtime that waits for an ack gets an error.
     let answer = std::pin::pin!(&mut asking).poll(&mut cx);
     assert!(matches!(answer, Poll::Ready(Err(AckError::Disconnected))), "{answer:?}");
     drop(asking);
@@ -374,7 +374,7 @@ fn a_runtime_that_is_shut_down_ends_its_sessions_and_frees_everything() {
     said.sort();
     assert_eq!(said, ["handler dropped", "socket dropped", "socket dropped"]);
 
-    // The server lives on, on another runtime.
+    // The server goes on working, on another runtime.
     runtime().block_on(async {
         Ws::connect(&server).await;
     });
@@ -389,7 +389,7 @@ impl Wake for CountedWaker {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_http_connection_that_has_ended_leaves_nothing_behind() {
+async fn a_closed_http_connection_leaks_nothing() {
     let (server, _) = server();
     let counted = Arc::new(CountedWaker(AtomicUsize::new(0)));
     let waker = Waker::from(counted.clone());
@@ -405,7 +405,7 @@ async fn an_http_connection_that_has_ended_leaves_nothing_behind() {
 // --- the server's own memory ------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_everybody_has_dropped_frees_its_state_once_its_sessions_are_over() {
+async fn a_dropped_server_frees_its_state_when_its_sessions_have_ended() {
     let world = World::default();
     let server = ServerBuilder::new().state(Arc::new(world.on_drop("server dropped"))).build().unwrap();
     let mut client = Ws::engine_on(dial_buffered(&server, 1024)).await;

@@ -1,4 +1,4 @@
-//! Slow handlers: whom they hold up, how far, and whom not.
+//! Backpressure of slow handlers on their clients.
 
 use socketio_tokio::{HandlerError, Server, Socket};
 use tokio::io::AsyncWriteExt;
@@ -9,7 +9,7 @@ use crate::support::{
     Frame, HasWorld, Polling, World, Ws, dial_buffered, frame_bytes, secs, server, server_with, until,
 };
 
-/// An event `name` of so many bytes.
+/// An event `name` with `bytes` bytes of data.
 fn event(name: &str, bytes: usize) -> Vec<u8> {
     let text = format!("42[\"{name}\",\"{}\"]", "x".repeat(bytes));
     frame_bytes(OpCode::Data(Data::Text), true, text.as_bytes())
@@ -26,7 +26,7 @@ fn slow(server: &Server) {
     root.on_disconnect(async |socket: Socket, reason| socket.world().say(reason));
 }
 
-/// A client that is no longer read from, with the number of events it has sent, and what it still has to send of the last.
+/// A client from which reading is paused, the number of events it has sent, and the unsent rest of the last.
 async fn paused(server: &Server) -> (Ws, usize, Vec<u8>) {
     let mut client = Ws::connect_buffered(server, 4096).await;
     let flood = client.flood(&event("slow", 1000), secs(10)).await;
@@ -40,11 +40,11 @@ async fn done(world: &World, count: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_handler_pauses_the_reading_of_its_client_at_64_events_and_of_nobody_else() {
+async fn a_slow_handler_pauses_reading_from_only_its_client_at_64_events() {
     let (server, _) = server();
     slow(&server);
     let (_client, sent, _) = paused(&server).await;
-    // One is being handled, 64 wait, and the stream holds some.
+    // One is being handled, 64 are queued, and the stream buffers some.
     assert!((65..=80).contains(&sent), "{sent} events");
     let mut neighbour = Ws::connect(&server).await;
     neighbour.send("420[\"echo\",1]").await;
@@ -61,7 +61,7 @@ async fn a_slow_handler_pauses_reading_at_256_kib() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_goes_on_when_the_handler_has_caught_up() {
+async fn reading_resumes_when_the_handler_has_caught_up() {
     let (server, world) = server();
     slow(&server);
     let (mut client, sent, rest) = paused(&server).await;
@@ -70,7 +70,7 @@ async fn reading_goes_on_when_the_handler_has_caught_up() {
     done(&world, sent).await;
     client.send("421[\"echo\",5]").await;
     client.expect("431[5]").await;
-    // And again.
+    // A second time.
     for _ in 0..300 {
         client.send_raw(&event("slow", 1000)).await;
     }
@@ -78,7 +78,7 @@ async fn reading_goes_on_when_the_handler_has_caught_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_goes_on_only_at_half_the_bound() {
+async fn reading_resumes_at_half_the_bound() {
     let (server, world) = server();
     slow(&server);
     let (mut client, sent, rest) = paused(&server).await;
@@ -95,7 +95,7 @@ async fn reading_goes_on_only_at_half_the_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_reading_is_paused_the_pong_deadline_stands_still() {
+async fn the_pong_deadline_is_suspended_while_reading_is_paused() {
     let (server, world) = server();
     slow(&server);
     let (mut client, sent, rest) = paused(&server).await;
@@ -106,14 +106,14 @@ async fn while_reading_is_paused_the_pong_deadline_stands_still() {
     done(&world, sent).await;
     sleep(secs(19)).await;
     client.send("3").await;
-    // The heartbeat goes on as if nothing had been.
+    // The heartbeat continues normally.
     assert_eq!(client.frame().await, Some(Frame::text("2")));
     client.is_quiet_for(secs(24)).await;
     assert_eq!(client.frame().await, Some(Frame::text("2")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_reading_goes_on_the_pong_deadline_begins_anew_in_full() {
+async fn the_pong_deadline_restarts_in_full_when_reading_resumes() {
     let (server, world) = server();
     slow(&server);
     let (client, ..) = paused(&server).await;
@@ -129,7 +129,7 @@ async fn when_reading_goes_on_the_pong_deadline_begins_anew_in_full() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_awaited_ack_lifts_the_bound_to_four_payloads_and_the_wait_ends_by_its_timeout() {
+async fn an_awaited_ack_raises_the_bound_to_four_payloads_until_its_timeout() {
     let (server, world) = server_with(|builder| builder.max_payload(200_000));
     let root = server.namespace("/");
     root.on("ask", async |socket: Socket, ()| socket.emit_with_ack::<_, ()>("question", ()).await);
@@ -138,9 +138,9 @@ async fn an_awaited_ack_lifts_the_bound_to_four_payloads_and_the_wait_ends_by_it
     let mut client = Ws::connect_buffered(&server, 4096).await;
     client.send("42[\"ask\"]").await;
     let flood = client.flood(&event("other", 10_000), secs(10)).await;
-    // 800 kB, where it would have been 256 KiB.
+    // 800 kB instead of 256 KiB.
     assert!((80..=90).contains(&flood.frames), "{} events", flood.frames);
-    // The answer stays unread behind them.
+    // The ack stays unread after them.
     let answer = frame_bytes(OpCode::Data(Data::Text), true, b"430[]");
     client.send_raw(&[flood.rest, answer].concat()).await;
     until("everything to be handled", || world.count() == flood.frames + 1).await;
@@ -148,7 +148,7 @@ async fn an_awaited_ack_lifts_the_bound_to_four_payloads_and_the_wait_ends_by_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn over_polling_a_body_of_many_events_is_read_on_and_answered_as_handlers_catch_up() {
+async fn over_polling_a_body_of_many_events_is_decoded_as_handlers_catch_up() {
     let (server, world) = server();
     slow(&server);
     let mut client = Polling::connect(&server).await;
@@ -175,7 +175,7 @@ async fn over_polling_the_next_body_is_not_read_before_handlers_have_caught_up()
     let (server, world) = server();
     slow(&server);
     let client = Polling::connect(&server).await;
-    // All of it can be read, and then there is no room for more.
+    // All of it is read, and then the inbox is full.
     client.send(&vec!["42[\"slow\"]"; 66].join("\u{1e}")).await;
     let mut stream = dial_buffered(&server, 4096);
     let text = "x".repeat(100_000);

@@ -1,4 +1,4 @@
-//! A panic of the application harms nobody.
+//! A panic in the application's code affects no other client.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -13,8 +13,8 @@ fn say_errors(server: &Server) {
     server.namespace("/").on("echo", async |_, (n,): (u32,)| n);
 }
 
-/// The client and another one are served as ever.
-async fn all_is_well(server: &Server, client: &mut Ws) {
+/// Asserts that the client and another one are still served.
+async fn expect_all_served(server: &Server, client: &mut Ws) {
     for client in [client, &mut Ws::connect(server).await] {
         client.send("429[\"echo\",1]").await;
         client.expect("439[1]").await;
@@ -68,11 +68,11 @@ async fn a_panic_in_a_handler_goes_to_on_error_and_the_next_event_is_handled() {
     ] {
         client.send(&format!("421[{event}]")).await;
         world.hears(&format!("a handler panicked: {message}")).await;
-        all_is_well(&server, &mut client).await;
+        expect_all_served(&server, &mut client).await;
     }
     client.send("42[\"y\"]").await;
     assert!(world.heard().await.starts_with("a handler panicked: assertion `left == right` failed"));
-    all_is_well(&server, &mut client).await;
+    expect_all_served(&server, &mut client).await;
     assert_eq!(world.all(), [""; 0]);
 }
 
@@ -122,7 +122,7 @@ async fn a_panic_in_a_disconnect_handler_goes_to_on_error() {
     client.send("41").await;
     world.hears("a handler panicked: at once").await;
     client.join("/").await;
-    all_is_well(&server, &mut client).await;
+    expect_all_served(&server, &mut client).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,7 +136,7 @@ async fn an_error_of_a_disconnect_handler_goes_to_on_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_on_error_ends_there() {
+async fn a_panic_in_on_error_is_not_reported_again() {
     let (server, world) = server();
     say_errors(&server);
     let root = server.namespace("/");
@@ -148,13 +148,13 @@ async fn a_panic_in_on_error_ends_there() {
     let mut client = Ws::connect(&server).await;
     client.send("42[\"fail\"]").await;
     world.hears("a handler panicked: first").await;
-    all_is_well(&server, &mut client).await;
+    expect_all_served(&server, &mut client).await;
     root.on_error(|_, _| {
         assert!(false_(), "at once");
         async {}
     });
     client.send("42[\"fail\"]").await;
-    all_is_well(&server, &mut client).await;
+    expect_all_served(&server, &mut client).await;
     assert_eq!(world.all(), [""; 0]);
 }
 
@@ -176,7 +176,7 @@ async fn a_panic_in_a_middleware_refuses_the_client_which_may_try_again() {
         client.expect("44{\"message\":\"Internal server error\"}").await;
     }
     client.join("/").await;
-    all_is_well(&server, &mut client).await;
+    expect_all_served(&server, &mut client).await;
     assert_eq!(world.all(), [""; 0]);
 }
 
@@ -193,11 +193,11 @@ async fn a_panic_in_spawned_work_goes_to_on_error() {
     let mut client = Ws::connect(&server).await;
     client.send("42[\"work\"]").await;
     world.hears("a handler panicked: in the background").await;
-    all_is_well(&server, &mut client).await;
+    expect_all_served(&server, &mut client).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_the_handler_of_a_bare_engine_leaves_its_session_alone() {
+async fn a_panic_in_the_handler_of_a_bare_engine_keeps_its_session() {
     let server = ServerBuilder::new()
         .build_engine(async |socket: socketio_tokio::engine::EngineSocket, data: socketio_tokio::Data| {
             assert_ne!(data, socketio_tokio::Data::from("panic"));
@@ -210,7 +210,7 @@ async fn a_panic_in_the_handler_of_a_bare_engine_leaves_its_session_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_while_a_request_is_judged_ends_that_request_alone() {
+async fn a_panic_in_a_request_callback_ends_only_that_request() {
     let count = AtomicU8::new(0);
     let (server, _) = server_with(|builder| {
         builder
@@ -231,7 +231,7 @@ async fn a_panic_while_a_request_is_judged_ends_that_request_alone() {
     }
     assert_eq!(server.sessions(), 0);
     let mut client = Ws::connect(&server).await;
-    all_is_well(&server, &mut client).await;
+    expect_all_served(&server, &mut client).await;
     Polling::connect(&server).await;
     client.is_quiet_for(secs(60)).await;
     assert!(request(&server, "GET", "/elsewhere", "").await.is_some());

@@ -28,7 +28,7 @@ impl io::Write for Lines {
     }
 }
 
-/// What is told at this level and above, while the guard lives.
+/// Collects events of this level and above while the guard lives.
 fn collect(level: Level) -> (Lines, tracing::subscriber::DefaultGuard) {
     let lines = Lines::default();
     let writer = lines.clone();
@@ -38,7 +38,7 @@ fn collect(level: Level) -> (Lines, tracing::subscriber::DefaultGuard) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_without_on_error_is_told_to_tracing_in_the_span_of_its_socket() {
+async fn an_error_without_on_error_goes_to_tracing_in_the_span_of_its_socket() {
     let (lines, _guard) = collect(Level::DEBUG);
     let (server, _) = server();
     let root = server.namespace("/");
@@ -62,7 +62,7 @@ async fn an_error_without_on_error_is_told_to_tracing_in_the_span_of_its_socket(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_on_error_takes_is_not_told_again() {
+async fn an_error_handled_by_on_error_does_not_go_to_tracing() {
     let (lines, _guard) = collect(Level::INFO);
     let (server, world) = server();
     let root = server.namespace("/");

@@ -1,4 +1,4 @@
-//! The WebSocket transport on the wire, and the way to it.
+//! The WebSocket transport on the wire, and the upgrade to it.
 
 use socketio_tokio::server::DisconnectReason;
 use socketio_tokio::{Bytes, Server, Socket};
@@ -33,7 +33,7 @@ fn echo_server() -> (Server, World) {
 // --- frames -----------------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_frame_closes_with_the_code_of_its_fault() {
+async fn a_malformed_frame_closes_with_the_code_of_its_error() {
     let (server, world) = echo_server();
     let mut reserved_bit = frame_bytes(TEXT, true, b"42[]");
     reserved_bit[0] |= 0x40;
@@ -65,7 +65,7 @@ async fn a_broken_frame_closes_with_the_code_of_its_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_of_exactly_the_limit_is_taken() {
+async fn a_message_of_exactly_the_limit_is_accepted() {
     let (server, _) = echo_server();
     let mut client = Ws::connect(&server).await;
     let text = "x".repeat(1000 - "420[\"echo\",\"\"]".len());
@@ -74,11 +74,11 @@ async fn a_message_of_exactly_the_limit_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fragments_are_put_together_and_pings_between_them_answered() {
+async fn fragments_are_reassembled_and_pings_between_them_answered() {
     let (server, _) = echo_server();
     let mut client = Ws::connect(&server).await;
     let text = "420[\"echo\",\"häuser\"]".as_bytes();
-    // Cut within a character, too.
+    // Also split within a character.
     let cut = text.iter().position(|byte| *byte == 0xc3).unwrap() + 1;
     client.send_raw(&frame_bytes(TEXT, false, &text[..3])).await;
     client.send_raw(&frame_bytes(PING, true, b"are you there?")).await;
@@ -103,7 +103,7 @@ async fn a_ping_is_answered_with_its_payload_and_a_stray_pong_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_arrive_however_the_stream_cuts_them() {
+async fn frames_are_decoded_however_the_stream_splits_them() {
     let (server, _) = echo_server();
     let mut client = Ws::connect(&server).await;
     let mut bytes = Vec::new();
@@ -122,7 +122,7 @@ async fn frames_arrive_however_the_stream_cuts_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn large_messages_pass_a_narrow_stream_in_both_directions() {
+async fn large_messages_pass_a_small_stream_buffer_in_both_directions() {
     let (server, _) = server();
     echo(&server);
     let client = Ws::connect_buffered(&server, 1000).await;
@@ -154,7 +154,7 @@ async fn a_close_frame_is_echoed_and_what_follows_it_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_never_says_goodbye_is_hung_up_on() {
+async fn a_client_that_never_answers_a_close_frame_is_disconnected() {
     let (server, world) = echo_server();
     server.namespace("/").on("end", async |socket: Socket, ()| socket.disconnect_all());
     let mut client = Ws::connect(&server).await;
@@ -166,20 +166,20 @@ async fn a_client_that_never_says_goodbye_is_hung_up_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_packet_of_the_wrong_sort_is_a_parse_error() {
+async fn an_unexpected_packet_type_is_a_parse_error() {
     let (server, world) = echo_server();
     let mut client = Ws::connect(&server).await;
     client.send("7").await;
     world.hears("parse error").await;
     client.closes_with(None).await;
-    // Binary that nobody announced.
+    // Binary data without a binary event before it.
     let mut client = Ws::connect(&server).await;
     client.send_binary(b"unasked").await;
     world.hears("forced close").await;
     client.closes_with(None).await;
 }
 
-// --- the way to it ----------------------------------------------------------------------------------------------------
+// --- the upgrade ------------------------------------------------------------------------------------------------------
 
 async fn probe(server: &Server, polling: &Polling) -> Ws {
     let target = polling.target().replace("transport=polling", "transport=websocket");
@@ -201,7 +201,7 @@ async fn an_upgrade_moves_the_session_and_loses_nothing() {
     assert_eq!(ws.frame().await, Some(Frame::text("3probe")));
     held.await.unwrap().unwrap().is(200, "6");
 
-    // Until the upgrade is complete everything goes by polling.
+    // Until the upgrade is complete everything is sent by polling.
     socket.emit("between", ()).unwrap();
     polling.get().await.is(200, "42[\"between\"]");
     polling.send("420[\"echo\",\"by polling\"]").await;
@@ -215,7 +215,7 @@ async fn an_upgrade_moves_the_session_and_loses_nothing() {
     polling.post("42[]").await.is(400, "{\"code\":3,\"message\":\"Bad request\"}");
     ws.is_quiet_for(secs(60)).await;
 
-    // There is no second upgrade.
+    // A second upgrade is refused.
     let second = probe(&server, &polling).await;
     second.closes_with(None).await;
     ws.send("422[\"echo\",\"still here\"]").await;
@@ -230,7 +230,7 @@ async fn a_poll_that_overlaps_the_probe_does_not_stall_the_upgrade() {
     let mut ws = probe(&server, &polling).await;
     ws.send("2probe").await;
     assert_eq!(ws.frame().await, Some(Frame::text("3probe")));
-    // The poll comes after the answer to the probe.
+    // The poll arrives after the answer to the probe.
     polling.get().await.is(200, "6");
     let held = polling.poll();
     ws.send("5").await;
@@ -240,7 +240,7 @@ async fn a_poll_that_overlaps_the_probe_does_not_stall_the_upgrade() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_fails_leaves_the_session_to_polling() {
+async fn a_failed_probe_keeps_the_session_on_polling() {
     let (server, _) = server();
     echo(&server);
     let mut polling = Polling::connect(&server).await;
@@ -259,7 +259,7 @@ async fn a_probe_that_fails_leaves_the_session_to_polling() {
     drop(ws);
     polling.send("421[\"echo\",\"y\"]").await;
     polling.expect("431[\"y\"]").await;
-    // And one that never begins.
+    // A probe that never begins.
     let ws = probe(&server, &polling).await;
     let begun = Instant::now();
     ws.closes_with(None).await;
@@ -273,7 +273,7 @@ async fn a_probe_that_fails_leaves_the_session_to_polling() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_probe_whose_client_never_says_goodbye_is_hung_up_on_while_the_session_lives() {
+async fn a_failed_probe_without_a_close_frame_is_disconnected_and_the_session_goes_on() {
     let (server, _) = server();
     let mut polling = Polling::connect(&server).await;
     let mut first = probe(&server, &polling).await;
@@ -306,7 +306,7 @@ async fn an_upgrade_for_an_unknown_session_or_another_path_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_hangs_up_during_its_handshake_leaves_no_session() {
+async fn a_client_that_disconnects_during_its_handshake_leaves_no_session() {
     let (server, _) = server();
     let mut stream = dial(&server);
     let request = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\n\
@@ -323,7 +323,7 @@ async fn the_heartbeat_goes_on_after_an_upgrade() {
     echo(&server);
     let polling = Polling::connect(&server).await;
     let mut ws = probe(&server, &polling).await;
-    // The ping of polling is on its way when the transport changes.
+    // A ping sent by polling is in flight when the transport changes.
     sleep(secs(24)).await;
     ws = {
         drop(ws);

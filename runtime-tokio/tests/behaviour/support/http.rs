@@ -20,7 +20,7 @@ impl Response {
         Some(Self { status, head: head.to_owned(), body: body.to_owned() })
     }
 
-    /// A header, whatever the case of its name.
+    /// A header by its name, case-insensitively.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.split("\r\n").skip(1).filter_map(|line| line.split_once(": "));
         lines.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -31,7 +31,7 @@ impl Response {
     }
 }
 
-/// Sends bytes and collects what comes back until the server hangs up.
+/// Sends bytes and collects the response until the server closes the connection.
 pub(crate) async fn roundtrip(stream: DuplexStream, bytes: &[u8]) -> Vec<u8> {
     let (mut reading, mut writing) = tokio::io::split(stream);
     let mut answer = Vec::new();
@@ -46,7 +46,7 @@ pub(crate) async fn roundtrip(stream: DuplexStream, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// One request on a connection of its own. `None`: the server hung up without a response.
+/// One request on a connection of its own. `None`: the server closed it without a response.
 pub(crate) async fn request(server: &Server, method: &str, target: &str, body: &str) -> Option<Response> {
     let length = match body {
         "" => String::new(),
@@ -56,7 +56,7 @@ pub(crate) async fn request(server: &Server, method: &str, target: &str, body: &
     request_on(dial(server), &(head + body)).await
 }
 
-/// The same for a request spelled out.
+/// The same for the text of a request on a given stream.
 pub(crate) async fn request_on(stream: DuplexStream, request: &str) -> Option<Response> {
     Response::parse(&roundtrip(stream, request.as_bytes()).await)
 }

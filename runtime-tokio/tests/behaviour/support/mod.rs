@@ -1,4 +1,4 @@
-//! Raw clients, and what tests and handlers tell each other.
+//! Raw clients, and the channel between tests and handlers.
 
 mod http;
 mod polling;
@@ -17,14 +17,14 @@ pub(crate) use polling::Polling;
 pub(crate) use websocket::{Frame, Ws, frame_bytes};
 pub(crate) use world::{HasWorld, World};
 
-/// The pings of a server with default timings come this often.
+/// The default ping interval.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(25);
 
 pub(crate) fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// A server with default options whose handlers reach the [`World`].
+/// A server with default options and the [`World`] as its state.
 pub(crate) fn server() -> (Server, World) {
     server_with(|builder| builder)
 }
@@ -34,19 +34,19 @@ pub(crate) fn server_with(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> (
     (set(ServerBuilder::new().state(world.clone())).build().unwrap(), world)
 }
 
-/// The client's end of a new connection.
+/// Opens a connection; returns the client's end.
 pub(crate) fn dial(server: &Server) -> DuplexStream {
     dial_buffered(server, 64 * 1024)
 }
 
-/// The same over a stream that holds only so many bytes in each direction.
+/// The same over a stream that buffers `bytes` in each direction.
 pub(crate) fn dial_buffered(server: &Server, bytes: usize) -> DuplexStream {
     let (ours, theirs) = tokio::io::duplex(bytes);
     tokio::spawn(server.serve_connection(socketio_tokio::stream(theirs), Peer::default()));
     ours
 }
 
-/// Waits for something that is to happen, for longer than any timeout of a server.
+/// Waits for `happens`, for longer than any timeout of a server.
 pub(crate) async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
     match tokio::time::timeout(secs(4 * 3600), happens).await {
         Ok(value) => value,
@@ -59,12 +59,12 @@ pub(crate) async fn in_real_time(test: impl Future<Output = ()>) {
     tokio::time::timeout(secs(60), test).await.expect("the test ends within a minute");
 }
 
-/// Lets everybody do what they can do at once.
+/// Lets all tasks run until they wait.
 pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// Waits until something that cannot be awaited has become true.
+/// Waits until a condition is true.
 pub(crate) async fn until(what: &str, mut is_true: impl FnMut() -> bool) {
     for _ in 0..100_000 {
         if is_true() {

@@ -16,7 +16,7 @@ pub(crate) struct Polling {
 }
 
 impl Polling {
-    /// The engine's handshake.
+    /// Opens a session.
     pub(crate) async fn engine(server: &Server) -> Self {
         let response = request(server, "GET", "/socket.io/?EIO=4&transport=polling", "").await.unwrap();
         assert_eq!(response.status, 200, "{response:?}");
@@ -25,14 +25,14 @@ impl Polling {
         Self { server: server.clone(), sid, received: VecDeque::new() }
     }
 
-    /// A member of `/`.
+    /// Opens a session and joins `/`.
     pub(crate) async fn connect(server: &Server) -> Self {
         let mut client = Self::engine(server).await;
         client.join("/").await;
         client
     }
 
-    /// Joins a namespace and answers the socket's id.
+    /// Joins a namespace; returns the socket's id.
     pub(crate) async fn join(&mut self, namespace: &str) -> String {
         let prefix = if namespace == "/" { String::new() } else { format!("{namespace},") };
         self.send(&format!("40{prefix}")).await;
@@ -49,7 +49,7 @@ impl Polling {
         request(&self.server, "GET", &self.target(), "").await.unwrap()
     }
 
-    /// A GET that goes on beside the test.
+    /// Spawns a GET.
     pub(crate) fn poll(&self) -> JoinHandle<Option<Response>> {
         let (server, target) = (self.server.clone(), self.target());
         tokio::spawn(async move { request(&server, "GET", &target, "").await })
@@ -63,7 +63,7 @@ impl Polling {
         self.post(body).await.is(200, "ok");
     }
 
-    /// The next packet that is no ping. Pings are answered.
+    /// The next packet other than a ping. Pings are answered.
     pub(crate) async fn recv(&mut self) -> String {
         soon("a packet", async {
             loop {

@@ -10,10 +10,10 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::{dial, dial_buffered, soon};
 
-/// A WebSocket and what was read of it.
+/// A WebSocket and its read buffer.
 pub(crate) struct Ws {
     pub(crate) stream: DuplexStream,
-    /// The session's name, if it began here.
+    /// The session's id, if the session began on this WebSocket.
     pub(crate) sid: String,
     buffer: Vec<u8>,
 }
@@ -34,10 +34,10 @@ impl Frame {
     }
 }
 
-/// What became of a flood.
+/// The result of a flood.
 pub(crate) struct Flood {
     pub(crate) frames: usize,
-    /// What is missing of the last frame.
+    /// The unsent rest of the last frame.
     pub(crate) rest: Vec<u8>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn frame_bytes(opcode: OpCode, is_final: bool, payload: &[u8]) -> Vec
 }
 
 impl Ws {
-    /// A WebSocket of a new session, its handshake read.
+    /// Opens a session and reads its handshake.
     pub(crate) async fn engine(server: &Server) -> Self {
         Self::engine_on(dial(server)).await
     }
@@ -65,28 +65,28 @@ impl Ws {
         ws
     }
 
-    /// A member of `/`.
+    /// Opens a session and joins `/`.
     pub(crate) async fn connect(server: &Server) -> Self {
         let mut ws = Self::engine(server).await;
         ws.join("/").await;
         ws
     }
 
-    /// A member of `/` over a stream that holds only so many bytes.
+    /// The same over a stream that buffers `bytes` in each direction.
     pub(crate) async fn connect_buffered(server: &Server, bytes: usize) -> Self {
         let mut ws = Self::engine_on(dial_buffered(server, bytes)).await;
         ws.join("/").await;
         ws
     }
 
-    /// The WebSocket of this target.
+    /// Opens a WebSocket at this target.
     pub(crate) async fn attach(stream: DuplexStream, target: &str) -> Self {
         let (ws, head) = Self::try_attach(stream, target).await;
         assert!(head.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{head}");
         ws
     }
 
-    /// The same, with the head of whatever answer comes.
+    /// The same; also returns the head of the response, whatever its status.
     pub(crate) async fn try_attach(mut stream: DuplexStream, target: &str) -> (Self, String) {
         let request = format!(
             "GET {target} HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -106,13 +106,13 @@ impl Ws {
         (ws, String::from_utf8(head).unwrap())
     }
 
-    /// The rest of the stream, where it was no WebSocket after all.
+    /// The rest of the stream, for a response that is not an upgrade.
     pub(crate) async fn body(mut self) -> String {
         soon("the end of the stream", self.stream.read_to_end(&mut self.buffer)).await.unwrap();
         String::from_utf8(self.buffer).unwrap()
     }
 
-    /// Joins a namespace and answers the socket's id.
+    /// Joins a namespace; returns the socket's id.
     pub(crate) async fn join(&mut self, namespace: &str) -> String {
         let prefix = if namespace == "/" { String::new() } else { format!("{namespace},") };
         self.send(&format!("40{prefix}")).await;
@@ -138,8 +138,8 @@ impl Ws {
         soon("the server to read", self.stream.write_all(bytes)).await.unwrap();
     }
 
-    /// Sends a frame again and again until the server has read nothing more for so long. Answers how many frames it took; the
-    /// last one may be incomplete.
+    /// Sends a frame repeatedly until the server has read nothing for `patience`. Returns the number of frames sent; the last one
+    /// may be incomplete.
     pub(crate) async fn flood(&mut self, frame: &[u8], patience: Duration) -> Flood {
         let mut sent = 0;
         while let Ok(written) = tokio::time::timeout(patience, self.stream.write(&frame[sent % frame.len()..])).await {
@@ -185,7 +185,7 @@ impl Ws {
         })
     }
 
-    /// The next frame that is no ping of the engine. Those are answered.
+    /// The next frame other than an engine ping. Pings are answered.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
         soon("a frame that is no ping", async {
             loop {
@@ -198,7 +198,7 @@ impl Ws {
         .await
     }
 
-    /// The next text that is no ping of the engine.
+    /// The next text other than an engine ping.
     pub(crate) async fn recv(&mut self) -> String {
         match self.next().await {
             Some(Frame::Text(text)) => text,
@@ -210,22 +210,22 @@ impl Ws {
         assert_eq!(self.recv().await, text);
     }
 
-    /// Nothing but pings arrives for so long. They are answered.
+    /// Asserts that nothing but pings arrives for `time`. They are answered.
     pub(crate) async fn is_quiet_for(&mut self, time: Duration) {
         if let Ok(frame) = tokio::time::timeout(time, self.next()).await {
             panic!("{frame:?} instead of silence");
         }
     }
 
-    /// The server says goodbye, with this code, and nothing else before; it hangs up once we have said it, too.
+    /// Asserts that the next frame is a close frame with this code, and that the stream ends after ours.
     pub(crate) async fn closes_with(mut self, code: Option<u16>) {
         assert_eq!(self.next().await, Some(Frame::Close(code)));
-        // It may have hung up already.
+        // The server may have closed the stream already.
         _ = self.stream.write_all(&frame_bytes(OpCode::Control(Control::Close), true, b"")).await;
         assert_eq!(self.frame().await, None);
     }
 
-    /// Reads until the end of the stream; answers all that came, pings included, which are not answered.
+    /// Reads until the end of the stream; returns all frames, including pings, which are not answered.
     pub(crate) async fn drain(&mut self) -> Vec<Frame> {
         let mut frames = Vec::new();
         while let Some(frame) = self.frame().await {

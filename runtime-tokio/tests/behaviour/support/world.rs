@@ -1,4 +1,4 @@
-//! What tests and handlers tell each other.
+//! The channel between tests and handlers.
 
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -10,7 +10,8 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::soon;
 
-/// A state of the server: handlers say things and wait at a gate, the test hears them and lets them pass.
+/// The server's state: a log and a gate. Handlers write lines to the log and wait at the gate; the test reads the lines and opens
+/// the gate.
 #[derive(Clone)]
 pub(crate) struct World {
     said: Arc<Mutex<VecDeque<String>>>,
@@ -30,7 +31,7 @@ impl World {
         self.news.notify_one();
     }
 
-    /// The next thing said.
+    /// Waits for the next line.
     pub(crate) async fn heard(&self) -> String {
         soon("a word", async {
             loop {
@@ -47,7 +48,7 @@ impl World {
         assert_eq!(self.heard().await, expected);
     }
 
-    /// All that was said and not heard.
+    /// Takes all lines that are not read yet.
     pub(crate) fn all(&self) -> Vec<String> {
         self.said.lock().unwrap().drain(..).collect()
     }
@@ -56,17 +57,17 @@ impl World {
         self.said.lock().unwrap().len()
     }
 
-    /// Waits for a turn to pass.
+    /// Waits at the gate.
     pub(crate) async fn gate(&self) {
         self.gate.acquire().await.unwrap().forget();
     }
 
-    /// Lets so many pass.
+    /// Lets `count` handlers pass the gate.
     pub(crate) fn open(&self, count: usize) {
         self.gate.add_permits(count);
     }
 
-    /// Something that says `word` when it is dropped.
+    /// A guard that writes `word` when it is dropped.
     pub(crate) fn on_drop(&self, word: &'static str) -> OnDrop {
         OnDrop(self.clone(), word)
     }
@@ -75,7 +76,7 @@ impl World {
 pub(crate) struct OnDrop(World, &'static str);
 
 impl OnDrop {
-    /// A use, for closures that are to capture it.
+    /// Does nothing; makes a closure capture the guard.
     pub(crate) fn hold(&self) {}
 }
 

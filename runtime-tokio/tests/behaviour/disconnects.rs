@@ -1,4 +1,4 @@
-//! What a client says before it leaves is heard, unless the server is the one who ends it.
+//! Events that a client sends before it leaves are handled, unless the server disconnects it.
 
 use socketio_tokio::engine::EngineSocket;
 use socketio_tokio::server::{DisconnectReason, Event};
@@ -7,7 +7,7 @@ use tungstenite::protocol::frame::coding::{Control, Data as Code, OpCode};
 
 use crate::support::{HasWorld, Polling, World, Ws, frame_bytes, secs, server, until};
 
-/// Handlers that say what they hear: events, each with the gate before its end if it asks for that, then the end.
+/// Handlers that report events, each after waiting at the gate if the event requests it, and the disconnect.
 fn say_all(server: &Server) {
     let root = server.namespace("/");
     root.on("say", async |socket: Socket, (n,): (u32,)| {
@@ -39,7 +39,7 @@ async fn hears_all(world: &World, words: &[&str]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_before_a_disconnect_are_handled_and_then_the_end_is() {
+async fn events_before_a_disconnect_are_handled_before_it() {
     let (server, world) = server();
     say_all(&server);
     let packets = ["42[\"say\",1]", "427[\"say\",2]", "42[\"say\",3]", "41", "42[\"say\",4]"];
@@ -47,7 +47,7 @@ async fn events_before_a_disconnect_are_handled_and_then_the_end_is() {
     let mut client = Ws::connect(&server).await;
     client.send_all(packets).await;
     hears_all(&world, &["1", "2", "3", "client namespace disconnect"]).await;
-    // Who has left hears no ack; what came behind is a violation.
+    // A disconnected socket gets no ack, and the event after the DISCONNECT is a violation.
     client.closes_with(None).await;
 
     let client = Polling::connect(&server).await;
@@ -56,7 +56,7 @@ async fn events_before_a_disconnect_are_handled_and_then_the_end_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_before_the_end_of_the_transport_are_handled_and_then_the_end_is() {
+async fn events_before_the_end_of_the_transport_are_handled_before_the_disconnect() {
     let (server, world) = server();
     say_all(&server);
     let events = [text("42[\"say\",1]"), text("42[\"say\",2]")].concat();
@@ -72,7 +72,7 @@ async fn events_before_the_end_of_the_transport_are_handled_and_then_the_end_is(
     drop(client);
     hears_all(&world, &heard("transport close")).await;
 
-    // A frame that is masked with nothing and has reserved bits.
+    // A frame without a mask and with reserved bits.
     let mut client = Ws::connect(&server).await;
     client.send_raw(&[events, vec![0xf1, 0x00]].concat()).await;
     hears_all(&world, &heard("transport error")).await;
@@ -84,7 +84,7 @@ async fn events_before_the_end_of_the_transport_are_handled_and_then_the_end_is(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_body_is_handled_to_its_end_though_the_client_leaves_in_it() {
+async fn a_long_body_is_handled_completely_although_it_ends_with_a_disconnect() {
     let (server, world) = server();
     say_all(&server);
     let events: Vec<String> = (0..500).map(|n| format!("42[\"say\",{n}]")).collect();
@@ -99,7 +99,7 @@ async fn a_long_body_is_handled_to_its_end_though_the_client_leaves_in_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_handler_goes_on_one_at_a_time_and_the_end_waits_for_the_last_to_begin() {
+async fn queued_events_are_handled_one_at_a_time_and_the_disconnect_after_the_last_has_started() {
     let (server, world) = server();
     say_all(&server);
     let mut client = Ws::connect(&server).await;
@@ -113,7 +113,7 @@ async fn what_waits_for_a_handler_goes_on_one_at_a_time_and_the_end_waits_for_th
         world.hears(word).await;
     }
     world.open(1);
-    // The end does not wait for a handler that runs.
+    // The disconnect handler does not wait for a running handler.
     for word in ["end 2", "begin 3", "transport close"] {
         world.hears(word).await;
     }
@@ -122,7 +122,7 @@ async fn what_waits_for_a_handler_goes_on_one_at_a_time_and_the_end_waits_for_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disconnect_by_the_server_drops_what_waits() {
+async fn a_disconnect_by_the_server_drops_queued_events() {
     let (server, world) = server();
     say_all(&server);
     let root = server.namespace("/");
@@ -132,7 +132,7 @@ async fn a_disconnect_by_the_server_drops_what_waits() {
     hears_all(&world, &["server namespace disconnect"]).await;
     client.expect("41").await;
 
-    // Also if the client has left meanwhile.
+    // Even if the client has left meanwhile.
     let mut client = Ws::connect(&server).await;
     client.send_all(["42[\"leave\"]", "42[\"say\",1]", "41"]).await;
     hears_all(&world, &["client namespace disconnect"]).await;
@@ -183,7 +183,7 @@ async fn a_handler_may_broadcast_for_a_client_that_has_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_pulls_events_pulls_the_last_ones_too() {
+async fn next_returns_the_last_events_before_a_disconnect() {
     let (server, world) = server();
     server.namespace("/").on_connect(async |socket: Socket| {
         let world = socket.world();
@@ -208,7 +208,7 @@ async fn who_pulls_events_pulls_the_last_ones_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_pulls_from_a_task_of_its_own_pulls_the_last_ones_too() {
+async fn next_in_a_spawned_task_returns_the_last_events_before_a_disconnect() {
     let (server, world) = server();
     server.namespace("/").on_connect(async |socket: Socket| {
         let puller = socket.clone();
@@ -228,7 +228,7 @@ async fn who_pulls_from_a_task_of_its_own_pulls_the_last_ones_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_a_pull_has_given_up_is_handled_though_the_client_left() {
+async fn an_event_of_a_dropped_next_is_handled_although_the_client_left() {
     let (server, world) = server();
     say_all(&server);
     server.namespace("/").on_connect(async |socket: Socket| {
@@ -237,7 +237,7 @@ async fn an_event_that_a_pull_has_given_up_is_handled_though_the_client_left() {
             biased;
             () = world.gate() => {}
             () = async {
-                // Asks, and is given an event, but does not come to take it.
+                // `next` is dropped after an event was delivered to it and before it is taken.
                 let mut next = Box::pin(socket.next());
                 assert!(is_pending(next.as_mut()).await);
                 std::future::pending::<()>().await
@@ -252,13 +252,13 @@ async fn an_event_that_a_pull_has_given_up_is_handled_though_the_client_left() {
     hears_all(&world, &["given up", "1", "client namespace disconnect"]).await;
 }
 
-/// Polls once; whether it is pending.
+/// Polls once; returns whether the future is pending.
 async fn is_pending<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
     std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx).is_pending())).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sockets_own_handlers_hear_the_last_events_and_the_end_and_are_dropped() {
+async fn a_sockets_own_handlers_get_the_last_events_and_the_disconnect_and_are_dropped() {
     let (server, world) = server();
     server.namespace("/").on_connect(async |socket: Socket| {
         let world = socket.world();
@@ -282,7 +282,7 @@ async fn a_sockets_own_handlers_hear_the_last_events_and_the_end_and_are_dropped
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_of_a_bare_session_are_handled_though_the_client_left() {
+async fn messages_of_a_bare_session_are_handled_although_the_client_left() {
     let world = World::default();
     let server = ServerBuilder::new().state(world.clone()).build_engine({
         let world = world.clone();
