@@ -1,4 +1,4 @@
-//! The client for programs without async: the same handles, with methods that wait.
+//! A blocking client for programs without async: the same handles, with methods that wait.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -18,12 +18,12 @@
 //! }
 //! ```
 //!
-//! The connection lives on smol's global executor, whose thread starts by itself. Handlers are plain closures and run on threads
-//! of their own, so they may wait, too: for an ack, or for a file. Those of one socket still run in order, one at a time; one that
-//! waits for what only the next handler of its socket brings waits for ever.
+//! The connection runs on smol's global executor, whose thread starts automatically. Handlers are plain closures that run on a
+//! thread pool, so they may block: for an ack, or for a file. The handlers of one socket still run in order, one at a time; a
+//! handler that waits for something that only a later handler of the same socket does waits forever.
 //!
-//! **Never call what waits from async code**, nor from a handler that is async ([`ClientSocket::inner`] has such ones): it stops
-//! the thread that it waits for.
+//! **Never call a blocking method from async code**, such as an async handler set on [`ClientSocket::inner`]: it blocks the thread
+//! that would complete it.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ use crate::{AckError, ClientBuilder, EmitError, FromArgs, HandlerError, IntoAck,
 /// An event that the server emitted.
 pub type Event = crate::Event<crate::ClientSocket>;
 
-/// The value of a future, if it comes in time.
+/// Blocks on a future; `None` if the timeout passes first.
 fn in_time<T>(timeout: Duration, future: impl Future<Output = T>) -> Option<T> {
     smol::block_on(smol::future::or(async { Some(future.await) }, async {
         smol::Timer::after(timeout).await;
@@ -51,7 +51,7 @@ fn received<T>(received: Option<Option<T>>) -> Result<T, RecvTimeoutError> {
     received.ok_or(RecvTimeoutError::Timeout)?.ok_or(RecvTimeoutError::Disconnected)
 }
 
-/// Calls a handler on a thread where it may wait. A panic comes back.
+/// Calls a handler on the thread pool, where it may block. A panic is passed on to the task.
 fn aside<F, T>(handler: &Arc<F>, call: impl FnOnce(&F) -> T + Send + 'static) -> smol::Task<T>
 where
     F: Send + Sync + 'static,
@@ -61,9 +61,9 @@ where
     smol::unblock(move || call(&handler))
 }
 
-/// One connection to a server, shared by its sockets: [`Client`](crate::Client) with methods that wait.
+/// One connection to a server, shared by its sockets: [`Client`](crate::Client) with blocking methods.
 ///
-/// Every option of the [`ClientBuilder`] can be set:
+/// To set options, use the [`ClientBuilder`]:
 ///
 /// ```
 /// use socketio_smol::{ClientBuilder, TransportKind, blocking};
@@ -83,39 +83,39 @@ impl From<crate::Client> for Client {
 }
 
 impl Client {
-    /// A client with default options. It connects when one of its sockets is told to.
+    /// A client with default options. It connects when [`connect`](ClientSocket::connect) is called on one of its sockets.
     ///
     /// # Errors
-    /// The URL is none.
+    /// The URL is invalid.
     pub fn new(url: impl Into<String>) -> Result<Self, BuildError> {
         Ok(Self(ClientBuilder::new(url).build()?))
     }
 
-    /// The socket of a namespace, the same one each time.
+    /// The socket of a namespace; the same one for each call with the same name. A missing leading `/` is added.
     ///
     /// # Panics
-    /// The name contains a comma or U+001E, which can't be sent within one. For names that are not known when the program is written
-    /// there is [`try_socket`](Self::try_socket).
+    /// The name contains a comma or U+001E, which the protocol can't represent. For names that are not fixed in the program use
+    /// [`try_socket`](Self::try_socket).
     #[track_caller]
     pub fn socket(&self, namespace: impl Into<Text>) -> ClientSocket {
         ClientSocket(self.0.socket(namespace))
     }
 
-    /// Like [`socket`](Self::socket), for names that come from elsewhere.
+    /// Like [`socket`](Self::socket), but returns an error for an invalid name.
     ///
     /// # Errors
-    /// The name can't be sent.
+    /// The name contains a comma or U+001E.
     pub fn try_socket(&self, namespace: impl Into<Text>) -> Result<ClientSocket, NamespaceError> {
         self.0.try_socket(namespace).map(ClientSocket)
     }
 
-    /// The connection's state from now on.
+    /// An iterator over the connection's state changes from now on.
     pub fn states(&self) -> States {
         States(self.0.states())
     }
 
-    /// Disconnects every socket and waits until what was sent has left. A program that ends right after its last emit calls
-    /// this.
+    /// Disconnects every socket and waits until the queued packets have been written and the connection is closed. A program that
+    /// exits right after its last emit should call this.
     pub fn close(&self) {
         smol::block_on(self.0.close());
     }
@@ -126,7 +126,7 @@ impl Client {
     }
 }
 
-/// One namespace of a client: [`ClientSocket`](crate::ClientSocket) with methods that wait.
+/// A client's membership of one namespace: [`ClientSocket`](crate::ClientSocket) with blocking methods.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -145,8 +145,8 @@ impl Client {
 pub struct ClientSocket(crate::ClientSocket);
 
 impl ClientSocket {
-    /// Connects, and waits for the answer. With reconnection, as by default, and without a bound of attempts this waits as
-    /// long as there is no server.
+    /// Connects, and waits for the result. With the default options, which have no maximum of attempts, this waits as long as there
+    /// is no server.
     ///
     /// # Errors
     /// The server has refused the socket, or no further attempt will be made.
@@ -154,12 +154,13 @@ impl ClientSocket {
         smol::block_on(self.0.connect())
     }
 
-    /// The same for so long at most. `None` if there is no answer yet: it goes on connecting.
+    /// Like [`connect`](Self::connect), but waits at most `timeout`. `None` if there is no result by then; the socket continues to
+    /// connect.
     pub fn connect_timeout(&self, timeout: Duration) -> Option<Result<(), ConnectError>> {
         in_time(timeout, self.0.connect())
     }
 
-    /// Leaves the namespace; the connection closes with its last one.
+    /// Leaves the namespace. The connection closes when the last socket has left.
     pub fn disconnect(&self) {
         self.0.disconnect();
     }
@@ -169,55 +170,56 @@ impl ClientSocket {
         self.0.is_connected()
     }
 
-    /// The socket's id, which the server knows, too. `None` while it is not connected.
+    /// The socket's id, assigned by the server. `None` while the socket is not connected.
     pub fn id(&self) -> Option<Sid> {
         self.0.id()
     }
 
-    /// Emits an event: a tuple is the list of arguments, anything else one argument. Never waits.
+    /// Emits an event: a tuple is the list of arguments, `()` is an empty list, any other value is one argument. Never waits.
     ///
     /// # Errors
-    /// The event can't be encoded, or the buffer is full.
+    /// The event can't be encoded, the buffer is full, or the client has ended.
     pub fn emit<A: Serialize>(&self, event: &str, args: A) -> Result<(), EmitError> {
         self.0.emit(event, args)
     }
 
-    /// Emits an event now. Its ack is [waited for](PendingAck::wait) apart, as long as the builder's `ack_timeout` says: without a
-    /// limit by default.
+    /// Emits an event immediately. [`PendingAck::wait`] waits for its ack, for the builder's `ack_timeout`: by default without a
+    /// limit.
     pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> PendingAck<T> {
         PendingAck(self.0.emit_with_ack(event, args))
     }
 
-    /// Sets how long to wait for the ack of the event that is emitted next.
+    /// Sets how long to wait for the ack of an event emitted through the returned value.
     pub fn timeout(&self, timeout: Duration) -> WithTimeout<'_> {
         WithTimeout { socket: self, timeout }
     }
 
-    /// How full the client's buffers are.
+    /// How full the client's send buffers are.
     pub fn pressure(&self) -> Pressure {
         self.0.pressure()
     }
 
-    /// Waits until the buffers are no longer under pressure. `false` if the client has ended.
+    /// Waits until the send buffers are no longer under pressure. `false` if they would never drain: see
+    /// [`ClientSocket::ready`](crate::ClientSocket::ready).
     pub fn ready(&self) -> bool {
         smol::block_on(self.0.ready())
     }
 
-    /// Waits for the next event, for who likes a loop better than handlers. `None` when no more can come.
-    /// [`ClientSocket::next`](crate::ClientSocket::next) says what is kept for it.
+    /// Waits for the next event: a loop as an alternative to handlers. `None` when no more events can arrive. See
+    /// [`ClientSocket::next`](crate::ClientSocket::next) for the events that are queued for it.
     pub fn next(&self) -> Option<Event> {
         smol::block_on(self.0.next())
     }
 
-    /// The same for so long at most.
+    /// Like [`next`](Self::next), but waits at most `timeout`.
     ///
     /// # Errors
-    /// Nothing came in time, or no more can come.
+    /// `Timeout` if no event arrived in time, `Disconnected` if no more events can arrive.
     pub fn next_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
         received(in_time(timeout, self.0.next()))
     }
 
-    /// The events from now on, until no more can come.
+    /// An iterator over the events from now on, until no more can arrive.
     ///
     /// ```no_run
     /// # fn example(socket: socketio_smol::blocking::ClientSocket) {
@@ -231,7 +233,7 @@ impl ClientSocket {
         std::iter::from_fn(move || socket.next())
     }
 
-    /// Handles an event. What the closure returns answers the ack, if the server asked for one; an error goes to
+    /// Sets the handler of an event. Its return value is sent as the ack, if the server asked for one; an error goes to
     /// [`on_error`](Self::on_error).
     pub fn on<A, T, F>(&self, event: impl Into<Text>, handler: F) -> &Self
     where
@@ -244,35 +246,35 @@ impl ClientSocket {
         self
     }
 
-    /// Handles every event that has no handler of its own.
+    /// Sets the handler of all events without a handler of their own.
     pub fn on_event(&self, handler: impl Fn(Event) + Send + Sync + 'static) -> &Self {
         let handler = Arc::new(handler);
         self.0.on_event(move |event| aside(&handler, move |handler| handler(event)));
         self
     }
 
-    /// Called whenever the socket has been connected, after a reconnection, too.
+    /// Sets the handler called each time the socket has connected, including after a reconnection.
     pub fn on_connect(&self, handler: impl Fn(Self) + Send + Sync + 'static) -> &Self {
         let handler = Arc::new(handler);
         self.0.on_connect(move |socket| aside(&handler, move |handler| handler(Self(socket))));
         self
     }
 
-    /// Called whenever the socket has been disconnected.
+    /// Sets the handler called each time the socket has disconnected.
     pub fn on_disconnect(&self, handler: impl Fn(Self, DisconnectReason) + Send + Sync + 'static) -> &Self {
         let handler = Arc::new(handler);
         self.0.on_disconnect(move |socket, reason| aside(&handler, move |handler| handler(Self(socket), reason)));
         self
     }
 
-    /// Called whenever an attempt to connect has failed, and when the server has refused the socket.
+    /// Sets the handler called each time an attempt to connect has failed or the server has refused the socket.
     pub fn on_connect_error(&self, handler: impl Fn(Self, ConnectError) + Send + Sync + 'static) -> &Self {
         let handler = Arc::new(handler);
         self.0.on_connect_error(move |socket, error| aside(&handler, move |handler| handler(Self(socket), error)));
         self
     }
 
-    /// Hears of every handler that failed or panicked, and of packets that can't be decoded.
+    /// Sets the handler of errors: of handlers that failed or panicked, and of packets that can't be decoded.
     pub fn on_error(&self, handler: impl Fn(Self, HandlerError) + Send + Sync + 'static) -> &Self {
         let handler = Arc::new(handler);
         self.0.on_error(move |socket, error| aside(&handler, move |handler| handler(Self(socket), error)));
@@ -285,7 +287,7 @@ impl ClientSocket {
     }
 }
 
-/// A socket with a time to wait for acks. Made by [`ClientSocket::timeout`].
+/// A socket with a timeout for acks. Created by [`ClientSocket::timeout`].
 #[derive(Debug)]
 #[must_use = "this does nothing until it emits"]
 pub struct WithTimeout<'a> {
@@ -294,13 +296,13 @@ pub struct WithTimeout<'a> {
 }
 
 impl WithTimeout<'_> {
-    /// Emits an event now. Its ack is [waited for](PendingAck::wait) apart.
+    /// Emits an event immediately. [`PendingAck::wait`] waits for its ack.
     pub fn emit_with_ack<A: Serialize, T: FromArgs>(&self, event: &str, args: A) -> PendingAck<T> {
         PendingAck(self.socket.0.timeout(self.timeout).emit_with_ack(event, args))
     }
 }
 
-/// The ack of an event that has been emitted. Made by [`ClientSocket::emit_with_ack`]. Dropping it stops the waiting only.
+/// The pending ack of an emitted event. Returned by [`ClientSocket::emit_with_ack`]. Dropping it does not take the event back.
 #[derive(Debug)]
 #[must_use = "the event has been emitted, but nothing waits for its ack; use `emit` if none is needed"]
 pub struct PendingAck<T>(crate::AckFuture<T, crate::ClientSocket>);
@@ -309,21 +311,21 @@ impl<T: FromArgs> PendingAck<T> {
     /// Waits for the ack.
     ///
     /// # Errors
-    /// The event was not emitted, or the ack did not come in time or does not fit.
+    /// The event was not emitted, the ack did not arrive in time, or its arguments don't fit `T`.
     pub fn wait(self) -> Result<T, AckError> {
         smol::block_on(self.0)
     }
 }
 
-/// The news of a connection: an iterator that waits for the next one, and ends with the client.
+/// The state changes of a connection: a blocking iterator that ends with the client.
 #[derive(Debug)]
 pub struct States(crate::client::States);
 
 impl States {
-    /// The next state, if it comes in time.
+    /// Waits for the next state, at most `timeout`.
     ///
     /// # Errors
-    /// Nothing came in time, or the client is gone.
+    /// `Timeout` if none arrived in time, `Disconnected` if the client has ended.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<State, RecvTimeoutError> {
         received(in_time(timeout, self.0.next()))
     }

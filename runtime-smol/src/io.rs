@@ -1,4 +1,4 @@
-//! Streams as hyper wants them.
+//! Streams for hyper.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice, Read as _, Write as _};
@@ -11,17 +11,17 @@ use smol::Async;
 use smol::io::{AsyncRead, AsyncWrite};
 use socketio_runtime::Stream;
 
-/// Bytes that one read takes at most.
+/// Maximum size of one read, in bytes.
 const CHUNK: usize = 64 * 1024;
 
 thread_local! {
-    /// hyper's cursor lends its memory, uninitialised, only to unsafe code: what is read goes through here.
+    /// A read buffer. hyper's cursor gives its uninitialised memory to unsafe code only, so reads are copied through this.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
 }
 
-/// Lets `read` fill up to `buf`'s remaining bytes; whether it left room that it was given.
+/// Reads into `buf`, at most [`CHUNK`] bytes. Returns whether the read was short.
 fn fill(mut buf: ReadBufCursor<'_>, read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>) -> Poll<io::Result<bool>> {
-    // Not borrowed while foreign code runs: a stream of the application may well read from another one.
+    // Taken rather than borrowed, as `read` may run user code: a stream of the application may read from another one.
     let mut scratch = SCRATCH.take();
     if scratch.is_empty() {
         scratch = vec![0; CHUNK].into_boxed_slice();
@@ -38,13 +38,13 @@ fn fill(mut buf: ReadBufCursor<'_>, read: impl FnOnce(&mut [u8]) -> Poll<io::Res
 /// A TCP connection, registered with the reactor.
 pub(crate) struct Tcp {
     stream: Async<TcpStream>,
-    /// The last read took all there was: another one is worth its system call only once the reactor has heard of more.
+    /// The last read emptied the socket's buffer, so wait for the reactor before the next system call.
     drained: bool,
 }
 
 impl Tcp {
     pub(crate) fn new(stream: Async<TcpStream>) -> Self {
-        // Small packets are the rule; one that can't be sent at once is none that can't be served.
+        // Packets are small, so disable Nagle. Failure only costs latency.
         _ = stream.get_ref().set_nodelay(true);
         Self { stream, drained: false }
     }
@@ -106,15 +106,15 @@ impl Write for Tcp {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.stream.get_ref().shutdown(Shutdown::Write) {
-            // The peer was faster.
+            // The peer has closed the connection already.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
             result => Poll::Ready(result),
         }
     }
 }
 
-/// Wraps a stream of the futures family for [`Server::serve_connection`](crate::Server::serve_connection): a TLS or Unix
-/// stream, or a TCP one that was accepted elsewhere.
+/// Wraps a stream of the `futures` crates for [`Server::serve_connection`](crate::Server::serve_connection): a TLS or Unix stream,
+/// or a TCP stream that the application accepted.
 ///
 /// ```no_run
 /// # async fn example(server: socketio_smol::Server, unix: smol::net::unix::UnixStream) {

@@ -38,7 +38,7 @@
 //! }
 //! ```
 //!
-//! Programs without async take the same client from [`blocking`]: its methods wait, its handlers are plain closures.
+//! Programs without async use the client in [`blocking`]: its methods block, and its handlers are plain closures.
 //!
 //! Everything but [`Smol`], [`stream`] and [`blocking`] comes from `socketio-runtime` and is the same on every runtime.
 
@@ -50,13 +50,13 @@ pub use io::stream;
 pub use smol_runtime::Smol;
 pub use socketio_runtime::*;
 
-/// The handles that most programs name, and the builders. Nothing here has a name that axum, tower or hyper have, too.
+/// The handles that most programs use, and the builders. No name here clashes with one of axum, tower or hyper.
 pub mod prelude {
     pub use crate::{ClientBuilder, ServerBuilder};
     pub use socketio_runtime::prelude::*;
 }
 
-/// Sets up a [`Server`] on smol.
+/// Configures and builds a [`Server`] on smol.
 ///
 /// ```
 /// use std::time::Duration;
@@ -67,7 +67,7 @@ pub mod prelude {
 /// ```
 pub type ServerBuilder = socketio_runtime::ServerBuilder<Smol>;
 
-/// Sets up a [`Client`] on smol.
+/// Configures and builds a [`Client`] on smol.
 ///
 /// ```
 /// use std::time::Duration;

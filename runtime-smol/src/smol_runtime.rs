@@ -1,4 +1,4 @@
-//! What smol offers to the driver.
+//! The [`Runtime`] of smol.
 
 use std::future::Future;
 use std::io;
@@ -16,8 +16,8 @@ use crate::io::Tcp;
 
 /// The smol runtime: sockets and timers of its reactor, tasks on an executor.
 ///
-/// By default tasks run on smol's global executor, whose threads start by themselves: one, or as many as the environment's
-/// `SMOL_THREADS` says. [`Smol::on`] takes an executor of the application's own, which runs as long as somebody runs it.
+/// By default tasks run on smol's global executor, which starts its threads automatically: one, or the number in the environment
+/// variable `SMOL_THREADS`. [`Smol::on`] uses an executor that the application runs itself.
 #[derive(Clone, Debug, Default)]
 pub struct Smol {
     executor: Option<Arc<Executor<'static>>>,

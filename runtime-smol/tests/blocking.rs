@@ -1,4 +1,4 @@
-//! The client without async, against a server on a port of the loopback interface.
+//! The blocking client, against a server on the loopback interface.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -10,10 +10,10 @@ use socketio_smol::client::{ConnectError, State};
 use socketio_smol::server::{ConnectRequest, Refusal};
 use socketio_smol::{AckError, ClientBuilder, HandlerError, Server, ServerBuilder, Socket};
 
-/// Nothing takes so long, unless it never comes.
+/// Longer than anything takes; a wait that reaches it fails its test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A server in a thread of its own until this is dropped.
+/// A server on a thread of its own, which ends when this is dropped.
 struct Running {
     server: Server,
     addr: SocketAddr,
@@ -54,13 +54,13 @@ fn serve() -> Running {
     Running { server, addr, thread }
 }
 
-/// What handlers say.
+/// Receives the next message of a handler.
 fn heard<T>(words: &Receiver<T>) -> T {
     words.recv_timeout(PATIENCE).unwrap()
 }
 
 #[test]
-fn events_and_acks_go_to_and_fro() {
+fn events_and_acks_work_in_both_directions() {
     let running = serve();
     let client = running.client();
     let socket = client.socket("/");
@@ -90,13 +90,13 @@ fn events_and_acks_go_to_and_fro() {
 }
 
 #[test]
-fn a_handler_may_wait_and_one_that_panics_is_told_of() {
+fn a_handler_may_wait_and_a_panic_goes_to_on_error() {
     let running = serve();
     let socket = running.client().socket("/");
     let (say, words) = mpsc::channel();
     let said = say.clone();
     socket.on("number", move |socket: ClientSocket, (number,): (i64,)| {
-        // On an async thread this would stop what it waits for.
+        // On an executor's thread this would deadlock.
         let sum: i64 = socket.emit_with_ack("sum", (number, 1)).wait()?;
         said.send(sum.to_string()).unwrap();
         Ok::<_, AckError>(())
@@ -114,10 +114,10 @@ fn a_handler_may_wait_and_one_that_panics_is_told_of() {
 }
 
 #[test]
-fn a_loop_takes_events_until_no_more_can_come() {
+fn next_returns_events_until_no_more_can_arrive() {
     let running = serve();
     let socket = running.client().socket("/");
-    assert!(socket.next().is_none(), "it was not told to connect");
+    assert!(socket.next().is_none(), "`connect` was not called");
     socket.connect().unwrap();
     assert!(matches!(socket.next_timeout(Duration::from_millis(5)), Err(RecvTimeoutError::Timeout)));
     socket.emit("count", (3,)).unwrap();
@@ -144,7 +144,7 @@ fn refusals_and_timeouts_are_typed() {
     let silence = socket.timeout(Duration::from_millis(5)).emit_with_ack::<_, ()>("silence", ());
     assert!(matches!(silence.wait(), Err(AckError::Timeout)));
     assert!(Client::new("not a URL").is_err());
-    // Accepts, and never answers.
+    // Accepts connections and never responds.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = Client::new(format!("http://{}", silent.local_addr().unwrap())).unwrap().socket("/");
     assert!(nobody.connect_timeout(Duration::from_millis(5)).is_none());
@@ -188,14 +188,14 @@ fn many_threads_share_a_socket() {
 }
 
 #[test]
-fn whatever_waits_may_be_called_in_a_handler() {
+fn blocking_methods_may_be_called_in_a_handler() {
     let running = serve();
     let client = running.client();
     let socket = client.socket("/");
     let (say, words) = mpsc::channel();
     let said = say.clone();
     socket.on_connect(move |socket| {
-        // Connected already; and the next event comes while this handler runs.
+        // The socket is connected already, and the next event arrives while this handler runs.
         socket.connect().unwrap();
         socket.emit("count", (1,)).unwrap();
         said.send(socket.next().unwrap().name().to_owned()).unwrap();
@@ -210,7 +210,7 @@ fn whatever_waits_may_be_called_in_a_handler() {
     socket.disconnect();
     assert_eq!(heard(&words), "again true");
     assert_eq!(heard(&words), "number");
-    // The end of everything, from within.
+    // Close the client from within a handler.
     socket.on_disconnect(|_, _| ());
     let closed = client.clone();
     socket.on("number", move |_, (_,): (u32,)| {

@@ -1,4 +1,4 @@
-//! The suite of all runtimes on smol: on its global executor, and on one of the application's own.
+//! The conformance suite of all runtimes on smol: on its global executor, and on an executor of the application.
 
 use socketio_smol::Smol;
 
@@ -17,7 +17,7 @@ mod own {
     use super::*;
 
     thread_local! {
-        /// Each test has its thread.
+        /// Each test runs on its own thread.
         static EXECUTOR: Arc<Executor<'static>> = Arc::default();
     }
 

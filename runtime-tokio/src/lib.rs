@@ -42,14 +42,14 @@ mod tokio_runtime;
 
 pub use socketio_runtime::*;
 
-/// The handles that most programs name, and the builders. Nothing here has a name that axum, tower or hyper have, too.
+/// The handles that most programs use, and the builders. No name here clashes with one of axum, tower or hyper.
 pub mod prelude {
     pub use crate::{ClientBuilder, ServerBuilder};
     pub use socketio_runtime::prelude::*;
 }
 pub use tokio_runtime::{Tokio, stream};
 
-/// Sets up a [`Server`] on tokio.
+/// Configures and builds a [`Server`] on tokio.
 ///
 /// ```
 /// use std::time::Duration;
@@ -60,7 +60,7 @@ pub use tokio_runtime::{Tokio, stream};
 /// ```
 pub type ServerBuilder = socketio_runtime::ServerBuilder<Tokio>;
 
-/// Sets up a [`Client`] on tokio.
+/// Configures and builds a [`Client`] on tokio.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What tokio offers to the driver.
+//! The [`Runtime`] of tokio.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,12 +14,12 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// The tokio runtime of the current context.
 ///
-/// Whatever awaits or serves has to run within tokio; a server may be built and emitted to from anywhere.
+/// Futures of servers and clients must be polled within tokio. Building a server and emitting work on any thread.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tokio;
 
-/// Wraps a stream of tokio for [`Server::serve_connection`](crate::Server::serve_connection): a TLS or Unix stream, or one
-/// end of a duplex.
+/// Wraps a tokio stream for [`Server::serve_connection`](crate::Server::serve_connection): a TLS or Unix stream, or one end of a
+/// duplex.
 ///
 /// ```no_run
 /// # async fn example(server: socketio_tokio::Server, tls: tokio::io::DuplexStream) {
@@ -65,7 +65,7 @@ impl Runtime for Tokio {
         let host = host.to_owned();
         Box::pin(async move {
             let stream = TcpStream::connect((host, port)).await?;
-            // As for an accepted one.
+            // As for an accepted stream.
             _ = stream.set_nodelay(true);
             Ok(Box::new(TokioIo::new(stream)) as BoxStream)
         })
@@ -81,7 +81,7 @@ impl Accept for Listener {
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(BoxStream, SocketAddr)>> {
         self.0.poll_accept(cx).map_ok(|(stream, addr)| {
-            // Small packets are the rule; one that can't be sent at once is none that can't be served.
+            // Packets are small, so disable Nagle. Failure only costs latency.
             _ = stream.set_nodelay(true);
             (Box::new(TokioIo::new(stream)) as BoxStream, addr)
         })

@@ -1,11 +1,11 @@
-//! Acks of either side.
+//! Acks in both directions.
 
 use socketio_tokio::server::Event;
 use socketio_tokio::{AckError, Client, ClientSocket, EmitError, Pressure, Socket};
 
 use crate::support::{Log, client, millis, secs, settle, soon, until, world};
 
-/// A client whose server never answers.
+/// A connected client whose server never sends an ack.
 async fn unanswered() -> (crate::support::Network, socketio_tokio::Server, Client, ClientSocket) {
     let (network, server) = world();
     server.namespace("/").on_event(async |_: Event| {});
@@ -16,7 +16,7 @@ async fn unanswered() -> (crate::support::Network, socketio_tokio::Server, Clien
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ack_that_does_not_come_in_time_is_a_timeout() {
+async fn an_ack_that_does_not_arrive_in_time_is_a_timeout() {
     let (_network, _server, _client, socket) = unanswered().await;
     let begin = tokio::time::Instant::now();
     let ack = socket.timeout(secs(2)).emit_with_ack::<_, ()>("x", ()).await;
@@ -25,7 +25,7 @@ async fn an_ack_that_does_not_come_in_time_is_a_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ack_is_a_timeout_though_nobody_has_asked_to_connect() {
+async fn an_ack_times_out_without_a_connect() {
     let (network, _server) = world();
     let client = client(&network).build().unwrap();
     let ack = client.socket("/").timeout(secs(2)).emit_with_ack::<_, ()>("x", ());
@@ -33,7 +33,7 @@ async fn an_ack_is_a_timeout_though_nobody_has_asked_to_connect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ack_is_settled_by_the_disconnect_though_it_has_no_timeout() {
+async fn a_disconnect_ends_an_ack_without_a_timeout() {
     let (network, _server, _client, socket) = unanswered().await;
     let ack = socket.emit_with_ack::<_, ()>("x", ());
     tokio::time::sleep(secs(3600)).await;
@@ -42,7 +42,7 @@ async fn an_ack_is_settled_by_the_disconnect_though_it_has_no_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ack_of_what_was_not_sent_yet_survives_the_disconnect() {
+async fn an_ack_of_a_buffered_event_survives_failed_attempts() {
     let (network, server) = world();
     server.namespace("/").on("twice", async |_: Socket, (number,): (i64,)| number * 2);
     let client = client(&network).build().unwrap();
@@ -68,7 +68,7 @@ async fn a_default_timeout_is_set_by_the_builder() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_does_not_fit_says_why() {
+async fn an_ack_of_another_type_is_an_args_error() {
     let (network, server) = world();
     server.namespace("/").on("text", async |_: Socket, ()| "text");
     let client = client(&network).build().unwrap();
@@ -79,7 +79,7 @@ async fn an_answer_that_does_not_fit_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_comes_after_a_reconnection_is_nobodys() {
+async fn an_ack_sent_after_a_reconnection_is_dropped() {
     let (network, server) = world();
     let mut log = Log::new();
     let pen = log.pen.clone();
@@ -105,7 +105,7 @@ async fn an_answer_that_comes_after_a_reconnection_is_nobodys() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn queued_bytes_tell_whether_an_event_left() {
+async fn queued_bytes_count_events_that_are_not_sent_yet() {
     let (network, server) = world();
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
@@ -128,7 +128,7 @@ async fn queued_bytes_tell_whether_an_event_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_emit_too_many_is_refused_and_ready_waits_for_room() {
+async fn an_emit_into_a_full_buffer_fails_and_ready_waits_for_room() {
     let (network, server) = world();
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");

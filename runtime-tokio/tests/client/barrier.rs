@@ -1,4 +1,4 @@
-//! What a client says before it leaves a namespace is read before that it leaves.
+//! A DISCONNECT packet is held back until the server has read everything before it.
 
 use socketio_tokio::{ClientBuilder, TransportKind};
 use tokio::time::Instant;
@@ -10,7 +10,7 @@ const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 
-/// Lets the client in and tells of all that it sends; answers what `answers` says.
+/// A server that accepts the client and logs what it sends; answers pings if `answers` is set.
 fn listening(log: &Log, answers: bool) -> Fake {
     let pen = log.pen.clone();
     Fake::new(move |_, mut wire: Wire| {
@@ -63,7 +63,7 @@ async fn the_disconnect_waits_until_the_server_has_read_what_was_emitted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_namespace_goes_on_behind_the_barrier() {
+async fn another_namespace_continues_after_the_barrier() {
     let mut log = Log::new();
     let pen = log.pen.clone();
     let fake = Fake::new(move |_, mut wire: Wire| {

@@ -1,4 +1,4 @@
-//! From the first attempt to CONNECT, or to its refusal.
+//! Connecting: from the first attempt until a socket has joined or was refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,7 +16,7 @@ struct Token {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_shows_the_servers_words_and_data_and_better_credentials_help() {
+async fn a_refusal_has_the_servers_message_and_data_and_other_credentials_connect() {
     let (network, server) = world();
     server.namespace("/").middleware(async |request: ConnectRequest| match request.auth_as::<Token>() {
         Some(auth) if auth.token == "right" => Ok(()),
@@ -53,7 +53,7 @@ async fn an_unknown_namespace_is_refused_and_the_others_stay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_url_and_headers_are_asked_for_before_each_attempt() {
+async fn closures_for_credentials_url_and_headers_are_called_before_each_attempt() {
     let (network, server) = world();
     server.namespace("/").middleware(async |request: ConnectRequest| {
         let header = request.handshake().header("x-attempt").unwrap_or_default().to_owned();
@@ -77,7 +77,7 @@ async fn credentials_url_and_headers_are_asked_for_before_each_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_auth_closure_that_fails_or_panics_fails_its_socket_alone() {
+async fn an_auth_closure_that_fails_or_panics_fails_only_its_socket() {
     let (network, _server) = world();
     let client = client(&network).build().unwrap();
     let (failing, panicking, listing, good) =
@@ -92,13 +92,13 @@ async fn an_auth_closure_that_fails_or_panics_fails_its_socket_alone() {
     assert_eq!(format!("{error:?}"), "the socket has no credentials (auth_with): a handler panicked: oh");
     let error = soon("failure", listing.connect()).await.unwrap_err();
     assert!(matches!(&error, ConnectError::Auth(_)), "{error}");
-    // No credentials at all are fine; there is just no such namespace.
+    // A socket without credentials gets as far as the server, which does not know the namespace.
     assert_eq!(soon("the refusal", good.connect()).await.unwrap_err().to_string(), "Invalid namespace");
     assert!(good.auth(json!([1])).is_err() && good.auth(()).is_ok());
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_reconnection_the_first_failure_is_the_answer_and_names_its_cause() {
+async fn without_reconnection_connect_fails_with_the_first_error_and_its_cause() {
     let network = Network::default();
     let client = client(&network).reconnection(false).build().unwrap();
     let mut states = client.states();
@@ -152,7 +152,7 @@ async fn a_failed_attempt_says_what_the_server_answered_or_why_there_was_no_answ
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempts_are_bounded_and_told() {
+async fn attempts_are_bounded_and_reported() {
     let network = Network::default();
     let mut log = Log::new();
     let client = client(&network).reconnection_attempts(2).build().unwrap();
@@ -175,7 +175,7 @@ async fn attempts_are_bounded_and_told() {
         state => format!("{state:?}"),
     });
     let mut told: Vec<_> = told.collect();
-    // The reference tells the last two in either order.
+    // The reference emits the last two in either order.
     let end = told.split_off(7);
     assert_eq!(
         told,
@@ -210,7 +210,7 @@ async fn an_attempt_that_takes_too_long_is_a_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn disconnecting_by_hand_ends_the_attempts() {
+async fn a_disconnect_stops_the_attempts() {
     let network = Network::default();
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
@@ -225,7 +225,7 @@ async fn disconnecting_by_hand_ends_the_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_stays_on_its_way_though_nobody_waits_for_the_answer() {
+async fn a_socket_connects_though_the_future_is_dropped() {
     let (network, _server) = world();
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
@@ -241,7 +241,7 @@ async fn a_client_stays_on_its_way_though_nobody_waits_for_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_transport_is_tried_if_asked_to() {
+async fn try_all_transports_tries_the_next_transport() {
     let server = ServerBuilder::new().engine(|engine| engine.transports([TransportKind::Polling])).build().unwrap();
     let network = Network::to(&server);
     let builder = || ClientBuilder::new(URL).connector(network.clone()).reconnection(false);
@@ -254,7 +254,7 @@ async fn the_next_transport_is_tried_if_asked_to() {
 }
 
 #[test]
-fn what_cannot_work_is_not_built() {
+fn an_invalid_option_fails_the_build() {
     let build = |builder: ClientBuilder| builder.build().map(drop);
     assert!(build(ClientBuilder::new(URL)).is_ok());
     assert!(matches!(build(ClientBuilder::new("localhost")), Err(BuildError::Url(_))));
@@ -267,7 +267,7 @@ fn what_cannot_work_is_not_built() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_asked_in_vain_fails_the_attempt_and_is_asked_again() {
+async fn a_failing_headers_closure_fails_the_attempt_and_is_called_again() {
     let (network, _server) = world();
     let asked = Arc::new(AtomicU32::new(0));
     let count = asked.clone();

@@ -10,11 +10,11 @@ use tokio::time::Instant;
 
 use crate::support::{Fake, Log, URL, Wire, secs, settle, soon, until};
 
-/// Of a server that pings within 8 s.
+/// The open packet of a server with a heartbeat of 8 s.
 const OPEN: &str = r#"0{"sid":"s","upgrades":[],"pingInterval":5000,"pingTimeout":3000,"maxPayload":1000000}"#;
 
-/// A server that pings every second, and reads nothing once a client has joined.
-fn deaf_by_websocket() -> Fake {
+/// A server that pings every second, and reads nothing after a client has joined.
+fn unreading_by_websocket() -> Fake {
     Fake::new(|_, mut wire: Wire| async move {
         wire.upgrade().await?;
         wire.say(OPEN).await?;
@@ -27,8 +27,8 @@ fn deaf_by_websocket() -> Fake {
     })
 }
 
-/// The same by polling: the body of no POST is read once a client has joined.
-fn deaf_by_polling() -> Fake {
+/// The same by polling: bodies of POST requests are not read after a client has joined.
+fn unreading_by_polling() -> Fake {
     let joined = Arc::new(AtomicBool::new(false));
     Fake::new(move |_, mut wire: Wire| {
         let joined = joined.clone();
@@ -54,13 +54,13 @@ fn deaf_by_polling() -> Fake {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_pings_and_does_not_read_is_given_up() {
+async fn a_server_that_pings_and_does_not_read_is_disconnected() {
     for transport in [TransportKind::WebSocket, TransportKind::Polling] {
         for (set, expected) in [(None, 8), (Some(secs(100)), 100)] {
             let mut log = Log::new();
             let fake = match transport {
-                TransportKind::Polling => deaf_by_polling(),
-                _ => deaf_by_websocket(),
+                TransportKind::Polling => unreading_by_polling(),
+                _ => unreading_by_websocket(),
             };
             let builder = ClientBuilder::new(URL).connector(fake.clone()).transports([transport]);
             let builder = match set {
@@ -88,7 +88,7 @@ async fn a_server_that_pings_and_does_not_read_is_given_up() {
 }
 
 #[test]
-fn a_write_timeout_that_cannot_be_is_refused() {
+fn an_invalid_write_timeout_fails_the_build() {
     for timeout in [Duration::ZERO, Duration::MAX] {
         let error = ClientBuilder::new(URL).write_timeout(timeout).build().unwrap_err();
         assert!(error.to_string().contains("write_timeout"), "{error}");

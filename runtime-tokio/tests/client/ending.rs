@@ -1,12 +1,12 @@
-//! The end of a client.
+//! How clients end: dropped handles, `close`, and runtime shutdown.
 
 use socketio_tokio::client::ConnectError;
 use socketio_tokio::{Client, ClientBuilder, Server, Socket, TransportKind};
 
 use crate::support::{Counting, Log, Network, URL, client, secs, settle, soon, until, world};
 
-/// The packet that says so is the last one that the client sends: what was emitted before has arrived, too.
-fn tell_of_the_end(server: &Server, log: &Log) {
+/// Logs disconnects. DISCONNECT is the client's last packet, so events emitted before it have arrived, too.
+fn log_disconnects(server: &Server, log: &Log) {
     let pen = log.pen.clone();
     server.namespace("/").on_disconnect(move |_: Socket, reason| {
         let pen = pen.clone();
@@ -21,11 +21,11 @@ fn counted(network: &Network, transport: TransportKind) -> (Counting, Client) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_handles_are_gone_what_was_emitted_arrives_and_no_task_remains() {
+async fn dropping_all_handles_delivers_queued_events_and_ends_all_tasks() {
     for transport in [TransportKind::WebSocket, TransportKind::Polling] {
         let (network, server) = world();
         let mut log = Log::new();
-        tell_of_the_end(&server, &log);
+        log_disconnects(&server, &log);
         let (runtime, client) = counted(&network, transport);
         let mut states = client.states();
         let socket = client.socket("/");
@@ -54,7 +54,7 @@ async fn a_handler_that_holds_the_last_handle_ends_the_client_when_it_ends() {
         tokio::time::sleep(secs(1)).await;
         Err::<(), _>(std::io::Error::other("no"))
     });
-    // It runs beside the handlers, and nobody but it has a handle by then.
+    // It runs outside the queue of handlers, and holds the only handle by then.
     socket.on_error(async |_, _| {});
     soon("the socket", socket.connect()).await.unwrap();
     settle().await;
@@ -77,7 +77,7 @@ async fn a_client_that_waits_for_its_next_attempt_ends_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_does_not_listen_does_not_keep_the_task() {
+async fn a_server_that_does_not_read_does_not_keep_the_task_alive() {
     for transport in [TransportKind::WebSocket, TransportKind::Polling] {
         let (network, _server) = world();
         let (runtime, client) = counted(&network, transport);
@@ -90,11 +90,11 @@ async fn a_server_that_does_not_listen_does_not_keep_the_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_waits_until_everything_has_left_and_may_be_undone() {
+async fn close_waits_until_everything_is_sent_and_a_later_connect_works() {
     for transport in [TransportKind::WebSocket, TransportKind::Polling] {
         let (network, server) = world();
         let mut log = Log::new();
-        tell_of_the_end(&server, &log);
+        log_disconnects(&server, &log);
         let client = ClientBuilder::new(URL).connector(network.clone()).transports([transport]).build().unwrap();
         let socket = client.socket("/");
         soon("the socket", socket.connect()).await.unwrap();
@@ -109,7 +109,7 @@ async fn closing_waits_until_everything_has_left_and_may_be_undone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_kept_for_want_of_a_connection_outlives_a_disconnect_and_a_close() {
+async fn buffered_events_survive_a_disconnect_and_a_close() {
     let (network, server) = world();
     let mut log = Log::new();
     let pen = log.pen.clone();
@@ -134,7 +134,7 @@ async fn what_was_kept_for_want_of_a_connection_outlives_a_disconnect_and_a_clos
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_waits_no_longer_than_its_timeout_for_a_server_that_does_not_read() {
+async fn close_waits_no_longer_than_its_timeout_for_a_server_that_does_not_read() {
     for transport in [TransportKind::WebSocket, TransportKind::Polling] {
         for (timeout, bytes) in [(7, 1), (7, 300_000), (60, 300_000)] {
             let (network, _server) = world();
@@ -154,7 +154,7 @@ async fn closing_waits_no_longer_than_its_timeout_for_a_server_that_does_not_rea
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_ends_attempts() {
+async fn close_stops_the_attempts() {
     let network = Network::default();
     let client = client(&network).build().unwrap();
     soon("closing what was never open", client.close()).await;
@@ -168,7 +168,7 @@ async fn closing_ends_attempts() {
 }
 
 #[test]
-fn a_runtime_that_ends_takes_its_clients_along() {
+fn a_runtime_shutdown_ends_its_clients() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let (client, ack, connecting) = runtime.block_on(async {
         let (network, _server) = world();
@@ -195,7 +195,7 @@ fn a_runtime_that_ends_takes_its_clients_along() {
 }
 
 #[test]
-fn a_runtime_that_ends_before_the_task_has_begun_leaves_nobody_waiting() {
+fn a_runtime_shutdown_before_the_task_starts_releases_all_waiters() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let network = Network::default();
     let client = client(&network).build().unwrap();
@@ -212,7 +212,7 @@ fn a_runtime_that_ends_before_the_task_has_begun_leaves_nobody_waiting() {
 }
 
 #[test]
-fn a_runtime_that_has_ended_already_answers_nobody() {
+fn a_connect_on_a_runtime_that_has_ended_fails() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let handle = runtime.handle().clone();
     drop(runtime);
@@ -230,7 +230,7 @@ fn a_runtime_that_has_ended_already_answers_nobody() {
 }
 
 #[test]
-fn an_event_that_nobody_took_does_not_keep_a_client_whose_runtime_has_ended() {
+fn an_untaken_event_does_not_keep_a_client_whose_runtime_has_ended() {
     for runtime_first in [true, false] {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         let probe = std::sync::Arc::new(());

@@ -42,7 +42,7 @@ async fn handlers_of_one_socket_run_in_order_one_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fails_goes_to_on_error_and_the_next_event_is_handled() {
+async fn a_failed_handler_goes_to_on_error_and_the_next_event_is_handled() {
     let (network, server) = world();
     let mut log = Log::new();
     let client = client(&network).build().unwrap();
@@ -77,7 +77,7 @@ async fn what_fails_goes_to_on_error_and_the_next_event_is_handled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_that_came_before_the_disconnect_are_handled_before_it() {
+async fn events_that_arrived_before_the_disconnect_are_handled_before_it() {
     let (network, server) = world();
     let mut log = Log::new();
     server.namespace("/").on("bye", async |socket: Socket, ()| {
@@ -110,7 +110,7 @@ async fn events_that_came_before_the_disconnect_are_handled_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn raw_events_go_back_as_they_came() {
+async fn raw_arguments_are_acknowledged_unchanged() {
     let (network, server) = world();
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
@@ -147,7 +147,7 @@ async fn a_full_inbox_pauses_reading_until_handlers_catch_up() {
         there.emit("chunk", (&chunk,)).unwrap();
     }
     settle().await;
-    // The client takes some 256 KiB, the streams between hold as much again, and the rest waits at the server.
+    // The client queues about 256 KiB, the streams buffer as much again, and the rest stays queued at the server.
     assert!(there.queued_bytes() > 0, "the server's outbox has drained");
     gate.add_permits(1000);
     until("all of it", || handled.load(Ordering::SeqCst) == 200).await;

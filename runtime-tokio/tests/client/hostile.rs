@@ -1,4 +1,4 @@
-//! Servers, and parts of the application, that misbehave.
+//! Misbehaving servers and user code.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::support::{Counting, Fake, Log, Network, OPEN, URL, Wire, client, secs, settle, soon, until, world};
 
-/// The first dials panic.
+/// A connector whose first two dials panic.
 struct Panicking(Network, AtomicUsize);
 
 impl Connector for Panicking {
@@ -24,7 +24,7 @@ impl Connector for Panicking {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connector_that_panics_fails_its_attempt_alone() {
+async fn a_panicking_connector_fails_only_its_attempt() {
     for transport in [TransportKind::WebSocket, TransportKind::Polling] {
         let (network, _server) = world();
         let connector = Panicking(network.clone(), AtomicUsize::new(0));
@@ -50,8 +50,8 @@ fn counted(fake: &Fake, transport: TransportKind) -> (Counting, Client) {
     (runtime, builder.transports([transport]).build().unwrap())
 }
 
-/// Lets clients in by polling; what they ask afterwards has no answer.
-async fn lets_in_and_is_silent(mut wire: Wire, joining: Arc<Notify>) -> Option<()> {
+/// Accepts clients by polling, and does not respond to later requests.
+async fn accepts_and_is_silent(mut wire: Wire, joining: Arc<Notify>) -> Option<()> {
     loop {
         let asked = wire.asked().await?;
         if !asked.has("sid=") {
@@ -73,9 +73,9 @@ async fn lets_in_and_is_silent(mut wire: Wire, joining: Arc<Notify>) -> Option<(
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_are_never_answered_do_not_pile_up() {
+async fn requests_without_a_response_do_not_accumulate() {
     let joining = Arc::new(Notify::new());
-    let fake = Fake::new(move |_, wire| lets_in_and_is_silent(wire, joining.clone()));
+    let fake = Fake::new(move |_, wire| accepts_and_is_silent(wire, joining.clone()));
     let (runtime, client) = counted(&fake, TransportKind::Polling);
     let socket = client.socket("/");
     for _ in 0..20 {
@@ -89,11 +89,11 @@ async fn requests_that_are_never_answered_do_not_pile_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_says_goodbye_to_its_own_server() {
+async fn a_session_sends_its_close_packet_to_its_own_server() {
     let mut log = Log::new();
     let (pen, release) = (log.pen.clone(), Arc::new(Notify::new()));
     let released = release.clone();
-    // Opens sessions, and answers what is posted once it is told to.
+    // Opens sessions, and responds to POST requests once `release` is notified.
     let fake = Fake::new(move |host, mut wire| {
         let (pen, released) = (pen.clone(), released.clone());
         async move {
@@ -129,7 +129,7 @@ async fn a_session_says_goodbye_to_its_own_server() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_ends_though_a_handler_connects_again_at_once() {
+async fn close_ends_though_a_handler_connects_again() {
     for transport in [TransportKind::WebSocket, TransportKind::Polling] {
         let (network, _server) = world();
         let client = client(&network).transports([transport]).build().unwrap();
@@ -142,13 +142,13 @@ async fn closing_ends_though_a_handler_connects_again_at_once() {
     }
 }
 
-/// What a server says by WebSocket after the 101, and what is told of it.
+/// What a server sends by WebSocket after the 101, with a description.
 const BROKEN: [(&str, &[u8]); 14] = [
     ("garbage", &[0xff; 100]),
     ("no open packet", b"\x81\x01x"),
     ("a ping before it", b"\x81\x012"),
     ("an empty message", b"\x81\x00"),
-    ("text that is none", b"\x81\x02\xff\xff"),
+    ("text that is not UTF-8", b"\x81\x02\xff\xff"),
     ("a masked frame", b"\x81\x8100000"),
     ("a frame of an exabyte", b"\x82\x7f\x10\0\0\0\0\0\0\0"),
     ("a frame with a negative length", b"\x82\x7f\xff\0\0\0\0\0\0\0"),
@@ -156,12 +156,12 @@ const BROKEN: [(&str, &[u8]); 14] = [
     ("a compressed frame", b"\xc1\x01x"),
     ("a fragmented ping", b"\x09\x01x"),
     ("a close frame with half a code", b"\x88\x01\x03"),
-    ("a close frame with a code that is none", b"\x88\x02\xff\xff"),
-    ("a close frame whose words are no text", b"\x88\x03\x03\xe8\xff"),
+    ("a close frame with an invalid code", b"\x88\x02\xff\xff"),
+    ("a close frame whose reason is not UTF-8", b"\x88\x03\x03\xe8\xff"),
 ];
 
 #[tokio::test(start_paused = true)]
-async fn broken_websockets_fail_their_attempt_and_leave_nothing_behind() {
+async fn a_broken_websocket_fails_its_attempt_and_leaks_nothing() {
     for (what, bytes) in BROKEN {
         let fake = Fake::new(move |_, mut wire| async move {
             wire.upgrade().await?;
@@ -193,7 +193,7 @@ async fn broken_websockets_fail_their_attempt_and_leave_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_answers_for_ever_is_a_timeout_and_leaves_nothing_behind() {
+async fn an_endless_response_is_a_timeout_and_leaks_nothing() {
     const ENDLESS: [(&str, &str, &str); 8] = [
         ("nothing", "", ""),
         ("a head", "HTTP/1.1 200 OK\r\nx: ", "y"),
@@ -232,8 +232,8 @@ async fn a_server_that_answers_for_ever_is_a_timeout_and_leaves_nothing_behind()
     }
 }
 
-/// A client that has joined, and whose WebSocket then misbehaves, sees a disconnect, and comes back.
-async fn comes_back(what: &str, misbehave: fn(Wire) -> BoxFuture<'static, Option<()>>) {
+/// Checks that a connected client whose WebSocket misbehaves is disconnected and reconnects.
+async fn reconnects(what: &str, misbehave: fn(Wire) -> BoxFuture<'static, Option<()>>) {
     let fake = Fake::new(move |_, mut wire| async move {
         wire.upgrade().await?;
         wire.say(OPEN).await?;
@@ -260,15 +260,15 @@ async fn comes_back(what: &str, misbehave: fn(Wire) -> BoxFuture<'static, Option
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_breaks_an_open_websocket_is_a_disconnect() {
-    comes_back("a half-closed stream", |mut wire| {
+async fn an_open_websocket_that_breaks_is_a_disconnect() {
+    reconnects("a half-closed stream", |mut wire| {
         Box::pin(async move {
             wire.half_close().await?;
             wire.ignore().await
         })
     })
     .await;
-    comes_back("a message that never ends", |mut wire| {
+    reconnects("a message that never ends", |mut wire| {
         Box::pin(async move {
             wire.send([0x01, 1, b'4']).await?;
             let fragment = [&[0x00, 0x7f, 0, 0, 0, 0, 0, 0, 0x40, 0][..], &[b'x'; 1 << 14]].concat();
@@ -279,7 +279,7 @@ async fn what_breaks_an_open_websocket_is_a_disconnect() {
         })
     })
     .await;
-    comes_back("pings without an end, and then none", |mut wire| {
+    reconnects("pings without an end, and then none", |mut wire| {
         Box::pin(async move {
             for _ in 0..1000 {
                 wire.send([0x89, 1, b'x']).await?;
@@ -289,7 +289,7 @@ async fn what_breaks_an_open_websocket_is_a_disconnect() {
         })
     })
     .await;
-    comes_back("a broken event", |mut wire| {
+    reconnects("a broken event", |mut wire| {
         Box::pin(async move {
             wire.say("42[").await?;
             wire.ignore().await

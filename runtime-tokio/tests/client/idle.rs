@@ -1,11 +1,11 @@
-//! What a client costs that has nothing to do.
+//! How often the tasks of an idle client are polled.
 
 use socketio_runtime::ClientBuilder;
 use socketio_tokio::{ServerBuilder, TransportKind};
 
 use crate::support::{Counting, Network, URL, secs, settle, soon};
 
-/// Polls of all tasks of a client while its server pings it 100 times.
+/// Number of polls of all tasks of a client while its server pings it 100 times.
 async fn polls_of_an_idle_client(transport: TransportKind) -> usize {
     let server = ServerBuilder::new().build().unwrap();
     let network = Network::to(&server);
@@ -19,21 +19,21 @@ async fn polls_of_an_idle_client(transport: TransportKind) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_client_is_polled_for_pings_and_its_timer_alone() {
-    // The ping itself, and the timer of its absence, which finds each time that another ping has come.
+async fn an_idle_client_is_polled_only_for_pings_and_its_timer() {
+    // One poll for each ping, and one for the ping timeout's timer, which has been extended by the next ping each time.
     let polls = polls_of_an_idle_client(TransportKind::WebSocket).await;
     assert!((100..=2 * 101).contains(&polls), "{polls}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_client_that_polls_is_polled_for_its_exchanges_alone() {
-    // Each ping ends a GET, and its pong is a POST: some polls for each part of each, for the connections, too.
+async fn an_idle_client_by_polling_is_polled_only_for_its_requests() {
+    // Each ping completes a GET, and its pong is a POST: several polls for each, including those of the connection tasks.
     let polls = polls_of_an_idle_client(TransportKind::Polling).await;
     assert!((100..=100 * 16).contains(&polls), "{polls}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_waits_is_polled_for_its_attempts_alone() {
+async fn a_reconnecting_client_is_polled_only_for_its_attempts() {
     let network = Network::default();
     let runtime = Counting::default();
     let client = ClientBuilder::on(runtime.clone(), URL)
@@ -49,7 +49,7 @@ async fn a_client_that_waits_is_polled_for_its_attempts_alone() {
     tokio::time::sleep(secs(500)).await;
     let dials = network.dials().len() - dials;
     assert_eq!(dials, 100);
-    // One for the pause that is over; a deadline of the attempt that is slept for may be one more.
+    // One for the end of each delay, and possibly one for the attempt's own deadline.
     let polls = runtime.polls() - polls;
     assert!((100..=2 * 100).contains(&polls), "{polls}");
 }

@@ -1,7 +1,7 @@
-//! Our client against our server, over in-memory streams.
+//! The client against this project's server, over in-memory streams.
 //!
-//! Time is tokio's paused clock: it stands still while anybody has something to do, and jumps to the next timer when nobody has.
-//! A wait that never ends fails its test after some hours of that time, which pass at once.
+//! Time is tokio's paused clock: it stands still while any task can run, and jumps to the next timer when none can. A wait that
+//! never ends fails its test after some hours of that time, which pass immediately.
 
 mod acks;
 mod barrier;

@@ -1,4 +1,4 @@
-//! Events taken by `next`.
+//! Events received with `next`.
 
 use socketio_tokio::{ClientSocket, Socket};
 
@@ -9,7 +9,7 @@ async fn number(socket: &ClientSocket) -> Option<u32> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_lost_between_two_calls_nor_before_the_first() {
+async fn next_loses_no_event_between_calls_nor_before_the_first() {
     let (network, server) = world();
     server.namespace("/").on_connect(async |socket: Socket| {
         for number in 0..40 {
@@ -18,7 +18,7 @@ async fn nothing_is_lost_between_two_calls_nor_before_the_first() {
     });
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
-    assert!(socket.next().await.is_none(), "it was not told to connect");
+    assert!(socket.next().await.is_none(), "`connect` was not called");
     soon("the socket", socket.connect()).await.unwrap();
     settle().await;
     for expected in 0..40 {
@@ -28,7 +28,7 @@ async fn nothing_is_lost_between_two_calls_nor_before_the_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_goes_on_over_a_reconnection_and_ends_with_the_socket() {
+async fn next_continues_over_a_reconnection_and_ends_with_the_socket() {
     let (network, server) = world();
     server.namespace("/").on_connect(async |socket: Socket| {
         socket.emit("number", (1,)).unwrap();
@@ -37,7 +37,7 @@ async fn it_goes_on_over_a_reconnection_and_ends_with_the_socket() {
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
     let pen = log.pen.clone();
-    // Handlers of connects and disconnects do not wait for who pulls.
+    // Connect and disconnect handlers don't wait for events to be taken with `next`.
     socket.on_disconnect(move |_, reason| {
         let pen = pen.clone();
         async move { pen.say(reason) }
@@ -56,7 +56,7 @@ async fn it_goes_on_over_a_reconnection_and_ends_with_the_socket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_when_the_socket_is_left_by_hand_is_told() {
+async fn a_disconnect_ends_a_waiting_next() {
     let (network, _server) = world();
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
@@ -68,7 +68,7 @@ async fn whoever_waits_when_the_socket_is_left_by_hand_is_told() {
     settle().await;
     socket.disconnect();
     assert!(soon("the end", waiting).await.unwrap());
-    // The same before it was ever connected.
+    // The same while it has not connected yet.
     network.refuse();
     socket.connect();
     let waiting = tokio::spawn({
@@ -81,7 +81,7 @@ async fn whoever_waits_when_the_socket_is_left_by_hand_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connect_handler_may_pull_too() {
+async fn a_connect_handler_may_call_next() {
     let (network, server) = world();
     let mut log = Log::new();
     let client = client(&network).build().unwrap();
@@ -120,7 +120,7 @@ async fn an_event_that_is_not_taken_goes_to_the_next_caller() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_only_emits_is_not_stopped_by_what_it_never_takes() {
+async fn events_that_are_never_taken_do_not_stop_a_client() {
     let (network, server) = world();
     server.namespace("/").on("echo", async |_: Socket, (number,): (u32,)| number);
     let client = client(&network).build().unwrap();
@@ -132,7 +132,7 @@ async fn a_client_that_only_emits_is_not_stopped_by_what_it_never_takes() {
     }
     settle().await;
     assert_eq!(socket.timeout(secs(1)).emit_with_ack::<_, u32>("echo", (7,)).await.unwrap(), 7);
-    // The newest were kept.
+    // The newest events were kept.
     let first = number(&socket).await.unwrap();
     assert!((900..1000).contains(&first), "{first}");
     until("the last of them", || true).await;

@@ -1,12 +1,12 @@
-//! What becomes of a client whose connection breaks.
+//! Reconnection after a lost connection.
 
 use socketio_tokio::client::State;
 use socketio_tokio::{ClientSocket, ServerBuilder, Socket};
 
 use crate::support::{Log, Network, client, secs, settle, soon, until, world};
 
-/// Says what becomes of a socket.
-fn tell(socket: &ClientSocket, log: &Log) {
+/// Logs connects and disconnects of a socket.
+fn log_steps(socket: &ClientSocket, log: &Log) {
     let pen = log.pen.clone();
     socket.on_connect(move |_| {
         let pen = pen.clone();
@@ -20,12 +20,12 @@ fn tell(socket: &ClientSocket, log: &Log) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_emitted_meanwhile_arrives_in_order_at_the_next_server() {
+async fn events_emitted_while_disconnected_arrive_in_order_at_the_next_server() {
     let (network, first) = world();
     let mut log = Log::new();
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
-    tell(&socket, &log);
+    log_steps(&socket, &log);
     soon("the socket", socket.connect()).await.unwrap();
     log.hears("connect").await;
     let former = socket.id();
@@ -57,7 +57,7 @@ async fn what_is_emitted_meanwhile_arrives_in_order_at_the_next_server() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_states_tell_the_story() {
+async fn states_report_each_step_of_a_reconnection() {
     let (network, server) = world();
     let client = client(&network).build().unwrap();
     let mut states = client.states();
@@ -86,12 +86,12 @@ async fn the_states_tell_the_story() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_disconnects_a_socket_is_obeyed() {
+async fn a_socket_disconnected_by_the_server_does_not_reconnect() {
     let (network, server) = world();
     let mut log = Log::new();
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
-    tell(&socket, &log);
+    log_steps(&socket, &log);
     soon("the socket", socket.connect()).await.unwrap();
     log.hears("connect").await;
     server.namespace("/").broadcast().disconnect(false);
@@ -105,12 +105,12 @@ async fn a_server_that_disconnects_a_socket_is_obeyed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_the_engine_by_hand_is_a_break_like_any_other() {
+async fn close_engine_disconnects_and_reconnects() {
     let (network, server) = world();
     let mut log = Log::new();
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
-    tell(&socket, &log);
+    log_steps(&socket, &log);
     soon("the socket", socket.connect()).await.unwrap();
     log.hears("connect").await;
     client.close_engine();
@@ -126,7 +126,7 @@ async fn a_silent_server_is_a_ping_timeout() {
     let mut log = Log::new();
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");
-    tell(&socket, &log);
+    log_steps(&socket, &log);
     soon("the socket", socket.connect()).await.unwrap();
     log.hears("connect").await;
     network.hold();
@@ -136,12 +136,12 @@ async fn a_silent_server_is_a_ping_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_reconnection_a_break_is_the_end() {
+async fn without_reconnection_a_lost_connection_is_not_replaced() {
     let (network, _server) = world();
     let mut log = Log::new();
     let client = client(&network).reconnection(false).build().unwrap();
     let socket = client.socket("/");
-    tell(&socket, &log);
+    log_steps(&socket, &log);
     soon("the socket", socket.connect()).await.unwrap();
     log.hears("connect").await;
     network.cut();
@@ -152,7 +152,7 @@ async fn without_reconnection_a_break_is_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_breaks_leave_nothing_behind() {
+async fn a_thousand_reconnections_leak_nothing() {
     let (network, server) = world();
     let client = client(&network).build().unwrap();
     let socket = client.socket("/");

@@ -1,4 +1,4 @@
-//! The same over every transport.
+//! The same checks over every transport.
 
 use bytes::Bytes;
 use socketio_tokio::client::{Event, State};
@@ -6,7 +6,7 @@ use socketio_tokio::{Client, ClientBuilder, ClientSocket, Server, TransportKind}
 
 use crate::support::{Log, URL, in_real_time, soon, world};
 
-/// A server that knows a little of everything.
+/// A server with handlers for `use_every_feature`.
 fn serve(server: &Server) {
     let root = server.namespace("/");
     root.on("sum", async |_, (a, b): (i64, i64)| a + b);
@@ -24,7 +24,7 @@ fn serve(server: &Server) {
     });
 }
 
-async fn does_everything(client: &Client) {
+async fn use_every_feature(client: &Client) {
     let mut log = Log::new();
     let socket = client.socket("/");
     let pen = log.pen.clone();
@@ -53,39 +53,39 @@ async fn does_everything(client: &Client) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn by_websocket() {
+async fn every_feature_works_by_websocket() {
     let (network, server) = world();
     serve(&server);
     let client = ClientBuilder::new(URL).connector(network).transports([TransportKind::WebSocket]).build().unwrap();
-    does_everything(&client).await;
+    use_every_feature(&client).await;
     assert_eq!(client.transport(), Some(TransportKind::WebSocket));
     assert!(client.session_id().is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn by_polling() {
+async fn every_feature_works_by_polling() {
     let (network, server) = world();
     serve(&server);
     let client = ClientBuilder::new(URL).connector(network).transports([TransportKind::Polling]).build().unwrap();
-    does_everything(&client).await;
+    use_every_feature(&client).await;
     assert_eq!(client.transport(), Some(TransportKind::Polling));
 }
 
 #[tokio::test(start_paused = true)]
-async fn by_polling_with_base64_and_cookies() {
+async fn every_feature_works_by_polling_with_base64_and_cookies() {
     let (network, server) = world();
     serve(&server);
     let builder = ClientBuilder::new(URL).connector(network).transports([TransportKind::Polling]);
-    does_everything(&builder.force_base64(true).cookies(true).build().unwrap()).await;
+    use_every_feature(&builder.force_base64(true).cookies(true).build().unwrap()).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn by_polling_and_then_websocket() {
+async fn every_feature_works_before_and_after_an_upgrade() {
     let (network, server) = world();
     serve(&server);
     let client = ClientBuilder::new(URL).connector(network).build().unwrap();
     let mut states = client.states();
-    does_everything(&client).await;
+    use_every_feature(&client).await;
     loop {
         match soon("the upgrade", states.next()).await.unwrap() {
             State::Upgraded { transport } => break assert_eq!(transport, TransportKind::WebSocket),
@@ -94,7 +94,7 @@ async fn by_polling_and_then_websocket() {
             state => panic!("{state:?}"),
         }
     }
-    does_everything(&client).await;
+    use_every_feature(&client).await;
     assert_eq!(client.transport(), Some(TransportKind::WebSocket));
 }
 
@@ -140,14 +140,14 @@ async fn two_namespaces_share_one_connection_and_one_may_leave() {
     assert!(!other.is_connected() && other.id().is_none() && !other.is_active());
     let sum: i64 = soon("an ack", root.emit_with_ack("sum", (1, 2))).await.unwrap();
     assert_eq!((sum, server.namespace("/other").len()), (3, 0));
-    // With the last one the connection goes, too.
+    // The connection closes with the last socket.
     root.disconnect();
     crate::support::until("the end of the session", || server.sessions() == 0).await;
     assert_eq!(client.transport(), None);
 }
 
 #[tokio::test]
-async fn by_tcp() {
+async fn every_feature_works_over_tcp() {
     in_real_time(async {
         let (_, server) = world();
         serve(&server);
@@ -155,9 +155,9 @@ async fn by_tcp() {
         let url = format!("ws://{}", listener.local_addr());
         tokio::spawn(listener.serve());
         let client = ClientBuilder::new(url).build().unwrap();
-        does_everything(&client).await;
+        use_every_feature(&client).await;
         crate::support::until("the upgrade", || client.transport() == Some(TransportKind::WebSocket)).await;
-        does_everything(&client).await;
+        use_every_feature(&client).await;
         soon("the close", client.close()).await;
     })
     .await;

@@ -18,12 +18,12 @@ pub(crate) struct Counting {
 }
 
 impl Counting {
-    /// How often tasks have been polled.
+    /// Total number of polls of all tasks.
     pub(crate) fn polls(&self) -> usize {
         self.polls.load(Ordering::SeqCst)
     }
 
-    /// How many tasks have not ended.
+    /// Number of running tasks.
     pub(crate) fn tasks(&self) -> usize {
         self.tasks.load(Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! A server that sends what a test wants it to, however wrong.
+//! A scripted server, which can send anything.
 
 use std::future::Future;
 use std::io;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use super::Counting;
 
-/// Answers every connection by the same function.
+/// Serves every connection with the same function.
 #[derive(Clone)]
 pub(crate) struct Fake {
     serve: Arc<dyn Fn(String, Wire) -> BoxFuture<'static, Option<()>> + Send + Sync>,
@@ -19,7 +19,7 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
-    /// `serve` gets the host that was dialled and the stream. It ends with the stream, or when it does not want it any longer.
+    /// `serve` receives the host that was dialled and the stream. The connection closes when it returns.
     pub(crate) fn new<F, Fut>(serve: F) -> Self
     where
         F: Fn(String, Wire) -> Fut + Send + Sync + 'static,
@@ -28,7 +28,7 @@ impl Fake {
         Self { serve: Arc::new(move |host, wire| Box::pin(serve(host, wire))), connections: Counting::default() }
     }
 
-    /// How many connections there are.
+    /// Number of open connections.
     pub(crate) fn connections(&self) -> usize {
         self.connections.tasks()
     }
@@ -43,12 +43,12 @@ impl Connector for Fake {
     }
 }
 
-/// The server's end of a connection. All of its methods have no value once the client has left.
+/// The server's end of a connection. All methods return `None` once the client has closed it.
 pub(crate) struct Wire(DuplexStream);
 
-/// What a client asks.
+/// A request of a client.
 pub(crate) struct Asked {
-    /// Method and URL.
+    /// The request line.
     pub(crate) line: String,
     pub(crate) body: String,
     pub(crate) length: usize,
@@ -62,13 +62,13 @@ impl Asked {
 }
 
 impl Wire {
-    /// The next request.
+    /// Reads the next request.
     pub(crate) async fn asked(&mut self) -> Option<Asked> {
         let asked = self.head().await?;
         self.body(asked).await
     }
 
-    /// The body of a request whose head was read.
+    /// Reads the body of a request whose head was read.
     pub(crate) async fn body(&mut self, mut asked: Asked) -> Option<Asked> {
         let mut body = vec![0; asked.length];
         self.0.read_exact(&mut body).await.ok()?;
@@ -76,7 +76,7 @@ impl Wire {
         Some(asked)
     }
 
-    /// The head of the next request; its body stays unread.
+    /// Reads the head of the next request, and leaves its body unread.
     pub(crate) async fn head(&mut self) -> Option<Asked> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -95,13 +95,13 @@ impl Wire {
         Some(Asked { line, body: String::new(), length, accept: accept.unwrap_or_default() })
     }
 
-    /// Answers as it should be done.
+    /// Sends a response with status 200 and this body.
     pub(crate) async fn answer(&mut self, body: &str) -> Option<()> {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n", body.len());
         self.send(head + body).await
     }
 
-    /// Agrees to a WebSocket.
+    /// Reads a WebSocket handshake and accepts it.
     pub(crate) async fn upgrade(&mut self) -> Option<()> {
         let accept = self.asked().await?.accept;
         let head =
@@ -119,7 +119,7 @@ impl Wire {
         self.send([&[0x81, text.len() as u8], text.as_bytes()].concat()).await
     }
 
-    /// Reads one short frame of a WebSocket: its first byte, and what it holds.
+    /// Reads one short WebSocket frame: its first byte, and its payload.
     pub(crate) async fn frame(&mut self) -> Option<(u8, String)> {
         let (opcode, length) = (self.0.read_u8().await.ok()?, self.0.read_u8().await.ok()?);
         assert!((0x80..0xfe).contains(&length), "masked, and short");
@@ -131,18 +131,18 @@ impl Wire {
         Some((opcode, String::from_utf8(payload).unwrap()))
     }
 
-    /// Reads one message of a WebSocket, or whatever else comes in one piece.
+    /// Reads once: one WebSocket message, or anything else that arrives in one piece.
     pub(crate) async fn hear(&mut self) -> Option<()> {
         let read = self.0.read(&mut [0; 4096]).await.ok()?;
         (read > 0).then_some(())
     }
 
-    /// Sends nothing more.
+    /// Closes the stream for writing.
     pub(crate) async fn half_close(&mut self) -> Option<()> {
         self.0.shutdown().await.ok()
     }
 
-    /// Reads nothing more, and says that it goes on, until the client leaves.
+    /// Reads nothing more, and sends `100 Continue` every second until the client closes the connection.
     pub(crate) async fn hold(&mut self) -> Option<()> {
         loop {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -150,7 +150,7 @@ impl Wire {
         }
     }
 
-    /// Takes what comes, and says nothing, until the client leaves.
+    /// Reads and discards, and sends nothing, until the client closes the connection.
     pub(crate) async fn ignore(&mut self) -> Option<()> {
         while self.0.read(&mut [0; 4096]).await.ok()? > 0 {}
         None

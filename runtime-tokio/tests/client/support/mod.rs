@@ -1,4 +1,4 @@
-//! A network in memory, a runtime that counts, and a log.
+//! An in-memory network, a counting runtime, and a log.
 
 mod counting;
 mod fake;
@@ -23,21 +23,21 @@ pub(crate) fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// Where tests expect their server.
+/// The URL of the server in the in-memory network.
 pub(crate) const URL: &str = "http://server.test";
 
-/// A server with default options behind a network.
+/// A network with a server with default options.
 pub(crate) fn world() -> (Network, Server) {
     let server = ServerBuilder::new().build().unwrap();
     (Network::to(&server), server)
 }
 
-/// A client in that network, by WebSocket alone: what does not care how it travels.
+/// A client in that network that uses WebSocket only, for tests that don't depend on the transport.
 pub(crate) fn client(network: &Network) -> ClientBuilder {
     ClientBuilder::new(URL).connector(network.clone()).transports([TransportKind::WebSocket])
 }
 
-/// Waits for something that is to happen, for longer than any timeout.
+/// Awaits a future, for longer than any timeout of a client or server.
 pub(crate) async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
     match tokio::time::timeout(secs(4 * 3600), happens).await {
         Ok(value) => value,
@@ -45,17 +45,17 @@ pub(crate) async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
     }
 }
 
-/// Runs a test on a clock that is not paused, where [`soon`] would wait for hours in vain.
+/// Runs a test on a clock that is not paused, where [`soon`] would wait for hours.
 pub(crate) async fn in_real_time(test: impl Future<Output = ()>) {
     tokio::time::timeout(secs(60), test).await.expect("the test ends within a minute");
 }
 
-/// Lets everybody do what they can do at once.
+/// Lets all tasks run until they wait.
 pub(crate) async fn settle() {
     tokio::time::sleep(millis(1)).await;
 }
 
-/// Waits until something that cannot be awaited has become true.
+/// Polls a condition until it is true.
 pub(crate) async fn until(what: &str, mut is_true: impl FnMut() -> bool) {
     for _ in 0..100_000 {
         if is_true() {
@@ -66,7 +66,7 @@ pub(crate) async fn until(what: &str, mut is_true: impl FnMut() -> bool) {
     panic!("waited in vain for {what}");
 }
 
-/// What handlers say and the test hears, in order.
+/// An ordered log that handlers write to and the test reads from.
 pub(crate) struct Log {
     pub(crate) pen: Pen,
     words: mpsc::UnboundedReceiver<String>,
@@ -95,7 +95,7 @@ impl Log {
         assert_eq!(self.heard().await, expected);
     }
 
-    /// All that was said and not heard.
+    /// All entries that were not read yet.
     pub(crate) fn all(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.words.try_recv().ok()).collect()
     }

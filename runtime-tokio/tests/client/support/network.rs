@@ -1,4 +1,4 @@
-//! A network in memory.
+//! An in-memory network.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use socketio_tokio::{BoxFuture, BoxStream, Server};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-/// The way from a client to the server that is up now, if one is.
+/// Connects clients to the current server, if there is one.
 #[derive(Clone, Default)]
 pub(crate) struct Network {
     inner: Arc<Mutex<Inner>>,
@@ -30,32 +30,32 @@ impl Network {
         network
     }
 
-    /// Another server is up from now on.
+    /// Connects new clients to this server from now on.
     pub(crate) fn replace(&self, server: &Server) {
         self.inner.lock().unwrap().server = Some(server.clone());
     }
 
-    /// No server is up from now on; those connected stay.
+    /// Refuses new connections from now on; existing ones stay open.
     pub(crate) fn refuse(&self) {
         self.inner.lock().unwrap().server = None;
     }
 
-    /// Every connection breaks.
+    /// Closes all connections.
     pub(crate) fn cut(&self) {
         self.inner.lock().unwrap().connections.drain(..).for_each(|connection| connection.abort());
     }
 
-    /// Nothing comes through any more, and nobody is told.
+    /// Stops all traffic without closing connections.
     pub(crate) fn hold(&self) {
         self.inner.lock().unwrap().held.send_replace(true);
     }
 
-    /// New connections come through again. What was under way when the others were held is lost.
+    /// Lets new connections through again. The traffic of held connections is lost.
     pub(crate) fn release(&self) {
         self.inner.lock().unwrap().held.send_replace(false);
     }
 
-    /// Where clients wanted to connect to, so far.
+    /// The addresses that clients have dialled so far.
     pub(crate) fn dials(&self) -> Vec<String> {
         self.inner.lock().unwrap().dials.clone()
     }
@@ -69,7 +69,7 @@ impl Connector for Network {
             return Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) });
         };
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        // Between the two, so that it can be cut: a stream that was upgraded belongs to the session's task.
+        // A second pipe, so that the connection can be cut: an upgraded stream is owned by the session's task.
         let (near, far) = tokio::io::duplex(64 * 1024);
         tokio::spawn(server.serve_connection(socketio_tokio::stream(far), Peer::default()));
         let mut held = inner.held.subscribe();
