@@ -10,7 +10,7 @@ use engineio_proto::{Sid, Text};
 use serde::Serialize;
 use socketio_proto::{Args, Encoded, Json, Value, encode};
 
-use crate::handler::HandlerError;
+use crate::error::HandlerError;
 
 /// A type that a handler may return. If the peer asked for an ack, the value is sent as the ack.
 ///

@@ -9,76 +9,10 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use serde::Serialize;
-use socketio_proto::{ArgsError, EncodeError, FromArgs, encode};
+use socketio_proto::{FromArgs, encode};
 
-use crate::chain::debug_as_text;
 use crate::endpoint::{AckResult, Endpoint};
-
-/// Why an event was not emitted.
-#[derive(thiserror::Error)]
-#[non_exhaustive]
-pub enum EmitError {
-    /// The event or its arguments can't be encoded.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// The socket is no longer connected. (A client's socket buffers events while it has no connection; for it this means that the
-    /// client has ended, or that the event asks for an ack and the socket will not connect again by itself.)
-    #[error("the socket is not connected")]
-    Disconnected,
-    /// The send buffer is full: the peer reads too slowly, or a client has had no connection for too long.
-    #[error("the outbox is full")]
-    Full,
-    /// The event is larger than the whole send buffer (`outbox_limit` of a server, `send_buffer_limit` of a client), so it can
-    /// never be sent.
-    #[error("the event is larger than the outbox")]
-    TooLarge,
-    /// The maximum number of pending acks is reached.
-    #[error("too many acks are owed")]
-    TooManyAcks,
-}
-
-debug_as_text!(EmitError);
-
-impl From<socketio_proto::EmitError> for EmitError {
-    fn from(error: socketio_proto::EmitError) -> Self {
-        match error {
-            socketio_proto::EmitError::Full => Self::Full,
-            socketio_proto::EmitError::TooLarge => Self::TooLarge,
-            // `AckIdInUse` can't happen, as ids count up in 64 bits.
-            socketio_proto::EmitError::TooManyAcks | socketio_proto::EmitError::AckIdInUse => Self::TooManyAcks,
-            _ => Self::Disconnected,
-        }
-    }
-}
-
-/// Why an ack failed.
-#[derive(thiserror::Error)]
-#[non_exhaustive]
-pub enum AckError {
-    /// The event was not emitted.
-    #[error(transparent)]
-    Emit(#[from] EmitError),
-    /// The ack did not arrive in time.
-    #[error("operation has timed out")]
-    Timeout,
-    /// The socket was disconnected before the ack arrived.
-    #[error("socket has been disconnected")]
-    Disconnected,
-    /// The ack's arguments don't fit the expected type.
-    #[error(transparent)]
-    Args(#[from] ArgsError),
-}
-
-debug_as_text!(AckError);
-
-impl From<socketio_proto::AckError> for AckError {
-    fn from(error: socketio_proto::AckError) -> Self {
-        match error {
-            socketio_proto::AckError::Timeout => Self::Timeout,
-            _ => Self::Disconnected,
-        }
-    }
-}
+use crate::error::{AckError, EmitError};
 
 /// A socket with a timeout for acks. Created by [`Socket::timeout`](crate::Socket::timeout) and
 /// [`ClientSocket::timeout`](crate::ClientSocket::timeout).

@@ -6,8 +6,7 @@ use engineio_proto::Text;
 use futures_channel::oneshot;
 use socketio_proto::{Args, Encoded};
 
-use crate::emit::EmitError;
-use crate::handler::{Answer, HandlerError};
+use crate::error::{EmitError, HandlerError};
 use crate::runtime::BoxFuture;
 
 /// A socket of either role: [`Socket`](crate::Socket) on a server, [`ClientSocket`](crate::ClientSocket) on a client. Sealed. It
@@ -75,3 +74,6 @@ pub(crate) type Awaited<S> = (<S as Endpoint>::Ticket, oneshot::Receiver<AckResu
 
 /// The arguments of an ack, or why it failed.
 pub(crate) type AckResult = Result<Args, socketio_proto::AckError>;
+
+/// The result of a handler: the ack to send, if any.
+pub(crate) type Answer = Result<Option<Encoded>, HandlerError>;

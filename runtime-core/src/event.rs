@@ -4,8 +4,8 @@ use engineio_proto::Text;
 use serde::Serialize;
 use socketio_proto::{Args, ArgsError, encode};
 
-use crate::emit::EmitError;
 use crate::endpoint::Endpoint;
+use crate::error::EmitError;
 
 /// A received event, with the ack that answers it if the peer asked for one.
 ///

@@ -1,7 +1,6 @@
 //! The application's handlers: their types, and how they are called.
 
 use std::any::Any;
-use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -9,52 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use engineio_proto::Text;
-use socketio_proto::{Args, ArgsError, DecodeError, EncodeError, Encoded, FromArgs};
+use socketio_proto::{Args, ArgsError, FromArgs};
 
 use crate::ack::{self, IntoAck};
-use crate::chain::debug_as_text;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Answer, Endpoint};
+use crate::error::HandlerError;
 use crate::event::Event;
 use crate::runtime::BoxFuture;
 use crate::trace;
-
-/// Why a handler failed. It is passed to `on_error` of the namespace, or of the client's socket; other handlers are not affected.
-#[derive(Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum HandlerError {
-    /// The arguments of an event don't fit the handler's types.
-    #[error("event {event:?}: {error}")]
-    Args {
-        /// The event's name.
-        event: Text,
-        /// Which argument does not fit, and why.
-        error: ArgsError,
-    },
-    /// The handler's return value can't be encoded as an ack.
-    #[error("the ack cannot be encoded: {0}")]
-    Encode(Arc<EncodeError>),
-    /// The handler returned an error.
-    #[error("{0}")]
-    Failed(Arc<dyn Error + Send + Sync>),
-    /// The handler panicked, with this message.
-    #[error("a handler panicked: {0}")]
-    Panicked(String),
-    /// The peer sent a packet that can't be decoded, so the connection is closed.
-    #[error("undecodable packet: {0}")]
-    Undecodable(DecodeError),
-}
-
-debug_as_text!(HandlerError);
-
-impl HandlerError {
-    pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {
-        let message = payload.downcast_ref::<&str>().map(ToString::to_string);
-        Self::Panicked(message.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default())
-    }
-}
-
-/// The result of a handler: the ack to send, if any.
-pub(crate) type Answer = Result<Option<Encoded>, HandlerError>;
 
 pub(crate) type OnEvent<S> = Arc<dyn Fn(S, Args, Option<u64>) -> BoxFuture<'static, Answer> + Send + Sync>;
 pub(crate) type OnAny<S> = Arc<dyn Fn(Event<S>) -> BoxFuture<'static, Answer> + Send + Sync>;

@@ -12,6 +12,7 @@ pub mod client;
 mod emit;
 mod endpoint;
 pub mod engine;
+mod error;
 mod event;
 mod handler;
 pub mod prelude;
@@ -24,10 +25,10 @@ mod ws;
 
 pub use ack::IntoAck;
 pub use client::{Client, ClientBuilder, ClientSocket};
-pub use emit::{AckError, AckFuture, EmitError, Volatile, WithTimeout};
+pub use emit::{AckFuture, Volatile, WithTimeout};
 pub use endpoint::Endpoint;
+pub use error::{AckError, EmitError, HandlerError};
 pub use event::{Ack, Event};
-pub use handler::HandlerError;
 pub use rooms::IntoRooms;
 pub use runtime::{Accept, BoxFuture, BoxStream, Runtime, Stream};
 pub use server::{Broadcast, Namespace, Server, ServerBuilder, Socket};
@@ -36,5 +37,6 @@ pub use bytes::Bytes;
 pub use engineio_proto::{Data, Pressure, Sid, Text, TransportKind};
 #[cfg(feature = "rustls")]
 pub use rustls;
+pub use socketio_proto::server::NamespaceError;
 pub use socketio_proto::{Args, ArgsError, DecodeError, EncodeError, FromArgs, Json, Limits, Value};
 pub use {engineio_proto, http, socketio_proto};

@@ -8,7 +8,7 @@ use std::fmt;
 
 use engineio_proto::Text;
 
-use crate::handler::HandlerError;
+use crate::error::HandlerError;
 
 /// The span that a task or a handler runs in.
 #[derive(Clone, Debug)]

@@ -32,8 +32,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::NamespaceError;
+use crate::client::BuildError;
 use crate::client::{ConnectError, DisconnectReason, State};
-use crate::server::{BuildError, NamespaceError};
 use crate::{AckError, ClientBuilder, EmitError, FromArgs, HandlerError, IntoAck, Pressure, Sid, Text};
 
 /// An event that the server emitted.
@@ -71,7 +72,7 @@ where
 /// let builder = ClientBuilder::new("http://127.0.0.1:3000").transports([TransportKind::WebSocket]);
 /// let client = blocking::Client::from(builder.build()?);
 /// assert!(!client.socket("/").is_connected());
-/// # Ok::<(), socketio_smol::server::BuildError>(())
+/// # Ok::<(), socketio_smol::client::BuildError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Client(crate::Client);

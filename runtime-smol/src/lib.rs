@@ -74,6 +74,6 @@ pub type ServerBuilder = socketio_runtime::ServerBuilder<Smol>;
 /// use socketio_smol::ClientBuilder;
 ///
 /// let client = ClientBuilder::new("http://127.0.0.1:3000").reconnection_delay(Duration::from_millis(500)).build()?;
-/// # Ok::<(), socketio_smol::server::BuildError>(())
+/// # Ok::<(), socketio_smol::client::BuildError>(())
 /// ```
 pub type ClientBuilder = socketio_runtime::ClientBuilder<Smol>;

@@ -67,6 +67,6 @@ pub type ServerBuilder = socketio_runtime::ServerBuilder<Tokio>;
 /// use socketio_tokio::ClientBuilder;
 ///
 /// let client = ClientBuilder::new("http://127.0.0.1:3000").reconnection_delay(Duration::from_millis(500)).build()?;
-/// # Ok::<(), socketio_tokio::server::BuildError>(())
+/// # Ok::<(), socketio_tokio::client::BuildError>(())
 /// ```
 pub type ClientBuilder = socketio_runtime::ClientBuilder<Tokio>;

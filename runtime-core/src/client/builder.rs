@@ -13,12 +13,12 @@ use serde::Serialize;
 use socketio_proto::client::{self, Manager, SocketConfig};
 
 use super::auth::{Auth, AuthError, AuthRequest, IntoAuth};
+use super::error::BuildError;
 use super::handle::Client;
 use super::options::{AskHeaders, AskUrl, Options, Target, parse_url};
 use super::shared::{Alive, Shared};
 use crate::client::dial::{Connector, DialOptions, Dialer, Proxy};
 use crate::runtime::{Runtime, random};
-use crate::server::BuildError;
 use crate::turn::deadline::WriteTimeout;
 
 /// Configures and builds a [`Client`]. The adapter crates define an alias of it for their runtime.
@@ -35,7 +35,7 @@ use crate::turn::deadline::WriteTimeout;
 /// ```no_run
 /// # use std::time::Duration;
 /// # use socketio_runtime::{Client, ClientBuilder, Runtime, TransportKind};
-/// # use socketio_runtime::server::BuildError;
+/// # use socketio_runtime::client::BuildError;
 /// # fn example<R: Runtime + Default>() -> Result<Client, BuildError> {
 /// ClientBuilder::<R>::new("https://example.com")
 ///     .transports([TransportKind::WebSocket])
@@ -352,7 +352,7 @@ impl<R: Runtime> ClientBuilder<R> {
         }
         check(&self.manager)?;
         if !is_allowed(self.dial.write_timeout.get()) {
-            return Err(BuildError::Client { option: "write_timeout", allowed: "1 ms to 2^31-1 ms" });
+            return Err(BuildError::Option { option: "write_timeout", allowed: "1 ms to 2^31-1 ms" });
         }
         let (base, query) = parse_url(&self.url)?;
         let engine = self.engine.query(self.query.unwrap_or(query));
@@ -391,7 +391,7 @@ fn is_allowed(duration: Duration) -> bool {
 
 fn check(manager: &client::Config) -> Result<(), BuildError> {
     let backoff = &manager.backoff;
-    let wrong = |option, allowed| Err(BuildError::Client { option, allowed });
+    let wrong = |option, allowed| Err(BuildError::Option { option, allowed });
     if !is_allowed(backoff.delay) || !is_allowed(backoff.delay_max) {
         return wrong("reconnection_delay", "1 ms to 2^31-1 ms, as reconnection_delay_max");
     }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engineio_proto::Text;
 use engineio_proto::client::{Config, Fault};
+use engineio_proto::{ConfigError, Text};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 use socketio_proto::Json;
@@ -15,10 +15,50 @@ use socketio_proto::client::{AttemptError, DisconnectReason};
 use super::options::Target;
 use super::shared::Cause;
 use crate::chain::debug_as_text;
-use crate::client::dial::DialError;
+use crate::client::auth::AuthError;
+use crate::client::dial::{DialError, UrlError};
 
 /// Any error of the application, or of a library below.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why a client can't be built.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// An option of Engine.IO is out of its bounds.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Another option is out of its bounds.
+    #[error("{option} has to be {allowed}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// The URL is not one of a server.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// The URL has a path, which could be meant as a namespace or as the path of the server.
+    #[error(
+        "the URL has the path {0:?}; a namespace is named to `Client::socket`, the server's path to `ClientBuilder::path`"
+    )]
+    UrlPath(String),
+    /// There is no transport.
+    #[error("there has to be a transport")]
+    NoTransports,
+    /// The server can't be dialled as the client is set up.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// A header is not allowed.
+    #[error("a header can't be sent: {0}")]
+    Header(#[source] http::Error),
+    /// The credentials are not an object.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+}
+
+debug_as_text!(BuildError);
 
 /// Why a socket is not connected. A cheap clone.
 ///

@@ -21,7 +21,7 @@ use super::state::States;
 ///
 /// ```no_run
 /// # use socketio_runtime::{ClientBuilder, Runtime};
-/// # use socketio_runtime::server::BuildError;
+/// # use socketio_runtime::client::BuildError;
 /// # async fn example<R: Runtime + Default>() -> Result<(), Box<dyn std::error::Error>> {
 /// let client = ClientBuilder::<R>::new("http://localhost:3000").build()?;
 /// let (root, admin) = (client.socket("/"), client.socket("/admin"));

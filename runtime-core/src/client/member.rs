@@ -12,8 +12,9 @@ use socketio_proto::client::DisconnectReason;
 use super::auth::Auth;
 use super::error::ConnectError;
 use super::socket::ClientSocket;
+use crate::endpoint::Answer;
 use crate::event::Event;
-use crate::handler::{Answer, OnAny, OnConnect, OnError, OnEvent};
+use crate::handler::{OnAny, OnConnect, OnError, OnEvent};
 use crate::runtime::BoxFuture;
 use crate::turn::slot::NextSlot;
 

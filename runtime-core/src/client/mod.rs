@@ -20,7 +20,7 @@ pub use builder::ClientBuilder;
 pub use dial::{Connector, DialError, Proxy, UrlError};
 #[cfg(feature = "rustls")]
 pub use dial::{Tls, TlsError};
-pub use error::ConnectError;
+pub use error::{BuildError, ConnectError};
 pub use handle::Client;
 pub use socket::{ClientSocket, Connecting};
 pub use socketio_proto::client::{AttemptError, DisconnectReason};

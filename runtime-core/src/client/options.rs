@@ -9,9 +9,9 @@ use socketio_proto::client::SocketConfig;
 
 use super::auth::Auth;
 use super::error::BoxError;
+use super::error::BuildError;
 use crate::client::dial::{BaseUrl, DialOptions, Dialer};
 use crate::runtime::{BoxFuture, Runtime};
-use crate::server::BuildError;
 
 pub(super) type AskUrl = Box<dyn Fn(u32) -> BoxFuture<'static, Result<String, BoxError>> + Send + Sync>;
 pub(super) type AskHeaders = Box<dyn Fn(u32) -> BoxFuture<'static, Result<HeaderMap, BoxError>> + Send + Sync>;

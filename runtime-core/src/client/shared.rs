@@ -16,7 +16,7 @@ use super::member::{Member, lock};
 use super::options::Options;
 use super::state::Subscribers;
 use super::task::ClientTask;
-use crate::emit::EmitError;
+use crate::error::EmitError;
 use crate::runtime::Runtime;
 use crate::turn::wake::Turns;
 

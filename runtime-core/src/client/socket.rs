@@ -19,10 +19,13 @@ use super::error::ConnectError;
 use super::member::Member;
 use super::shared::{Alive, Stage};
 use crate::ack::IntoAck;
-use crate::emit::{AckFuture, EmitError, Volatile, WithTimeout};
+use crate::emit::{AckFuture, Volatile, WithTimeout};
+use crate::endpoint::Answer;
 use crate::endpoint::{Awaited, Endpoint, sealed};
+use crate::error::EmitError;
+use crate::error::HandlerError;
 use crate::event::Event;
-use crate::handler::{self, Answer, HandlerError};
+use crate::handler;
 use crate::runtime::BoxFuture;
 
 /// A client's membership of one namespace, which it can leave and join again. A handle that is cheap to clone and can be used from

@@ -8,8 +8,8 @@ use socketio_proto::server::Target;
 
 use super::namespace::NamespaceInner;
 use super::socket::Socket;
-use crate::emit::EmitError;
 use crate::endpoint::Endpoint;
+use crate::error::EmitError;
 use crate::rooms::IntoRooms;
 
 /// A selection of sockets of a namespace, to emit to or to move between rooms. Made by `to`, `except`, .. of

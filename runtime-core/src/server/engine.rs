@@ -8,7 +8,8 @@ use engineio_proto::server::SendError;
 use engineio_proto::{Data, Pressure, Sid, TransportKind};
 
 use crate::ack::IntoAck;
-use crate::handler::{self, Answer};
+use crate::endpoint::Answer;
+use crate::handler;
 use crate::runtime::BoxFuture;
 use crate::server::conn::Conn;
 use crate::server::handshake::Handshake;

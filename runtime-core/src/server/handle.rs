@@ -24,9 +24,7 @@ use socketio_proto::server::{self, Connection, NamespaceError, namespace_name};
 use super::broadcast::Broadcast;
 use crate::ack::IntoAck;
 use crate::chain::debug_as_text;
-use crate::client::AuthError;
-use crate::client::{DialError, UrlError};
-use crate::emit::EmitError;
+use crate::error::EmitError;
 use crate::rooms::IntoRooms;
 use crate::runtime::{BoxFuture, Runtime, random};
 use crate::server::client_files::{ClientFiles, ClientFilesError};
@@ -78,52 +76,24 @@ type AllowRequest = Box<dyn Fn(Handshake) -> BoxFuture<'static, Result<(), Strin
 type OnReject = Box<dyn Fn(&Parts, &Reject) + Send + Sync>;
 type GenerateId = Box<dyn Fn(&Parts) -> Sid + Send + Sync>;
 
-/// Why a server or a client can't be built. May grow with the options.
+/// Why a server can't be built.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// An option is out of bounds.
+    /// An option of Engine.IO is out of its bounds.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The folder given to [`serve_client`](ServerBuilder::serve_client) can't be served.
+    /// Another option is out of its bounds.
+    #[error("{option} has to be {allowed}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// The folder given to [`serve_client`](ServerBuilder::serve_client) is not what it should be.
     #[error(transparent)]
     ClientFiles(#[from] ClientFilesError),
-    /// The URL given to a client is invalid.
-    #[error(transparent)]
-    Url(#[from] UrlError),
-    /// The URL given to a client has a path, which is ambiguous: it may mean a namespace or the server's path.
-    #[error(
-        "the URL has the path {0:?}; a namespace is named to `Client::socket`, the server's path to `ClientBuilder::path`"
-    )]
-    UrlPath(String),
-    /// No transport is allowed for a client.
-    #[error("there has to be a transport")]
-    NoTransports,
-    /// An option of a client is out of bounds.
-    #[error("{option} has to be {allowed}")]
-    Client {
-        /// The name of the option.
-        option: &'static str,
-        /// The allowed values.
-        allowed: &'static str,
-    },
-    /// An option of a server is out of bounds.
-    #[error("{option} has to be {allowed}")]
-    Server {
-        /// The name of the option.
-        option: &'static str,
-        /// The allowed values.
-        allowed: &'static str,
-    },
-    /// A client's options for dialling are invalid.
-    #[error(transparent)]
-    Dial(#[from] DialError),
-    /// A header given to a client is invalid or reserved.
-    #[error("a header can't be sent: {0}")]
-    Header(#[source] http::Error),
-    /// The credentials given to a client are not a JSON object.
-    #[error(transparent)]
-    Auth(#[from] AuthError),
 }
 
 debug_as_text!(BuildError);

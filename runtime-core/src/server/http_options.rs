@@ -47,7 +47,7 @@ impl HttpSettings {
     pub(crate) fn build(self, engine: &Config) -> Result<HttpOptions, BuildError> {
         let Self { max_header_size, headers_timeout, request_timeout, half_close_timeout, write_timeout } = self;
         if !(1024..=1024 * 1024).contains(&max_header_size) {
-            return Err(BuildError::Server { option: "max_header_size", allowed: "1 KiB to 1 MiB" });
+            return Err(BuildError::Option { option: "max_header_size", allowed: "1 KiB to 1 MiB" });
         }
         for (name, duration) in [
             ("headers_timeout", Some(headers_timeout)),
@@ -59,7 +59,7 @@ impl HttpSettings {
             }
         }
         if half_close_timeout > LONGEST {
-            return Err(BuildError::Server { option: "half_close_timeout", allowed: "at most 2^31-1 ms" });
+            return Err(BuildError::Option { option: "half_close_timeout", allowed: "at most 2^31-1 ms" });
         }
         let write_timeout = write_timeout.unwrap_or_else(|| engine.ping_interval() + engine.ping_timeout());
         Ok(HttpOptions { max_header_size, headers_timeout, request_timeout, half_close_timeout, write_timeout })

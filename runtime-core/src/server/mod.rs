@@ -29,7 +29,7 @@ pub use namespace::{ConnectRequest, Namespace, Refusal};
 pub use serve::Listener;
 pub use service::Service;
 pub use socket::Socket;
-pub use socketio_proto::server::{DisconnectReason, NamespaceError};
+pub use socketio_proto::server::DisconnectReason;
 
 /// An event that a client emitted.
 pub type Event = crate::event::Event<Socket>;

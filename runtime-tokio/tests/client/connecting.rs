@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
+use socketio_tokio::client::BuildError;
 use socketio_tokio::client::{AuthRequest, ConnectError, State};
-use socketio_tokio::server::{BuildError, ConnectRequest, Refusal};
+use socketio_tokio::server::{ConnectRequest, Refusal};
 use socketio_tokio::{ClientBuilder, ClientSocket, ServerBuilder, TransportKind};
 
 use crate::support::{Fake, Log, Network, URL, client, millis, secs, soon, world};
@@ -261,8 +262,8 @@ fn an_invalid_option_fails_the_build() {
     assert!(matches!(build(ClientBuilder::new("http://server.test/admin")), Err(BuildError::UrlPath(_))));
     assert!(matches!(build(ClientBuilder::new(URL).header("x y", "z")), Err(BuildError::Header(_))));
     assert!(matches!(build(ClientBuilder::new(URL).auth(7)), Err(BuildError::Auth(_))));
-    assert!(matches!(build(ClientBuilder::new(URL).randomization_factor(1.5)), Err(BuildError::Client { .. })));
-    assert!(matches!(build(ClientBuilder::new(URL).reconnection_delay(secs(60))), Err(BuildError::Client { .. })));
+    assert!(matches!(build(ClientBuilder::new(URL).randomization_factor(1.5)), Err(BuildError::Option { .. })));
+    assert!(matches!(build(ClientBuilder::new(URL).reconnection_delay(secs(60))), Err(BuildError::Option { .. })));
     assert!(matches!(build(ClientBuilder::new(URL).transports([])), Err(BuildError::NoTransports)));
 }
 

@@ -5,8 +5,9 @@ use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use socketio_runtime::NamespaceError;
 use socketio_runtime::client::{ConnectError, DialError};
-use socketio_runtime::server::{ConnectRequest, NamespaceError, Refusal};
+use socketio_runtime::server::{ConnectRequest, Refusal};
 use socketio_runtime::{AckError, ClientSocket, Runtime, Socket, TransportKind};
 
 use super::log::Log;

@@ -22,7 +22,7 @@ use super::base::BaseUrl;
 use super::pool::{Pool, Progress};
 use super::route::{Connector, Proxy, Route, Tcp};
 use crate::chain::debug_as_text;
-use crate::handler::HandlerError;
+use crate::error::HandlerError;
 use crate::runtime::{BoxFuture, Runtime, random};
 use crate::turn::deadline::WriteTimeout;
 

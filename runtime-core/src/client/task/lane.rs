@@ -12,9 +12,11 @@ use crate::client::error::ConnectError;
 use crate::client::member::{Handlers, Member};
 use crate::client::shared::{Shared, WeakClient};
 use crate::client::socket::ClientSocket;
+use crate::endpoint::Answer;
 use crate::endpoint::Endpoint;
+use crate::error::HandlerError;
 use crate::event::Event;
-use crate::handler::{Answer, HandlerError, guarded, poll_guarded, reported};
+use crate::handler::{guarded, poll_guarded, reported};
 use crate::runtime::BoxFuture;
 use crate::trace::{self, Span};
 

@@ -27,7 +27,8 @@ use super::auth::{Auth, AuthRequest};
 use super::error::Story;
 use super::shared::{Shared, Stage, WeakClient};
 use super::state::State;
-use crate::handler::{HandlerError, poll_all};
+use crate::error::HandlerError;
+use crate::handler::poll_all;
 use crate::turn::scratch::{self, Scratch};
 
 /// Turns that the task takes before it yields to other tasks.

@@ -7,7 +7,8 @@ use std::task::Context;
 use engineio_proto::Data;
 
 use super::runner::{BUDGET, Step};
-use crate::handler::{Answer, guarded, poll_guarded};
+use crate::endpoint::Answer;
+use crate::handler::{guarded, poll_guarded};
 use crate::runtime::BoxFuture;
 use crate::server::conn::Conn;
 use crate::server::engine::EngineSocket;

@@ -9,8 +9,10 @@ use http::Extensions;
 use socketio_proto::server::{self, DisconnectReason};
 use socketio_proto::{Args, Json, SocketKey};
 
+use crate::endpoint::Answer;
 use crate::endpoint::Endpoint;
-use crate::handler::{Answer, HandlerError, guarded, poll_all, poll_guarded, reported};
+use crate::error::HandlerError;
+use crate::handler::{guarded, poll_all, poll_guarded, reported};
 use crate::runtime::{BoxFuture, random};
 use crate::server::Event;
 use crate::server::conn::Conn;
