@@ -209,7 +209,7 @@ async fn an_event_not_taken_by_next_goes_to_its_handler() {
     });
     let mut client = Client::join(&server).await;
     client.send("42[\"e\"]").await;
-    assert_eq!(count.load(Ordering::SeqCst), 0, "it is kept for the one who waits");
+    assert_eq!(count.load(Ordering::SeqCst), 0, "it is kept for the waiting `next`");
     sleep(Duration::from_millis(300)).await;
     assert_eq!(count.load(Ordering::SeqCst), 1);
 }

@@ -36,7 +36,7 @@ pub(crate) enum Output {
 
 /// One client: its machine under a lock, and the waker of its session task.
 ///
-/// The lock is never held while user code, I/O or an await runs, or while a hub is locked.
+/// While the lock is held, no user code, I/O or await runs, and no hub is locked: if both locks are needed, the hub's is taken first.
 pub(crate) struct Conn {
     pub(crate) shared: Arc<Shared>,
     pub(crate) sid: Sid,

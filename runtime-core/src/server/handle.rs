@@ -374,7 +374,7 @@ impl Server {
     pub fn namespace(&self, name: impl Into<Text>) -> Namespace {
         #[expect(
             clippy::panic,
-            reason = "documented; handlers of a namespace that nobody can join would never be called"
+            reason = "documented; handlers of a namespace that no client can join are never called"
         )]
         self.try_namespace(name).unwrap_or_else(|error| panic!("{error}"))
     }

@@ -25,8 +25,8 @@ use crate::server::handshake::{Handshake, Peer};
 /// A server as a [`tower_service::Service`], for use with hyper, axum and other crates of the tower ecosystem.
 ///
 /// It answers every request; those outside the server's path with 404. Use the [`Layer`](crate::server::Layer) to serve other
-/// routes, too. The reference drops the connection without a response in some cases (overlapping requests of a broken client); a
-/// service can't, so it answers 400 and closes the connection.
+/// routes, too. In some cases (overlapping requests of a broken client) a connection that the server serves itself is closed without
+/// a response; a service can't do that, so it answers 400 and closes the connection.
 #[derive(Clone, Debug)]
 pub struct Service {
     shared: Arc<Shared>,

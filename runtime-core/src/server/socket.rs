@@ -521,7 +521,7 @@ impl Socket {
     }
 }
 
-/// Nobody waits in the slot any more.
+/// Marks the slot as no longer waited for when `next` returns or is dropped.
 struct LeaveSlot<'a>(&'a Socket);
 
 impl Drop for LeaveSlot<'_> {

@@ -30,7 +30,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) enum Incoming {
     Message(Data),
-    /// Bytes of a message that is not complete.
+    /// Bytes of an incomplete message.
     Part,
     /// The WebSocket has ended, with an error or without.
     Closed {
@@ -49,7 +49,7 @@ pub(crate) struct Pump {
     pub(crate) unflushed: bool,
     /// That batch is written, which is not reported to the machine yet.
     pub(crate) flushed: bool,
-    /// A part of it has left, likewise.
+    /// A part of that batch is written, which is not reported to the machine yet.
     pub(crate) advanced: bool,
     /// The last read of the stream was pending.
     drained: bool,

@@ -399,7 +399,7 @@ async fn a_closed_http_connection_leaks_nothing() {
     drop(client);
     assert!(connection.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
     drop((connection, waker));
-    assert_eq!(Arc::strong_count(&counted), 1, "somebody keeps the waker of a connection that is no more");
+    assert_eq!(Arc::strong_count(&counted), 1, "the waker of a closed connection is leaked");
 }
 
 // --- the server's own memory ------------------------------------------------------------------------------------------

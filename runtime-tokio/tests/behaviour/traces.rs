@@ -58,7 +58,7 @@ async fn an_error_without_on_error_goes_to_tracing_in_the_span_of_its_socket() {
     assert!(errors[2].contains(r#"event="number" index=0"#), "{text}");
     assert!(!text.contains("a secret"), "no argument: {text}");
     let session = root.socket(&id).unwrap().session_id().to_string();
-    assert!(text.contains(&id) && !text.contains(&session), "whoever has the session's id can act for it: {text}");
+    assert!(text.contains(&id) && !text.contains(&session), "the session's id is a credential: {text}");
 }
 
 #[tokio::test(start_paused = true)]
