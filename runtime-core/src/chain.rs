@@ -1,9 +1,9 @@
-//! Errors as text, with what is below them.
+//! Errors as text, with their sources.
 
 use std::error::Error;
 use std::fmt;
 
-/// Writes an error and its sources, but those that the text before has already at its end.
+/// Writes an error and its sources, except those whose text the previous text already ends with.
 pub(crate) fn write_chain(f: &mut fmt::Formatter<'_>, error: &dyn Error) -> fmt::Result {
     let mut text = error.to_string();
     f.write_str(&text)?;
@@ -19,7 +19,7 @@ pub(crate) fn write_chain(f: &mut fmt::Formatter<'_>, error: &dyn Error) -> fmt:
     Ok(())
 }
 
-/// `Debug` as text with sources: a program that ends with an error of these prints it so.
+/// Implements `Debug` as the text with sources, as this is what a program prints when its `main` returns the error.
 macro_rules! debug_as_text {
     ($($error:ty),+ $(,)?) => {
         $(impl std::fmt::Debug for $error {

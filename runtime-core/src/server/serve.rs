@@ -19,7 +19,7 @@ use crate::server::handshake::Peer;
 use crate::server::http_options::HttpOptions;
 use crate::server::http_stream::{Exchange, HttpStream};
 use crate::server::service::respond;
-use crate::turn::alarm::PatientTimer;
+use crate::turn::alarm::GraceTimer;
 
 /// Bytes that hyper reads ahead on a connection, which bounds pipelined requests. (A head may be longer.)
 const READ_AHEAD: usize = 64 * 1024;
@@ -89,7 +89,7 @@ impl Server {
             });
             let HttpOptions { max_header_size, headers_timeout, .. } = shared.http;
             let connection = http1::Builder::new()
-                .timer(PatientTimer(shared.runtime.clone()))
+                .timer(GraceTimer(shared.runtime.clone()))
                 .max_header_size(max_header_size)
                 .max_buf_size(READ_AHEAD.max(max_header_size))
                 .header_read_timeout(headers_timeout)

@@ -39,14 +39,14 @@ pub(crate) struct Alarm {
 
 impl Alarm {
     /// Whether the armed deadline has passed.
-    pub(crate) fn rings(&self, now: Instant) -> bool {
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.armed.is_some_and(|armed| armed <= now)
     }
 
-    /// Whether passed deadlines take effect now. Called when the alarm rings, after all input of the turn has been passed on.
+    /// Whether passed deadlines take effect now. Called when the alarm is due, after all input of the turn has been passed on.
     ///
     /// `overdue`: a deadline has passed. `unread`: there may be more to read immediately.
-    pub(crate) fn judges(&mut self, now: Instant, overdue: bool, unread: bool) -> bool {
+    pub(crate) fn expires(&mut self, now: Instant, overdue: bool, unread: bool) -> bool {
         let Some(armed) = self.armed.filter(|_| overdue) else {
             (self.armed, self.grace) = (None, None);
             return false;
@@ -98,13 +98,13 @@ impl Alarm {
 }
 
 /// A sleep that ends after the grace period of its deadline, for callers that poll their socket before it.
-pub(crate) struct Patient {
+pub(crate) struct GraceSleep {
     sleep: Pin<Box<dyn Sleep>>,
     deadline: Instant,
     in_grace: bool,
 }
 
-impl Patient {
+impl GraceSleep {
     pub(crate) fn new(runtime: &dyn Runtime, deadline: Instant) -> Self {
         Self { sleep: runtime.sleep_until(deadline), deadline, in_grace: false }
     }
@@ -127,17 +127,17 @@ impl Patient {
     }
 }
 
-/// The runtime's timer for hyper, whose sleeps are [`Patient`].
+/// The runtime's timer for hyper, whose sleeps are [`GraceSleep`].
 #[derive(Clone)]
-pub(crate) struct PatientTimer(pub(crate) Arc<dyn Runtime>);
+pub(crate) struct GraceTimer(pub(crate) Arc<dyn Runtime>);
 
-impl Timer for PatientTimer {
+impl Timer for GraceTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
         self.sleep_until(self.now() + duration)
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(PatientSleep { runtime: self.0.clone(), patient: Patient::new(&*self.0, deadline) })
+        Box::pin(GraceTimerSleep { runtime: self.0.clone(), grace_sleep: GraceSleep::new(&*self.0, deadline) })
     }
 
     fn now(&self) -> Instant {
@@ -145,28 +145,28 @@ impl Timer for PatientTimer {
     }
 
     fn reset(&self, sleep: &mut Pin<Box<dyn Sleep>>, deadline: Instant) {
-        match sleep.as_mut().downcast_mut_pin::<PatientSleep>() {
-            Some(sleep) => sleep.get_mut().patient.reset(&*self.0, deadline),
+        match sleep.as_mut().downcast_mut_pin::<GraceTimerSleep>() {
+            Some(sleep) => sleep.get_mut().grace_sleep.reset(&*self.0, deadline),
             None => *sleep = self.sleep_until(deadline),
         }
     }
 }
 
-struct PatientSleep {
+struct GraceTimerSleep {
     runtime: Arc<dyn Runtime>,
-    patient: Patient,
+    grace_sleep: GraceSleep,
 }
 
-impl Future for PatientSleep {
+impl Future for GraceTimerSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { runtime, patient } = &mut *self;
-        patient.poll(cx, &**runtime)
+        let Self { runtime, grace_sleep } = &mut *self;
+        grace_sleep.poll(cx, &**runtime)
     }
 }
 
-impl Sleep for PatientSleep {}
+impl Sleep for GraceTimerSleep {}
 
 #[cfg(test)]
 mod tests {
@@ -184,13 +184,13 @@ mod tests {
         for (late, grace) in [(0, 5), (1, 5), (20, 20), (600, 600), (70_000, 1000)] {
             let now = start + late * MS;
             let mut alarm = armed(start);
-            assert!(alarm.rings(now) && !alarm.judges(now, true, false));
+            assert!(alarm.is_due(now) && !alarm.expires(now, true, false));
             let end = now + grace * MS;
             assert_eq!((alarm.next(Some(start)), alarm.in_grace()), (Some(end), true));
             alarm.armed = Some(end);
             assert_eq!(alarm.next(Some(start)), None, "nothing is earlier");
-            assert!(!alarm.rings(end - MS));
-            assert!(alarm.rings(end) && alarm.judges(end, true, false));
+            assert!(!alarm.is_due(end - MS));
+            assert!(alarm.is_due(end) && alarm.expires(end, true, false));
             assert!(!alarm.in_grace() && !alarm.is_armed());
         }
     }
@@ -199,11 +199,11 @@ mod tests {
     fn a_deadline_that_was_moved_ends_the_grace_period() {
         let start = Instant::now();
         let mut alarm = armed(start);
-        assert!(!alarm.judges(start, false, false) && !alarm.is_armed());
+        assert!(!alarm.expires(start, false, false) && !alarm.is_armed());
         // The pong is read in the grace period.
         let mut alarm = armed(start);
-        assert!(!alarm.judges(start, true, false));
-        assert!(!alarm.judges(start + 5 * MS, false, false) && !alarm.in_grace() && !alarm.is_armed());
+        assert!(!alarm.expires(start, true, false));
+        assert!(!alarm.expires(start + 5 * MS, false, false) && !alarm.in_grace() && !alarm.is_armed());
         assert_eq!(alarm.next(Some(start + MS)), Some(start + MS));
     }
 
@@ -211,9 +211,9 @@ mod tests {
     fn unread_input_delays_a_deadline_up_to_a_bound() {
         let start = Instant::now();
         let mut alarm = armed(start);
-        assert!(!alarm.judges(start, true, true));
+        assert!(!alarm.expires(start, true, true));
         let end = start + 5 * MS;
-        assert!(!alarm.judges(end, true, true) && !alarm.judges(end + MOST - MS, true, true));
-        assert!(alarm.judges(end + MOST, true, true));
+        assert!(!alarm.expires(end, true, true) && !alarm.expires(end + MOST - MS, true, true));
+        assert!(alarm.expires(end + MOST, true, true));
     }
 }

@@ -10,18 +10,18 @@ use std::time::Duration;
 use hyper::rt::{Read, ReadBufCursor, Write};
 
 use crate::runtime::{BoxStream, Runtime};
-use crate::turn::alarm::Patient;
+use crate::turn::alarm::GraceSleep;
 
 /// The deadline of an I/O operation. It has no timer while it is not armed.
 #[derive(Default)]
 pub(crate) struct Deadline {
-    sleep: Option<Patient>,
+    sleep: Option<GraceSleep>,
 }
 
 impl Deadline {
     /// Arms the deadline unless it is armed. `Ready` once it has passed. Polled after the operation.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, runtime: &dyn Runtime, timeout: Duration) -> Poll<()> {
-        self.sleep.get_or_insert_with(|| Patient::new(runtime, runtime.now() + timeout)).poll(cx, runtime)
+        self.sleep.get_or_insert_with(|| GraceSleep::new(runtime, runtime.now() + timeout)).poll(cx, runtime)
     }
 
     /// Limits an operation that has just been polled: it fails with `TimedOut` once it has been pending for `timeout`. An operation

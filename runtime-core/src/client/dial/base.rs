@@ -8,40 +8,40 @@ use percent_encoding::percent_decode_str;
 
 use crate::chain::debug_as_text;
 
-/// The longest URL in bytes: there are servers and proxies that refuse more.
+/// Maximum length of a URL in bytes; some servers and proxies refuse longer ones.
 const MAX_LENGTH: usize = 8000;
 
-/// Why a URL can't be used. The text names no credentials.
+/// Why a URL can't be used. The text never contains credentials.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// It is longer than 8000 bytes.
+    /// The URL is longer than 8000 bytes.
     #[error("the URL has {length} bytes, at most 8000 are allowed")]
     TooLong {
         /// Its length in bytes.
         length: usize,
     },
-    /// It is no absolute URL of ASCII characters: `http://host:port`, an IPv6 address in brackets.
+    /// Not an absolute URL of ASCII characters, such as `http://host:port` (an IPv6 address in brackets).
     #[error("{url:?} is not a URL with a scheme and a host, like http://localhost:3000")]
     Malformed {
-        /// The URL, without what stands in front of an `@`, and no more than 100 characters of it.
+        /// The URL, without the part before an `@`, truncated to 100 characters.
         url: String,
     },
-    /// The scheme is none of those that are allowed.
+    /// The scheme is not allowed.
     #[error("the URL's scheme is {scheme:?}, allowed are {allowed}")]
     Scheme {
         /// The scheme found.
         scheme: String,
-        /// Those that are allowed.
+        /// The allowed schemes.
         allowed: &'static str,
     },
-    /// The port is no number from 1 to 65535.
+    /// The port is not a number from 1 to 65535.
     #[error("the URL's port is {port:?}, allowed are 1 to 65535")]
     Port {
         /// The port found.
         port: String,
     },
-    /// User name or password are not percent-encoded UTF-8, or longer than 255 bytes.
+    /// The user name or password is not percent-encoded UTF-8, or is longer than 255 bytes.
     #[error("user name and password of a URL have to be percent-encoded UTF-8 of at most 255 bytes each")]
     Credentials,
 }
@@ -55,26 +55,26 @@ impl UrlError {
     }
 }
 
-/// A scheme, and the port that a URL with it has if it names none.
+/// A scheme and its default port.
 pub(super) type Scheme = (&'static str, u16);
 
-/// The URL of a server, taken apart.
+/// The parsed URL of a server or proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct BaseUrl {
-    /// `https` or `wss`.
+    /// Whether the scheme is `https` or `wss`.
     pub(crate) secure: bool,
-    /// A name or an IP address, an IPv6 one without brackets.
+    /// A name or an IP address (IPv6 without brackets).
     pub(crate) host: String,
     pub(crate) port: u16,
     /// Begins with a slash.
     pub(crate) path: String,
-    /// Without the question mark, as it was given.
+    /// Without the question mark, not decoded.
     pub(crate) query: Option<String>,
     pub(super) credentials: Option<Credentials>,
 }
 
 impl BaseUrl {
-    /// Takes a URL with the scheme `http`, `https`, `ws` or `wss` apart. A fragment is ignored.
+    /// Parses a URL with the scheme `http`, `https`, `ws` or `wss`. A fragment is ignored.
     pub(crate) fn parse(url: &str) -> Result<Self, UrlError> {
         const SCHEMES: [Scheme; 4] = [("http", 80), ("https", 443), ("ws", 80), ("wss", 443)];
         let (scheme, base) = Self::parse_as(url, &SCHEMES, "http, https, ws and wss")?;
@@ -101,7 +101,7 @@ impl BaseUrl {
             None => (None, authority.as_str()),
         };
         let host = authority.host();
-        // `Uri` takes a port that is none for no port.
+        // `Uri` ignores an invalid port.
         let port = match place.strip_prefix(host).unwrap_or(place) {
             "" | ":" => default_port,
             port => {
@@ -126,18 +126,18 @@ impl BaseUrl {
         Ok((scheme, base))
     }
 
-    /// As it can be shown: the scheme with that suffix, host and port.
+    /// Scheme (`http` or `ws`, with an `s` if secure), host and port; without credentials, so that it can be shown.
     pub(super) fn origin(&self, scheme: &str) -> String {
         format!("{scheme}{}://{}", if self.secure { "s" } else { "" }, self.authority())
     }
 
-    /// Host, with brackets if it needs them, and port.
+    /// Host (IPv6 in brackets) and port.
     pub(super) fn host_and_port(&self) -> String {
         let Self { host, port, .. } = self;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
-    /// As the `Host` header has it: without the port that goes without saying.
+    /// The value of the `Host` header: the port is left out if it is the scheme's default.
     pub(super) fn authority(&self) -> String {
         let mut authority = self.host_and_port();
         if self.port == if self.secure { 443 } else { 80 } {
@@ -147,7 +147,7 @@ impl BaseUrl {
     }
 }
 
-/// What a URL has in front of an `@`.
+/// User name and password: the part of a URL before the `@`.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Credentials {
     pub(super) user: String,
@@ -158,7 +158,7 @@ impl Credentials {
     fn parse(userinfo: &str) -> Result<Self, UrlError> {
         let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
         let decode = |text| match percent_decode_str(text).decode_utf8() {
-            // What SOCKS has room for.
+            // SOCKS stores each length in one byte.
             Ok(text) if text.len() <= 255 => Ok(text.into_owned()),
             _ => Err(UrlError::Credentials),
         };

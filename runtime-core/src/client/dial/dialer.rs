@@ -26,39 +26,39 @@ use crate::error::HandlerError;
 use crate::runtime::{BoxFuture, Runtime, random};
 use crate::turn::deadline::WriteTimeout;
 
-/// Why a server could not be reached, or gave no whole answer.
+/// Why a connection could not be opened, or a response was not received completely.
 ///
-/// Its text says what failed and what may help. What the operating system, or a library below, said is its
-/// [`source`](Error::source); `Debug` shows both.
+/// Its text says what failed and what may help. The error of the operating system or of a library is its [`source`](Error::source);
+/// `Debug` shows both.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum DialError {
-    /// No byte stream to the server, or to the proxy.
+    /// The connector or TCP could not connect to the server, or to the proxy.
     Connect {
         /// Host and port.
         address: String,
-        /// What the operating system or the connector says.
+        /// The error of the operating system or the connector.
         error: Arc<io::Error>,
     },
-    /// The proxy did not let us through.
+    /// The proxy refused the connection, or its response was invalid.
     Proxy {
         /// Host and port of the proxy.
         address: String,
-        /// What it did instead.
+        /// The error of the proxy's protocol.
         error: Arc<dyn Error + Send + Sync>,
     },
-    /// The TLS handshake failed: most often, the server's certificate is not trusted.
+    /// The TLS handshake failed, most often because the server's certificate is not trusted.
     Tls(Arc<io::Error>),
-    /// The URL asks for TLS, which is behind a feature.
+    /// The URL requires TLS, but the feature `rustls` is off.
     TlsMissing,
-    /// The connection broke, or the peer does not speak HTTP.
+    /// The connection was lost, or the peer does not speak HTTP.
     Http(Arc<dyn Error + Send + Sync>),
     /// The body of the response is too large.
     TooLarge {
-        /// The most bytes it may have.
+        /// The maximum, in bytes.
         limit: usize,
     },
-    /// The server answered the request for a WebSocket with another status than 101.
+    /// The server answered the WebSocket handshake with a status other than 101.
     Status {
         /// The status.
         status: StatusCode,
@@ -67,9 +67,9 @@ pub enum DialError {
         /// The reason in the response's body, if it is one line of text.
         message: Option<String>,
     },
-    /// The server answered 101, but not what was asked.
+    /// The server answered 101, but its handshake headers are invalid.
     Handshake,
-    /// The connector panicked, or what else of the application's has a part in connecting.
+    /// The connector, or other code of the application that takes part in connecting, panicked.
     Panicked(HandlerError),
 }
 
@@ -136,12 +136,12 @@ fn reach(error: &io::Error) -> String {
         kind @ (ErrorKind::PermissionDenied | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted) => {
             format!(" ({kind})")
         }
-        // A name that can't be looked up has no kind of its own.
+        // A failed name lookup has no `ErrorKind` of its own.
         _ => ": is its name right?".to_owned(),
     }
 }
 
-/// What an error of hyper means for who has asked for an answer.
+/// Describes an error of hyper.
 fn in_words(error: &(dyn Error + 'static)) -> &'static str {
     match error.downcast_ref::<hyper::Error>() {
         Some(error) if error.is_parse_too_large() => "the head of the response is too large",
@@ -152,14 +152,14 @@ fn in_words(error: &(dyn Error + 'static)) -> &'static str {
     }
 }
 
-/// What is the same for all URLs of a client.
+/// The options for dialling that all URLs of a client share.
 #[derive(Clone, Default)]
 pub(crate) struct DialOptions {
-    /// In place of the runtime's TCP.
+    /// Replaces the runtime's TCP.
     pub(crate) connector: Option<Arc<dyn Connector>>,
     pub(crate) proxy: Option<Proxy>,
     pub(crate) write_timeout: Arc<WriteTimeout>,
-    /// Without one, a secure URL gets [`Tls::platform`](super::Tls::platform).
+    /// Default for a secure URL: [`Tls::platform`](super::Tls::platform).
     #[cfg(feature = "rustls")]
     pub(crate) tls: Option<super::Tls>,
 }
@@ -170,7 +170,7 @@ impl fmt::Debug for DialOptions {
     }
 }
 
-/// Dials one server. A cheap clone, which shares the kept-alive connections. Dropping a future gives its request up.
+/// Dials one server. Clones are cheap and share the kept-alive connections. Dropping a future cancels its request.
 #[derive(Clone)]
 pub(crate) struct Dialer {
     runtime: Arc<dyn Runtime>,
@@ -181,7 +181,7 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
-    /// Connects to nothing yet. Called within the runtime.
+    /// Does not connect yet. Called within the runtime.
     ///
     /// # Errors
     /// [`DialError::TlsMissing`], or TLS can't be set up.
@@ -209,16 +209,16 @@ impl Dialer {
         Ok(Self { runtime, route, host, authorization, pool })
     }
 
-    /// Scheme, host and port, as they can be shown.
+    /// Scheme (`http` or `ws`, with an `s` if secure), host and port; without credentials, so that it can be shown.
     pub(crate) fn origin(&self, scheme: &str) -> String {
         self.route.base.origin(scheme)
     }
 
-    /// Sends a request, whose URI is path and query, and takes the whole response, of any status: redirects are not followed.
-    /// `Host` is added, and `Authorization` if the URL has credentials, unless the request has them.
+    /// Sends a request, whose URI is path and query, and receives the whole response, of any status; redirects are not followed.
+    /// Adds `Host`, and `Authorization` if the URL has credentials, unless the request has them.
     ///
-    /// Over a kept-alive connection that has ended, a GET is sent again by a fresh one; a POST only if it is known that the server
-    /// has not read it. See [`pool`](super::pool).
+    /// If a reused connection turns out to be closed, a GET is sent again on a new one; a POST only if the server is known not to
+    /// have read it. See [`pool`](super::pool).
     pub(crate) fn request(
         &self,
         mut request: Request<Bytes>,
@@ -229,13 +229,13 @@ impl Dialer {
         Box::pin(async move { pool.request(route, request, limit).await })
     }
 
-    /// Whether the bodies of responses make progress.
+    /// Reports progress of response bodies.
     pub(crate) fn progress(&self) -> Progress {
         self.pool.progress()
     }
 
-    /// Opens a WebSocket, on a connection of its own. The request's URI is path and query; headers are added as for
-    /// [`request`](Self::request), and those of the handshake.
+    /// Opens a WebSocket on a new connection. The request's URI is path and query; adds the headers of [`request`](Self::request)
+    /// and those of the handshake.
     pub(crate) fn websocket(
         &self,
         request: Request<()>,
@@ -249,7 +249,7 @@ impl Dialer {
             let stream = route.open().await?;
             let (mut sender, connection) = http1::handshake(stream).await.map_err(DialError::http)?;
             runtime.spawn(Box::pin(async move {
-                // Its errors are those of the request.
+                // The request reports its errors.
                 _ = connection.with_upgrades().await;
             }));
             let mut response = sender.send_request(request).await.map_err(DialError::http)?;
@@ -273,11 +273,11 @@ impl Dialer {
     }
 }
 
-/// The reason of a refusal that is looked at has so many bytes at most, and so much time.
+/// The body of a refusal is read if it has at most this many bytes, and for at most [`REASON_TIMEOUT`].
 const LONGEST_REASON: u64 = 1024;
 const REASON_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why the server did not grant a WebSocket, in its words.
+/// The error of a refused WebSocket, with the server's own message.
 async fn refusal(runtime: &dyn Runtime, mut response: Response<Incoming>) -> DialError {
     let status = response.status();
     let location = response.headers().get(header::LOCATION).filter(|_| status.is_redirection());
@@ -295,7 +295,7 @@ async fn refusal(runtime: &dyn Runtime, mut response: Response<Incoming>) -> Dia
     DialError::Status { status, location, message }
 }
 
-/// The protocol's object, or a line of text that is no page.
+/// The message in a refusal's body: an Engine.IO error object, or a line of plain text (not HTML).
 fn reason(body: &[u8]) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Refusal {

@@ -1,4 +1,4 @@
-//! How a client reaches its server: HTTP requests over kept-alive connections, and WebSockets over connections of their own.
+//! Connections of a client: HTTP requests over kept-alive connections, and WebSockets over a new connection each.
 //!
 //! ```text
 //! Dialer --request----> Pool --miss--> Route --> Connector or Runtime::connect, to the server or its proxy

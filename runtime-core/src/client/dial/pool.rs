@@ -1,16 +1,15 @@
-//! Requests over kept-alive connections.
+//! HTTP requests over kept-alive connections.
 //!
-//! A server may end a kept-alive connection at any time, without saying so. A request that meets such an end has no answer, and
-//! whether the server has read it can't be known. So:
+//! A server may close a kept-alive connection at any time without notice. A request sent at that moment gets no response, and the
+//! client can't know whether the server has read it. So:
 //!
-//! - a connection that is seen to have ended is not used again;
-//! - a GET whose reused connection ends before the first byte of an answer is sent once more, by a fresh connection, as browsers do
-//!   (RFC 9112, 9.3.1). It carries nothing that could arrive twice. An answer that got lost together with its connection stays
-//!   lost, as it does in a browser; on a fresh connection, and after the first byte of an answer, the failure is reported;
-//! - a POST is never sent again, unless it is known that the server did not read it. It takes a reused connection only where the
-//!   server has shown that it keeps connections ([`Habits`]), and a fresh one otherwise. What is left is a server that ends a
-//!   connection for the first time, or after a longer idle time than any before, just when a POST travels: the POST fails, and the
-//!   session with it.
+//! - A connection that is known to be closed is not reused.
+//! - A GET whose reused connection closes before the first byte of a response is sent once more on a new connection, as browsers do
+//!   (RFC 9112, 9.3.1). It carries no data that could be delivered twice. A response lost with its connection stays lost, as in a
+//!   browser. On a new connection, and after the first byte of a response, the failure is reported.
+//! - A POST is never sent again, unless the server is known not to have read it. It uses a kept-alive connection only if the server
+//!   has shown that it keeps connections open ([`Habits`]), otherwise a new one. One case remains: if the server closes a connection
+//!   for the first time, or after a longer idle time than before, just as a POST is sent, the POST fails, and the session with it.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -36,13 +35,14 @@ use crate::body::Body;
 use crate::runtime::Runtime;
 use crate::turn::deadline::{BoundedStream, WriteTimeout};
 
-/// Idle connections are dropped before Node drops them (5 s), so that few requests meet a connection that is just closing.
+/// How long a connection may be idle. Shorter than Node's keep-alive timeout (5 s), so that few requests are sent on a connection
+/// that is being closed.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// Idle connections kept: one that carried a GET, one that carried a POST.
+/// Maximum number of idle connections: one for the GET, one for the POST.
 const MAX_IDLE: usize = 2;
 
-/// A server that keeps connections for so many requests is taken to keep them for any number.
+/// A server that has kept a connection open for this many requests is assumed to keep it open for any number.
 const ENOUGH: u32 = 8;
 
 /// The connections to one server.
@@ -54,16 +54,16 @@ pub(super) struct Pool {
 struct Shared {
     runtime: Arc<dyn Runtime>,
     write_timeout: Arc<WriteTimeout>,
-    /// A part of a response's body has come, and more follows.
+    /// Part of a response body has been received, and more follows.
     part: AtomicBool,
     state: Mutex<State>,
 }
 
-/// Whether the body of a response makes progress.
+/// Reports whether response bodies make progress.
 pub(crate) struct Progress(Arc<Shared>);
 
 impl Progress {
-    /// Whether a part of a body has come since this was asked last, by whichever request of the pool was polled.
+    /// Whether any polled request of the pool has received part of a body since the last call.
     pub(crate) fn take(&self) -> bool {
         self.0.part.swap(false, Ordering::Relaxed)
     }
@@ -71,10 +71,10 @@ impl Progress {
 
 #[derive(Default)]
 struct State {
-    /// The one used last is the last.
+    /// Ordered by last use; the most recently used is last.
     idle: Vec<Idle>,
     habits: Habits,
-    /// Ends the task that drops idle connections, when the pool is dropped.
+    /// Ends the task that drops idle connections when the pool is dropped.
     reaper: Option<oneshot::Sender<Infallible>>,
 }
 
@@ -83,26 +83,26 @@ struct Idle {
     since: Instant,
 }
 
-/// What a server was seen to do with kept-alive connections. That one stands idle shows nothing: its end may have come without having
-/// been noticed yet.
+/// What is known about how a server handles kept-alive connections. An idle connection is no evidence that the server keeps it: it
+/// may have been closed unnoticed.
 #[derive(Debug, Default)]
 struct Habits {
-    /// The most requests that one connection has carried, each of them answered.
+    /// The highest number of answered requests on one connection.
     carried: u32,
 }
 
 impl Habits {
-    /// A connection has carried so many requests; `keeps`: the server says that it keeps the connection.
+    /// A connection has carried this many requests. `keeps`: the response announced `keep-alive`.
     fn carried(&mut self, requests: u32, keeps: bool) {
         self.carried = self.carried.max(if keeps { ENOUGH } else { requests });
     }
 
-    /// A connection ended without an announcement.
+    /// The server closed a connection without announcing it.
     fn broke(&mut self) {
         self.carried = 0;
     }
 
-    /// Whether what must not be sent twice may go over a connection that has carried so many requests.
+    /// Whether a request that must not be sent twice may use a connection that has carried this many requests.
     fn allow(&self, requests: u32) -> bool {
         requests < self.carried || self.carried >= ENOUGH
     }
@@ -118,7 +118,8 @@ impl Pool {
         Progress(self.shared.clone())
     }
 
-    /// Sends a request, and takes its whole response, of at most `limit` bytes. Dropping the future closes the connection.
+    /// Sends a request and receives the whole response, with a body of at most `limit` bytes. Dropping the future closes the
+    /// connection.
     pub(super) async fn request(
         &self,
         route: Route,
@@ -128,7 +129,7 @@ impl Pool {
         if let Some(mut link) = self.take(request.method() == Method::GET).await {
             let again = request.clone();
             match link.exchange(request, limit, &self.shared.part).await {
-                // Of this status the server says that it has not got a whole request: it was about to close.
+                // With this status the server says that it has not received a complete request: it was about to close.
                 Ok(response) if response.status() != StatusCode::REQUEST_TIMEOUT => {
                     return Ok(self.put_back(link, response));
                 }
@@ -146,7 +147,7 @@ impl Pool {
         }
     }
 
-    /// A connection that can carry another request.
+    /// Takes an idle connection that can carry another request.
     async fn take(&self, repeatable: bool) -> Option<Link> {
         loop {
             let mut link = self.shared.lock().take(repeatable, self.shared.runtime.now())?;
@@ -158,7 +159,7 @@ impl Pool {
         }
     }
 
-    /// Keeps the connection for the next request, unless the response says that it ends.
+    /// Keeps the connection for the next request, unless the response announces its end.
     fn put_back(&self, mut link: Link, response: Response<Bytes>) -> Response<Bytes> {
         link.carried = link.carried.saturating_add(1);
         if !link.persists {
@@ -196,14 +197,14 @@ impl State {
         Some(self.idle.remove(index).link)
     }
 
-    /// Drops the connections that have been idle for too long. When the next one will have been, if there is one.
+    /// Drops connections that have been idle for too long. Returns when the next one will have been, if any is left.
     fn drop_old(&mut self, now: Instant) -> Option<Instant> {
         self.idle.retain(|idle| idle.since + IDLE > now);
         self.idle.iter().map(|idle| idle.since + IDLE).min()
     }
 }
 
-/// Drops idle connections in time, until there are none, or no pool.
+/// Drops idle connections when their time is over. Ends when there are none left, or when the pool is dropped.
 async fn reap(
     pool: Weak<Shared>,
     runtime: Arc<dyn Runtime>,
@@ -232,28 +233,28 @@ impl std::fmt::Debug for Pool {
     }
 }
 
-/// One connection. It makes progress only within the request that it carries.
+/// One connection. It is polled only by the request that uses it.
 struct Link {
     sender: http1::SendRequest<Full<Bytes>>,
-    /// `None`: it has ended. hyper tells what waits for it when it is dropped.
+    /// `None` once it has ended. hyper wakes pending requests when it is dropped.
     connection: Option<http1::Connection<BoundedStream, Full<Bytes>>>,
-    /// It ended within the head of a response.
+    /// Whether it ended within the head of a response.
     broken_head: bool,
-    /// The latest response does not say that the connection ends with it.
+    /// Whether it stays open after the latest response.
     persists: bool,
-    /// Requests that were answered.
+    /// Number of answered requests.
     carried: u32,
 }
 
-/// What is to be seen of an idle connection.
+/// The state of an idle connection.
 enum Look {
     Ready,
-    /// It can't carry another request: the response came before the request was sent in full, say.
+    /// It can't carry another request, for example because the response arrived before the request was sent completely.
     Busy,
     Ended,
 }
 
-/// Why there is no whole response, and whether the request may be sent again by a fresh connection.
+/// Why there is no complete response, and whether the request may be sent again on a new connection.
 struct Failure {
     error: DialError,
     may_repeat: bool,
@@ -265,9 +266,9 @@ impl Link {
         Ok(Self { sender, connection: Some(connection), broken_head: false, persists: false, carried: 0 })
     }
 
-    /// Lets the connection go on with what it can do now.
+    /// Polls the connection.
     fn go_on(&mut self, cx: &mut Context<'_>) {
-        // Its errors are those of the request.
+        // The request reports its errors.
         if self.connection.as_mut().is_some_and(|connection| Pin::new(connection).poll(cx).is_ready()) {
             let parts = self.connection.take().map(http1::Connection::into_parts);
             self.broken_head = parts.is_some_and(|parts| !parts.read_buf.is_empty());
@@ -341,7 +342,7 @@ impl Link {
     }
 }
 
-/// Whether a connection goes on after a response with this head.
+/// Whether a connection stays open after a response with this head.
 fn persists(head: &Parts) -> bool {
     let without_body = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let delimited = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
@@ -361,7 +362,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_post_follows_as_many_requests_as_were_answered_elsewhere() {
+    fn a_post_may_follow_as_many_requests_as_another_connection_has_carried() {
         let mut habits = Habits::default();
         assert!(!habits.allow(1));
         habits.carried(2, false);

@@ -1,4 +1,4 @@
-//! Byte streams to the server: directly, through a proxy, with TLS on top.
+//! Opens byte streams to the server: directly or through a proxy, with or without TLS.
 
 use std::error::Error;
 use std::future::{Ready, ready};
@@ -14,10 +14,10 @@ use super::DialError;
 use super::base::{BaseUrl, Credentials, UrlError};
 use crate::runtime::{BoxFuture, BoxStream, Runtime};
 
-/// Opens the byte streams of a client, in place of the runtime's TCP: a Unix socket, a tunnel, a network of a test.
+/// Opens the byte streams of a client, in place of the runtime's TCP: for Unix sockets, tunnels or tests.
 ///
-/// It is asked for a stream to the server, or to the proxy if there is one. TLS of an `https` or `wss` URL is spoken over the
-/// stream; a connector that encrypts by itself goes with an `http` URL.
+/// It opens a stream to the server, or to the proxy if there is one. For an `https` or `wss` URL the client runs TLS over that
+/// stream; a connector that encrypts by itself is used with an `http` URL.
 ///
 /// ```
 /// use std::io;
@@ -34,15 +34,15 @@ use crate::runtime::{BoxFuture, BoxStream, Runtime};
 /// }
 /// ```
 pub trait Connector: Send + Sync + 'static {
-    /// Opens a stream. The host is a name or an IP address, an IPv6 one without brackets. Called within the runtime; dropping
-    /// the future gives up.
+    /// Opens a stream. The host is a name or an IP address (IPv6 without brackets). Called within the runtime; dropping the future
+    /// cancels it.
     ///
     /// # Errors
-    /// No stream can be had. A client tries again, as its reconnection is set.
+    /// The stream can't be opened. This fails the attempt to connect; the client tries again according to its reconnection options.
     fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<BoxStream>>;
 }
 
-/// TCP of a runtime.
+/// Connects with the TCP of a runtime.
 pub(super) struct Tcp(pub(super) Arc<dyn Runtime>);
 
 impl Connector for Tcp {
@@ -53,8 +53,8 @@ impl Connector for Tcp {
 
 /// A proxy between a client and its server.
 ///
-/// All of a client's connections go through it: by `CONNECT` (an HTTP proxy, which has to allow it for the server's port,
-/// also without TLS), or by SOCKS version 5. The server's name is looked up by the proxy.
+/// All of a client's connections use it, with `CONNECT` (an HTTP proxy, which must allow it for the server's port even without TLS)
+/// or with SOCKS version 5. The proxy resolves the server's name.
 #[derive(Clone, Debug)]
 pub struct Proxy {
     socks: bool,
@@ -62,9 +62,9 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy by its URL: `http://host:port`, `socks5://host:port` or `socks5h://host:port`, with `user:password@` if it asks
-    /// for them. Without a port it is 80, for SOCKS 1080. By SOCKS, user name, password and the server's name have 249 bytes
-    /// together at most; beyond that no connection is made.
+    /// A proxy with a URL: `http://host:port`, `socks5://host:port` or `socks5h://host:port`, with `user:password@` if it requires
+    /// authentication. The default port is 80, for SOCKS 1080. With SOCKS, user name, password and the server's name may have 249
+    /// bytes together; if they have more, connecting fails.
     ///
     /// ```
     /// use socketio_runtime::client::Proxy;
@@ -74,7 +74,7 @@ impl Proxy {
     /// ```
     ///
     /// # Errors
-    /// The URL can't be used, or is of another scheme. Proxies that are spoken to by TLS (`https`) are not supported.
+    /// The URL can't be used, or has another scheme. Proxies over TLS (`https`) are not supported.
     pub fn new(url: &str) -> Result<Self, UrlError> {
         let schemes = [("http", 80), ("socks5", 1080), ("socks5h", 1080)];
         let (scheme, base) = BaseUrl::parse_as(url, &schemes, "http, socks5 and socks5h")?;
@@ -82,7 +82,7 @@ impl Proxy {
     }
 }
 
-/// The way to one server.
+/// How to connect to one server.
 #[derive(Clone)]
 pub(super) struct Route {
     pub(super) base: Arc<BaseUrl>,
@@ -129,7 +129,7 @@ impl Route {
 }
 
 impl BaseUrl {
-    /// The error of this proxy.
+    /// An error of the proxy with this URL.
     fn no_way(&self, error: impl Error + Send + Sync + 'static) -> DialError {
         DialError::Proxy { address: self.host_and_port(), error: Arc::new(error) }
     }
@@ -141,7 +141,7 @@ impl std::fmt::Debug for Route {
     }
 }
 
-/// The stream to a proxy, opened before the proxy's protocol is asked to, whose errors would hide why there is none.
+/// A stream to a proxy that is already open. hyper-util's own connecting would hide why the proxy can't be reached.
 struct Opened(Option<BoxStream>);
 
 impl Service<Uri> for Opened {

@@ -1,4 +1,4 @@
-//! Against small servers and proxies on the loopback interface.
+//! Tests against small servers and proxies on the loopback interface.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::runtime::{Accept, BoxFuture, BoxStream, Runtime};
 
-/// Its time stands still, unless a test moves it; sleeps are real ones.
+/// A runtime whose clock stands still unless a test moves it; sleeps are real.
 struct TestRuntime(TokioTimer, Arc<Mutex<Instant>>);
 
 impl TestRuntime {
@@ -65,8 +65,8 @@ fn get(path: &str) -> Request<Bytes> {
     Request::get(path).body(Bytes::new()).unwrap()
 }
 
-/// Serves each connection by a script: what it reads up to a blank line, it answers with the next of `answers`, then closes.
-/// Counts connections, and keeps what was asked.
+/// A scripted server: each connection answers each request head with the next of its `answers`, then closes. Counts connections and
+/// records requests.
 async fn server(answers: &'static [&'static [&'static str]]) -> (u16, Arc<AtomicUsize>, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -146,18 +146,18 @@ fn count(asked: &Asked, method: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_get_whose_reused_connection_ends_is_sent_once_more() {
+async fn a_get_on_a_reused_connection_that_closes_is_sent_once_more() {
     let (port, connections, asked) = server(&[&[OK, ""], &[OK, ""], &[""]]).await;
     let dialer = dialer(&format!("http://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
     dialer.request(get("/"), 2).await.unwrap();
     assert_eq!(dialer.request(get("/"), 2).await.unwrap().body(), "ok");
     assert_eq!((connections.load(Ordering::SeqCst), count(&asked, "GET")), (2, 3));
-    // Neither does the fresh one answer.
+    // The new connection does not answer either.
     assert!(matches!(dialer.request(get("/"), 2).await, Err(DialError::Http(_))));
     assert_eq!((connections.load(Ordering::SeqCst), count(&asked, "GET")), (3, 5));
 }
 
-/// A stream that answers a write at once, and ends when it was read from so many times in vain after the first answer.
+/// A stream that answers each write immediately, and ends after this many fruitless reads that follow the first answer.
 struct Prompt {
     unread: &'static [u8],
     answered: bool,
@@ -194,7 +194,7 @@ impl Write for Prompt {
     }
 }
 
-/// The first stream ends, the others do not.
+/// A connector whose first stream ends; the others do not.
 struct Prompts(AtomicUsize);
 
 impl Connector for Prompts {
@@ -205,7 +205,7 @@ impl Connector for Prompts {
 }
 
 #[tokio::test]
-async fn a_reused_connection_that_ends_at_any_moment_is_noticed() {
+async fn a_reused_connection_may_close_at_any_moment() {
     for ends_after in 1..12 {
         let connector = Arc::new(Prompts(AtomicUsize::new(ends_after)));
         let options = DialOptions { connector: Some(connector), ..DialOptions::default() };
@@ -217,7 +217,7 @@ async fn a_reused_connection_that_ends_at_any_moment_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_get_with_a_broken_answer_is_not_sent_again() {
+async fn a_get_with_a_broken_response_is_not_sent_again() {
     for broken in [
         "H",
         "HTTP/1.1 200 OK\r\ncontent-",
@@ -240,13 +240,13 @@ async fn a_post_is_never_sent_twice() {
     for _ in 0..8 {
         dialer.request(get("/"), 2).await.unwrap();
     }
-    // So far the server has kept the connection.
+    // The server has kept the connection open so far.
     assert!(matches!(dialer.request(post(), 2).await, Err(DialError::Http(_))));
     assert_eq!((connections.load(Ordering::SeqCst), count(&asked, "POST")), (1, 1));
 }
 
 #[tokio::test]
-async fn a_post_takes_a_fresh_connection_until_the_server_has_shown_that_it_keeps_them() {
+async fn a_post_uses_a_new_connection_until_the_server_has_kept_one_open() {
     let (port, connections, _) = server(&[&[OK; 4], &[OK; 4], &[OK; 4]]).await;
     let dialer = dialer(&format!("http://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
     for (request, expected) in [
@@ -254,9 +254,9 @@ async fn a_post_takes_a_fresh_connection_until_the_server_has_shown_that_it_keep
         // No connection has carried two requests yet.
         (post(), 2),
         (get("/"), 2),
-        // By now one has, and the other has carried one.
+        // Now one connection has, and the other has carried one.
         (post(), 2),
-        // Now both have.
+        // Now both connections have.
         (post(), 3),
     ] {
         dialer.request(request, 2).await.unwrap();
@@ -265,7 +265,7 @@ async fn a_post_takes_a_fresh_connection_until_the_server_has_shown_that_it_keep
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_dropped_in_time() {
+async fn an_idle_connection_is_dropped_after_its_time() {
     let (port, connections, _) = server(&[&[OK; 9], &[OK; 9]]).await;
     let runtime = TestRuntime::new();
     let now = runtime.1.clone();
@@ -280,7 +280,7 @@ async fn an_idle_connection_is_dropped_in_time() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_that_it_keeps_connections_is_believed() {
+async fn a_post_reuses_a_connection_with_a_keep_alive_header() {
     const KEPT: &str = "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\ncontent-length: 2\r\n\r\nok";
     let (port, connections, _) = server(&[&[KEPT, OK, OK]]).await;
     let dialer = dialer(&format!("http://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
@@ -291,7 +291,7 @@ async fn a_server_that_says_that_it_keeps_connections_is_believed() {
 }
 
 #[tokio::test]
-async fn a_server_that_timed_out_waiting_for_a_request_gets_it_again() {
+async fn a_request_on_a_reused_connection_is_sent_again_after_status_408() {
     const LATE: &str = "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     let (port, connections, _) = server(&[&[OK, OK, OK, OK, OK, OK, OK, OK, LATE], &[OK, LATE], &[LATE]]).await;
     let dialer = dialer(&format!("http://127.0.0.1:{port}"), &DialOptions::default()).unwrap();
@@ -323,7 +323,7 @@ async fn a_response_that_ends_its_connection_is_not_followed_by_a_request() {
 }
 
 #[tokio::test]
-async fn what_is_no_whole_response_is_an_error() {
+async fn an_incomplete_response_is_an_error() {
     let (port, connections, _) = server(&[
         &[OK],
         &["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n1\r\n!\r\n0\r\n\r\n"],
@@ -338,7 +338,7 @@ async fn what_is_no_whole_response_is_an_error() {
     assert!(matches!(fetch(9).await, Err(DialError::Http(_))));
     assert!(matches!(fetch(9).await, Err(DialError::Http(_))), "closed without an answer, and not asked again");
     assert_eq!(connections.load(Ordering::SeqCst), 4);
-    // The script has ended, and with it the listener.
+    // The script has ended, and the listener is closed.
     assert!(matches!(fetch(9).await, Err(DialError::Connect { .. })));
 }
 
@@ -358,7 +358,7 @@ async fn a_websocket_is_opened_or_refused() {
 }
 
 #[test]
-fn a_response_takes_twice_its_limit_at_most_however_small_its_chunks_are() {
+fn a_response_in_small_chunks_uses_at_most_twice_its_limit_of_memory() {
     const LENGTH: usize = 300_000;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let exchange = async {
@@ -377,11 +377,11 @@ fn a_response_takes_twice_its_limit_at_most_however_small_its_chunks_are() {
         assert_eq!(dialer.request(get("/"), LENGTH).await.unwrap().body().len(), LENGTH);
     };
     let memory = allocation_counter::measure(|| runtime.block_on(exchange));
-    // hyper's own buffer for reading has 400 kB at most.
+    // hyper's own read buffer has at most 400 kB.
     assert!(memory.bytes_max < 2 * LENGTH as u64 + 500_000, "{} bytes", memory.bytes_max);
 }
 
-/// A proxy for one connection: `negotiate` is its protocol, and answers where to connect.
+/// A proxy for one connection: `negotiate` runs its protocol and returns where to connect.
 async fn proxy<F>(negotiate: impl FnOnce(TcpStream) -> F + Send + 'static) -> u16
 where
     F: Future<Output = (TcpStream, u16)> + Send,
@@ -416,7 +416,7 @@ async fn an_http_proxy_is_asked_for_a_tunnel() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_refuses_is_named() {
+async fn a_refusing_proxy_is_named_in_the_error() {
     let (port, _, _) = server(&[&["HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"]]).await;
     let dialer = dialer("http://example.invalid", &through(&format!("http://127.0.0.1:{port}"))).unwrap();
     let error = dialer.request(get("/"), 2).await.unwrap_err();
@@ -444,7 +444,7 @@ async fn a_socks_proxy_is_asked_for_a_connection() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_misbehaves_is_an_error_of_its_own() {
+async fn a_misbehaving_proxy_is_a_proxy_error() {
     let long = format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(9000));
     for (scheme, answer) in [
         ("http", long.as_bytes()),
@@ -471,7 +471,7 @@ async fn a_proxy_that_misbehaves_is_an_error_of_its_own() {
             while let Ok((mut stream, _)) = listener.accept().await {
                 _ = stream.write_all(&answer).await;
                 _ = stream.shutdown().await;
-                // Read to the end, so that it is no reset.
+                // Read to the end, so that closing does not reset the connection.
                 _ = stream.read_to_end(&mut Vec::new()).await;
             }
         });
@@ -493,7 +493,7 @@ impl Connector for Fixed {
 }
 
 #[tokio::test]
-async fn an_own_connector_opens_the_streams() {
+async fn a_custom_connector_opens_the_streams() {
     let (port, _, asked) = server(&[&[OK]]).await;
     let options = DialOptions { connector: Some(Arc::new(Fixed(port))), ..DialOptions::default() };
     dialer("http://[::1]:7", &options).unwrap().request(get("/"), 2).await.unwrap();
@@ -502,13 +502,13 @@ async fn an_own_connector_opens_the_streams() {
 
 #[cfg(not(feature = "rustls"))]
 #[tokio::test]
-async fn a_secure_url_without_tls_is_a_clear_error() {
+async fn a_secure_url_without_the_tls_feature_is_an_error() {
     assert!(matches!(dialer("wss://localhost", &DialOptions::default()), Err(DialError::TlsMissing)));
 }
 
 #[cfg(feature = "rustls")]
 #[tokio::test]
-async fn tls_takes_the_own_root_and_no_other() {
+async fn tls_accepts_the_given_root_and_no_other() {
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     use rustls::{RootCertStore, ServerConfig, crypto::ring};
 

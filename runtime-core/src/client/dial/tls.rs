@@ -1,4 +1,4 @@
-//! TLS by rustls.
+//! TLS with rustls.
 
 use std::io;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ pub struct TlsError(rustls::Error);
 
 debug_as_text!(TlsError);
 
-/// Whose certificates a client trusts, and what else TLS has to know. Behind the feature `rustls`.
+/// The TLS configuration of a client: trusted certificates and everything else. Requires the feature `rustls`.
 ///
-/// Cryptography is rustls' process-wide default if the application installed one, else ring.
+/// The cryptography provider is rustls' process-wide default if the application installed one, otherwise ring.
 ///
 /// ```
 /// use socketio_runtime::client::Tls;
@@ -37,10 +37,10 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Trusts whom the operating system trusts. What an `https` URL has without a choice.
+    /// Trusts the certificates that the operating system trusts. The default for `https` URLs.
     ///
     /// # Errors
-    /// The operating system's certificates can't be had.
+    /// The operating system's certificates can't be loaded.
     pub fn platform() -> Result<Self, TlsError> {
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -49,18 +49,18 @@ impl Tls {
         Ok(Self::config(config.with_no_client_auth()))
     }
 
-    /// Trusts these certificates alone: one of your own, or those of the crate `webpki-roots`.
+    /// Trusts only these certificates: your own, or those of the crate `webpki-roots`.
     ///
     /// # Errors
-    /// The installed cryptography has none of the cipher suites of TLS 1.2 and 1.3.
+    /// The installed cryptography provider supports no cipher suite of TLS 1.2 or 1.3.
     pub fn roots(roots: RootCertStore) -> Result<Self, TlsError> {
         let config =
             ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(TlsError)?;
         Ok(Self::config(config.with_root_certificates(roots).with_no_client_auth()))
     }
 
-    /// As configured here, for client certificates or a verifier of one's own. Only its ALPN protocols are replaced, by
-    /// `http/1.1`: WebSockets need it.
+    /// Uses this configuration, for client certificates or a custom verifier. Its ALPN protocols are replaced by `http/1.1`, which
+    /// WebSockets require.
     pub fn config(mut config: ClientConfig) -> Self {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self { config: Arc::new(config) }

@@ -18,7 +18,7 @@ use crate::turn::scratch::Scratch;
 use crate::ws::{Incoming, Pump};
 
 /// How long requests of a closed session may still run; the last of them is its close packet.
-const GOODBYE: Duration = Duration::from_secs(5);
+const CLOSE_GRACE: Duration = Duration::from_secs(5);
 
 /// All I/O of a client.
 #[derive(Default)]
@@ -34,13 +34,13 @@ pub(super) struct Io {
     pumps: Vec<Pump>,
     alarm: Alarm,
     /// Passed deadlines take effect in this turn.
-    judged: bool,
+    expired: bool,
     /// The machine's next deadline.
     deadline: Option<Instant>,
     /// There is no connection and no attempt to open one.
     idle: bool,
     /// Deadline of the requests of the closed connection, while there is no other connection.
-    goodbye: Option<Instant>,
+    close_deadline: Option<Instant>,
     /// Waiters of `close`: until all sessions up to that one have ended.
     closing: Vec<(u64, oneshot::Sender<()>)>,
 }
@@ -115,12 +115,12 @@ impl Io {
             pump.flushed = false;
             machine.handle_flushed(pump.id, now);
         }
-        self.judged = self.alarm.rings(now) && self.alarm.judges(now, self.is_overdue(machine, now), unread);
-        if self.judged {
+        self.expired = self.alarm.is_due(now) && self.alarm.expires(now, self.is_overdue(machine, now), unread);
+        if self.expired {
             news = true;
             machine.handle_timeout(now);
             self.pumps.iter_mut().filter(|pump| pump.is_overdue(now)).for_each(Pump::give_up);
-            if self.goodbye.is_some_and(|goodbye| goodbye <= now) {
+            if self.close_deadline.is_some_and(|deadline| deadline <= now) {
                 self.net.give_up(|_| true);
             }
             let (net, sessions) = (&mut self.net, &mut self.sessions);
@@ -137,7 +137,7 @@ impl Io {
 
     /// Whether any deadline has passed.
     fn is_overdue(&self, machine: &Manager, now: Instant) -> bool {
-        let deadlines = [machine.poll_timeout(), self.goodbye, self.farewell()];
+        let deadlines = [machine.poll_timeout(), self.close_deadline, self.former_deadline()];
         deadlines.into_iter().flatten().any(|deadline| deadline <= now)
             || self.pumps.iter().any(|pump| pump.is_late(now))
     }
@@ -194,8 +194,8 @@ impl Io {
         self.idle = inner.machine.is_idle();
         inner.session = self.sessions.last().map_or(0, |session| session.epoch);
         self.closing.append(&mut inner.closing);
-        self.goodbye = match self.idle && !self.net.is_empty() {
-            true => self.goodbye.or_else(|| Some(shared.now() + GOODBYE)),
+        self.close_deadline = match self.idle && !self.net.is_empty() {
+            true => self.close_deadline.or_else(|| Some(shared.now() + CLOSE_GRACE)),
             false => None,
         };
         self.deadline = inner.machine.poll_timeout();
@@ -218,7 +218,7 @@ impl Io {
                 pump.flushed = true;
                 flushed = true;
             }
-            if self.judged {
+            if self.expired {
                 pump.fail_if_stalled(|| shared.now());
             }
             pump.reap();
@@ -268,7 +268,7 @@ impl Io {
         let epoch = epoch(name);
         let latest = self.sessions.last().map_or(0, |session| session.epoch);
         if epoch > latest {
-            let until = shared.now() + shared.options.close_timeout() + GOODBYE;
+            let until = shared.now() + shared.options.close_timeout() + CLOSE_GRACE;
             let (net, sessions) = (&self.net, &mut self.sessions);
             sessions.retain_mut(|session| {
                 session.until.get_or_insert(until);
@@ -282,7 +282,7 @@ impl Io {
     }
 
     /// The next deadline of the requests of former sessions.
-    fn farewell(&self) -> Option<Instant> {
+    fn former_deadline(&self) -> Option<Instant> {
         let former = self.sessions.iter().filter_map(|session| Some((session.until?, session.epoch)));
         let lasting = former.filter(|(_, former)| self.net.names().any(|name| epoch(name) == *former));
         lasting.map(|(until, _)| until).min()
@@ -291,10 +291,11 @@ impl Io {
     /// Arms the timer for the next deadline, if it is earlier than the armed one. `true` if it has already passed.
     pub(super) fn arm(&mut self, cx: &mut Context<'_>, shared: &Shared) -> bool {
         // A WebSocket that is being closed has a deadline, too.
-        let goodbye = self.pumps.iter_mut().filter_map(|pump| pump.close_deadline(|| shared.now())).min();
-        let patience = || shared.options.dial.write_timeout.get();
-        let stalled = self.pumps.iter_mut().filter_map(|pump| pump.stalled_until(|| shared.now(), patience)).min();
-        let next = [self.deadline, goodbye, stalled, self.goodbye, self.farewell()].into_iter().flatten().min();
+        let closing = self.pumps.iter_mut().filter_map(|pump| pump.close_deadline(|| shared.now())).min();
+        let write_timeout = || shared.options.dial.write_timeout.get();
+        let stalled = self.pumps.iter_mut().filter_map(|pump| pump.stalled_until(|| shared.now(), write_timeout)).min();
+        let next =
+            [self.deadline, closing, stalled, self.close_deadline, self.former_deadline()].into_iter().flatten().min();
         match self.alarm.next(next) {
             Some(deadline) => self.alarm.arm(cx, &*shared.runtime, deadline),
             None => false,

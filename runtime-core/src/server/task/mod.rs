@@ -61,7 +61,7 @@ struct Fed {
     /// Handlers had nothing to do, so the machine's output is taken already.
     collected: bool,
     /// Expired deadlines are handled in this turn.
-    judged: bool,
+    expired: bool,
 }
 
 impl SessionTask {
@@ -84,7 +84,7 @@ impl SessionTask {
             again |= self.runners.is_called();
             self.collect(scratch, now);
         }
-        again |= self.write(cx, scratch, fed.judged);
+        again |= self.write(cx, scratch, fed.expired);
         if self.is_done() {
             return Turn::Done;
         }
@@ -127,8 +127,8 @@ impl SessionTask {
                 inner.machine.handle_progress(pump.id, now);
             }
         }
-        let judged = self.alarm.rings(now) && ring(&mut self.alarm, &self.pumps, &mut inner, now, unread);
-        again |= judged;
+        let expired = self.alarm.is_due(now) && expire(&mut self.alarm, &self.pumps, &mut inner, now, unread);
+        again |= expired;
         // The rest of a long polling body waits in the machine until the inbox has room.
         while events.len() < INBOX_EVENTS {
             let Some(event) = inner.machine.poll_event() else { break };
@@ -151,10 +151,10 @@ impl SessionTask {
             self.ended = true;
             self.conn.shared.session_ended(&self.conn.sid);
         }
-        if judged {
+        if expired {
             self.pumps.iter_mut().filter(|pump| pump.is_overdue(now)).for_each(Pump::abandon);
         }
-        Fed { again, collected, judged }
+        Fed { again, collected, expired }
     }
 
     /// Takes the machine's output after handlers have run.
@@ -196,7 +196,7 @@ impl SessionTask {
     }
 
     /// Writes the output. `true` if a batch is written, so that the next may follow, or if there is a failure to report.
-    fn write(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, judged: bool) -> bool {
+    fn write(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, expired: bool) -> bool {
         let writing = scratch.writing.take();
         let (mut flushed, mut failed, mut ended) = (false, false, false);
         for (index, pump) in self.pumps.iter_mut().enumerate() {
@@ -210,7 +210,7 @@ impl SessionTask {
                 pump.flushed = true;
                 flushed = true;
             }
-            if judged {
+            if expired {
                 pump.fail_if_stalled(|| self.conn.now());
             }
             pump.reap();
@@ -254,17 +254,17 @@ impl SessionTask {
 }
 
 /// Handles the timer. `true` if expired deadlines are handled, `false` if that waits for the end of the grace.
-fn ring(alarm: &mut Alarm, pumps: &[Pump], inner: &mut Inner, now: Instant, unread: bool) -> bool {
+fn expire(alarm: &mut Alarm, pumps: &[Pump], inner: &mut Inner, now: Instant, unread: bool) -> bool {
     inner.machine.handle_tick(now);
     let overdue = inner.machine.poll_timeout().is_some_and(|deadline| deadline <= now);
-    let judged = alarm.judges(now, overdue || pumps.iter().any(|pump| pump.is_late(now)), unread);
-    if judged {
+    let expired = alarm.expires(now, overdue || pumps.iter().any(|pump| pump.is_late(now)), unread);
+    if expired {
         inner.machine.handle_timeout(now);
     }
     if !alarm.is_armed() {
         inner.armed = None;
     }
-    judged
+    expired
 }
 
 /// Takes over newly accepted WebSockets. `true` if there are any; they are read in the next turn.
