@@ -12,7 +12,7 @@ use engineio_proto::server::Session;
 use engineio_proto::{RequestId, TransportKind, WebSocketId};
 use futures_channel::oneshot;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Full};
 use hyper::upgrade::OnUpgrade;
 
@@ -185,7 +185,10 @@ fn open(shared: &Arc<Shared>, parts: &Parts, upgrade: Option<OnUpgrade>, peer: P
             inner.answer();
             drop(inner);
             match answer.try_recv() {
-                Ok(Some(Answer::Respond(response))) => (conn, *response),
+                Ok(Some(Answer::Respond(mut response))) => {
+                    announce_persistence(parts, response.headers_mut());
+                    (conn, *response)
+                }
                 _ => return Err(Aborted),
             }
         }
@@ -203,6 +206,13 @@ fn open(shared: &Arc<Shared>, parts: &Parts, upgrade: Option<OnUpgrade>, peer: P
     }
     shared.runtime.spawn(Box::pin(crate::server::task::SessionTask::new(conn)));
     Ok(response)
+}
+
+/// Says that the connection is kept, as Node does: a client that must not send a POST twice need not find it out then.
+fn announce_persistence(request: &Parts, response: &mut HeaderMap) {
+    if request.version == Version::HTTP_11 && !request.headers.contains_key(header::CONNECTION) {
+        response.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
+    }
 }
 
 /// Handles a request of a session: a GET that polls, or a POST with a payload.

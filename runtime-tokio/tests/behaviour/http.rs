@@ -56,6 +56,22 @@ async fn allow_request_refuses_with_its_text_or_the_default_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handshake_says_that_its_connection_is_kept_unless_the_request_speaks_of_it() {
+    let (server, _) = server();
+    for (version, header, kept) in [("1.1", "", true), ("1.1", "connection: close\r\n", false), ("1.0", "", false)] {
+        let asked = format!("GET {HANDSHAKE} HTTP/{version}\r\nhost: localhost\r\n{header}\r\n");
+        let mut stream = dial(&server);
+        stream.write_all(asked.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap().to_lowercase();
+        assert_eq!(head.contains("connection: keep-alive\r\n"), kept, "{head}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn allow_request_is_called_once_per_session_and_may_wait() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
