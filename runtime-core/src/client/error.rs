@@ -286,7 +286,9 @@ fn answered(tried: &str, status: u16) -> String {
     format!("{tried} was answered {status} {reason}").trim_end().to_owned()
 }
 
+/// Where a redirect leads to, without the query: it may be the application's, sent back.
 fn redirected(tried: &str, status: u16, location: &str) -> String {
+    let location = location.split(['?', '#']).next().unwrap_or_default();
     let answered = answered(tried, status);
     format!("{answered}, to {location}; redirects are not followed: build the client with the URL that they lead to")
 }
@@ -362,7 +364,7 @@ mod tests {
             (status(404), format!("GET {PLACE} was answered 404 Not Found{path}")),
             (status(502), format!("GET {PLACE} was answered 502 Bad Gateway; the server, or a proxy, can't serve now")),
             (
-                Fault::Redirected { post: false, status: 301, location: "https://h/".into() },
+                Fault::Redirected { post: false, status: 301, location: "https://h/?token=secret".into() },
                 format!(
                     "GET {PLACE} was answered 301 Moved Permanently, to https://h/; redirects are not followed: \
                      build the client with the URL that they lead to"
