@@ -1,4 +1,4 @@
-//! What can go wrong with an event, its ack or its handler, on sockets of both roles.
+//! The errors of events, acks and handlers, for sockets of both roles.
 
 use std::any::Any;
 use std::error::Error;

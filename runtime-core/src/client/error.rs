@@ -1,4 +1,4 @@
-//! What can go wrong between a client and its server.
+//! The errors of building a client and of connecting.
 
 use std::error::Error;
 use std::fmt;
@@ -18,94 +18,96 @@ use crate::chain::debug_as_text;
 use crate::client::auth::AuthError;
 use crate::client::dial::{DialError, UrlError};
 
-/// Any error of the application, or of a library below.
+/// Any error of the application or of a library.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a client can't be built.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// An option of Engine.IO is out of its bounds.
+    /// An Engine.IO option is out of bounds.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Another option is out of its bounds.
+    /// Another option is out of bounds.
     #[error("{option} has to be {allowed}")]
     Option {
-        /// The option.
+        /// The name of the option.
         option: &'static str,
-        /// What is allowed.
+        /// The allowed values.
         allowed: &'static str,
     },
-    /// The URL is not one of a server.
+    /// The URL is invalid.
     #[error(transparent)]
     Url(#[from] UrlError),
-    /// The URL has a path, which could be meant as a namespace or as the path of the server.
+    /// The URL has a path, which is ambiguous: it could mean a namespace or the path of the server.
     #[error(
         "the URL has the path {0:?}; a namespace is named to `Client::socket`, the server's path to `ClientBuilder::path`"
     )]
     UrlPath(String),
-    /// There is no transport.
+    /// The list of transports is empty.
     #[error("there has to be a transport")]
     NoTransports,
-    /// The server can't be dialled as the client is set up.
+    /// The server can't be dialled with these options, such as an `https` URL without TLS.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// A header is not allowed.
+    /// A header is invalid.
     #[error("a header can't be sent: {0}")]
     Header(#[source] http::Error),
-    /// The credentials are not an object.
+    /// The credentials can't be encoded, or are not an object.
     #[error(transparent)]
     Auth(#[from] AuthError),
 }
 
 debug_as_text!(BuildError);
 
-/// Why a socket is not connected. A cheap clone.
+/// Why a socket did not connect. Cheap to clone.
 ///
-/// For a refusal its text is what the JavaScript client's `connect_error` has as its message: the server's own words. Otherwise it says
-/// what was tried, what came, and what may help. What the operating system, a library or the application's own code said is its
-/// [`source`](Error::source), an [`io::Error`](std::io::Error) for example, and not in the text; `{error:#}` and `Debug` show both:
+/// For a refusal its text is the server's message, as in the JavaScript client's `connect_error`. Otherwise the text says what was
+/// tried, what the result was, and what may help. An error of the operating system, of a library or of the application is its
+/// [`source`](Error::source), such as an [`io::Error`](std::io::Error), and not part of the text; `{error:#}` and `Debug` show
+/// both:
 ///
 /// ```text
 /// GET http://localhost:3000/socket.io/?EIO=4&transport=polling: no connection to localhost:3000 (connection refused): is the server
 /// running there?: Connection refused (os error 111)
 /// ```
 ///
-/// URLs are shown without credentials, and without the application's part of the query.
+/// URLs are shown without credentials and without the application's query parameters.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The connection could not be opened.
     Attempt {
-        /// What went wrong, in the words of the protocol.
+        /// The error of the protocol.
         error: AttemptError,
-        /// What the network or the system said last in this attempt, if it did: a [`DialError`], or the error of
+        /// The last error of the network in this attempt, a [`DialError`], or the error of
         /// [`headers_with`](crate::ClientBuilder::headers_with) or [`url_with`](crate::ClientBuilder::url_with).
         cause: Option<Arc<dyn Error + Send + Sync>>,
-        /// What was tried, what came, and what may help.
+        /// What was tried, what the result was, and what may help.
         text: Text,
     },
-    /// The server does not let the socket into its namespace. It is not tried again.
+    /// The server refused the socket in this namespace. The client does not try again.
     Refused {
-        /// The server's words.
+        /// The server's message.
         message: Text,
-        /// What the server said beside them.
+        /// The data that the server sent with it.
         data: Option<Json>,
     },
-    /// The connection was lost before the server had let the socket in. It is tried again with the next one.
+    /// The connection was lost before the server had accepted the socket. With reconnection, the client tries again on the next
+    /// connection.
     Lost {
-        /// Why.
+        /// Why the connection was lost.
         reason: DisconnectReason,
-        /// What the network said, if it did: a [`DialError`].
+        /// The error of the network, if there was one: a [`DialError`].
         cause: Option<Arc<dyn Error + Send + Sync>>,
-        /// What was tried, what came, and what may help.
+        /// What was tried, what the result was, and what may help.
         text: Text,
     },
-    /// The credentials could not be made: the application's own error, its panic, or a value that is no object.
+    /// The credentials closure returned an error or a value that is not an object, or it panicked.
     Auth(Arc<dyn Error + Send + Sync>),
-    /// The socket was disconnected by hand, or by the server, before it had joined.
+    /// The socket was disconnected by either side before it had joined.
     Disconnected,
-    /// The runtime that the client ran on has ended.
+    /// The client's runtime has shut down.
     Ended,
 }
 
@@ -132,7 +134,7 @@ impl Error for ConnectError {
         match self {
             Self::Attempt { cause: Some(cause), .. } | Self::Lost { cause: Some(cause), .. } => {
                 match cause.downcast_ref::<DialError>() {
-                    // The text has its text.
+                    // The text of this error contains the text of the `DialError`.
                     Some(dial) => dial.source(),
                     None => Some(&**cause),
                 }
@@ -144,7 +146,7 @@ impl Error for ConnectError {
 }
 
 impl ConnectError {
-    /// What the server said beside its refusal, as a type; `None` if there is nothing or it doesn't fit.
+    /// Decodes the data that the server sent with its refusal; `None` if there is none, or if it doesn't fit the type.
     pub fn data<T: DeserializeOwned>(&self) -> Option<T> {
         match self {
             Self::Refused { data, .. } => data.as_ref().and_then(|data| data.parse().ok()),
@@ -153,7 +155,7 @@ impl ConnectError {
     }
 }
 
-/// What a client connects to, as it can be shown.
+/// The server's URLs, in a form that can be shown.
 #[derive(Clone)]
 pub(super) struct Place {
     http: String,
@@ -179,23 +181,23 @@ fn path(engine: &Config) -> String {
     format!("{}{}", engine.path(), if engine.add_trailing_slash() { "/" } else { "" })
 }
 
-/// What is known of an attempt, for the error that it may end with.
+/// What is known about an attempt, for the text of its error.
 #[derive(Clone, Default)]
-pub(super) struct Story {
-    /// What was connected to; `None` if it did not come to that.
+pub(super) struct Attempt {
+    /// The server; `None` if the attempt failed before its URL was known.
     pub(super) place: Option<Place>,
-    /// A WebSocket is, or was at last, the transport.
+    /// Whether the transport tried last is a WebSocket.
     pub(super) by_websocket: bool,
-    /// The server has opened the session: a WebSocket that is dialled now is a probe.
+    /// Whether the server has opened the session, so that a WebSocket dialled now is a probe.
     pub(super) open: bool,
-    /// What was wrong when the connection ended, if anything was.
+    /// The protocol error that closed the connection, if there was one.
     pub(super) fault: Option<Fault>,
-    /// What went wrong on the network last.
+    /// The last error of the network.
     pub(super) cause: Option<Cause>,
 }
 
-impl Story {
-    /// The error of an attempt that failed. `timeout`: how long it may have taken.
+impl Attempt {
+    /// The error of a failed attempt. `timeout`: the time limit of attempts.
     pub(super) fn failed(&self, error: AttemptError, timeout: Option<Duration>) -> ConnectError {
         let (text, cause) = match &error {
             AttemptError::Timeout => {
@@ -209,16 +211,16 @@ impl Story {
             AttemptError::CalledOff => {
                 ("the attempt was called off by url_with or headers_with".to_owned(), self.cause.clone())
             }
-            AttemptError::Fault(fault) => self.tell(fault),
+            AttemptError::Fault(fault) => self.describe(fault),
             error => (format!("{}: {error}", self.tried()), None),
         };
         ConnectError::Attempt { error, cause, text: text.into() }
     }
 
-    /// The error of a socket whose connection was lost before it had joined.
+    /// The error of a socket that had not joined when the connection was lost.
     pub(super) fn lost(&self, reason: DisconnectReason) -> ConnectError {
         let (text, cause) = match &self.fault {
-            Some(fault) => self.tell(fault),
+            Some(fault) => self.describe(fault),
             None => (reason.to_string(), None),
         };
         let text = format!("the connection was lost before the server let the socket in: {text}");
@@ -233,8 +235,8 @@ impl Story {
         }
     }
 
-    /// What was tried, what came, and what may help; and the error below, if there is one.
-    fn tell(&self, fault: &Fault) -> (String, Option<Cause>) {
+    /// Describes what was tried, what the result was, and what may help; and returns the error that caused it, if there is one.
+    fn describe(&self, fault: &Fault) -> (String, Option<Cause>) {
         let dial = self.cause.as_ref().and_then(|cause| cause.downcast_ref::<DialError>());
         let tried = match (&self.place, fault) {
             (
@@ -293,7 +295,7 @@ fn redirected(tried: &str, status: u16, location: &str) -> String {
     format!("{answered}, to {location}; redirects are not followed: build the client with the URL that they lead to")
 }
 
-/// What may help against such an answer.
+/// A hint that may help if the server answers like this.
 fn advice(status: u16, code: Option<u64>) -> &'static str {
     match (status, code) {
         (_, Some(0)) => "; does the server allow this transport (ClientBuilder::transports)?",
@@ -321,20 +323,20 @@ mod tests {
     const PLACE: &str = "http://h:1/socket.io/?EIO=4&transport=polling";
     const SOCKET: &str = "ws://h:1/socket.io/?EIO=4&transport=websocket";
 
-    fn story(cause: Option<DialError>) -> Story {
+    fn attempt(cause: Option<DialError>) -> Attempt {
         let place = Place { http: "http://h:1".into(), websocket: "ws://h:1".into(), path: "/socket.io/".into() };
-        Story { place: Some(place), cause: cause.map(|cause| Arc::new(cause) as _), ..Story::default() }
+        Attempt { place: Some(place), cause: cause.map(|cause| Arc::new(cause) as _), ..Attempt::default() }
     }
 
     fn failed(fault: Fault, cause: Option<DialError>) -> ConnectError {
-        story(cause).failed(fault.into(), None)
+        attempt(cause).failed(fault.into(), None)
     }
 
     const GET: Fault = Fault::Request { post: false, status: None };
     const WEBSOCKET: Fault = Fault::WebSocket { status: None };
 
     #[test]
-    fn a_failed_connection_is_told_with_what_may_help_and_has_its_cause_as_a_source() {
+    fn the_error_of_a_failed_connection_has_a_hint_and_its_cause_as_source() {
         let refused =
             || DialError::Connect { address: "h:1".into(), error: Arc::new(io::ErrorKind::ConnectionRefused.into()) };
         let told = "no connection to h:1 (connection refused): is the server running there?";
@@ -351,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_told_with_what_may_help() {
+    fn the_error_of_an_unexpected_response_has_a_hint() {
         let path = "; is the server's path right (ClientBuilder::path)?";
         let status = |status| Fault::Request { post: false, status: Some(status) };
         let refusal =
@@ -393,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_websocket_is_told_in_the_servers_words() {
+    fn the_error_of_a_refused_websocket_has_the_servers_message() {
         let refused = |status, location: Option<&str>, message: Option<&str>| {
             let cause = DialError::Status {
                 status: StatusCode::from_u16(status).unwrap(),
@@ -412,8 +414,8 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_without_an_answer_names_its_limit() {
-        let error = story(None).failed(AttemptError::Timeout, Some(Duration::from_secs(20)));
+    fn the_error_of_a_timeout_names_its_limit() {
+        let error = attempt(None).failed(AttemptError::Timeout, Some(Duration::from_secs(20)));
         let text = format!(
             "timeout: GET {PLACE} opened no session within 20s (ClientBuilder::timeout): is the server up, and not busy?"
         );
@@ -422,7 +424,7 @@ mod tests {
 
     #[test]
     fn the_applications_own_error_is_a_source() {
-        let called_off = Story { cause: Some(Arc::new(io::Error::other("no token"))), ..Story::default() };
+        let called_off = Attempt { cause: Some(Arc::new(io::Error::other("no token"))), ..Attempt::default() };
         let error = called_off.failed(AttemptError::CalledOff, None);
         assert_eq!(format!("{error:?}"), "the attempt was called off by url_with or headers_with: no token");
         let error = ConnectError::Auth(Arc::new(io::Error::other("no token")));
@@ -430,10 +432,10 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_is_lost_before_the_join_is_told_with_what_was_wrong() {
+    fn the_error_of_a_connection_lost_before_the_join_names_the_fault() {
         let message = "Session ID unknown".into();
         let fault = Fault::Refused { post: false, status: 400, code: 1, message };
-        let error = Story { fault: Some(fault), ..story(None) }.lost(DisconnectReason::TransportError);
+        let error = Attempt { fault: Some(fault), ..attempt(None) }.lost(DisconnectReason::TransportError);
         assert_eq!(
             error.to_string(),
             format!(
@@ -442,7 +444,7 @@ mod tests {
                  ClientBuilder::cookies)"
             )
         );
-        let error = story(None).lost(DisconnectReason::PingTimeout);
+        let error = attempt(None).lost(DisconnectReason::PingTimeout);
         assert_eq!(error.to_string(), "the connection was lost before the server let the socket in: ping timeout");
     }
 }

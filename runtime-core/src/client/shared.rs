@@ -11,7 +11,7 @@ use futures_channel::oneshot;
 use socketio_proto::client::{Event, Manager, Refusal, RetryId};
 use socketio_proto::{AckError, Args, SocketKey};
 
-use super::error::{ConnectError, Story};
+use super::error::{Attempt, ConnectError};
 use super::member::{Member, lock};
 use super::options::Options;
 use super::state::Subscribers;
@@ -140,7 +140,7 @@ impl Shared {
 
 impl Inner {
     /// Resolves the waiters that an event concerns. Returns the event unless it was for a waiter alone.
-    pub(super) fn settle(&mut self, event: Event, story: &Story, options: &Options) -> Option<Event> {
+    pub(super) fn settle(&mut self, event: Event, attempt: &Attempt, options: &Options) -> Option<Event> {
         match event {
             // A waiter that was dropped is ignored.
             Event::Acked { socket, id, result } => {
@@ -169,14 +169,14 @@ impl Inner {
                 self.resolve(|key| key == socket, Err(error));
             }
             Event::AttemptFailed { ref error, .. } => {
-                let error = story.failed(error.clone(), options.timeout);
+                let error = attempt.failed(error.clone(), options.timeout);
                 match options.reconnection {
                     true => self.last_error = Some(error),
                     false => self.resolve(|_| true, Err(error)),
                 }
             }
             Event::NotJoined { socket, reason } if !options.reconnection => {
-                self.resolve(|key| key == socket, Err(story.lost(reason)));
+                self.resolve(|key| key == socket, Err(attempt.lost(reason)));
             }
             Event::ReconnectFailed { .. } => {
                 let error = self.last_error.take().unwrap_or(ConnectError::Disconnected);

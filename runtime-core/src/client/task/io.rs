@@ -10,7 +10,7 @@ use socketio_proto::client::Manager;
 
 use super::net::{Net, Outcome};
 use crate::client::dial::Dialer;
-use crate::client::error::{Place, Story};
+use crate::client::error::{Attempt, Place};
 use crate::client::options::Target;
 use crate::client::shared::{Inner, Shared};
 use crate::turn::alarm::Alarm;
@@ -28,7 +28,7 @@ pub(super) struct Io {
     /// The newest session last, after former ones with requests still running.
     sessions: Vec<Session>,
     /// What is known of the attempt under way, or of the connection that it became.
-    pub(super) story: Story,
+    pub(super) attempt: Attempt,
     net: Net,
     outcomes: Vec<Outcome>,
     pumps: Vec<Pump>,
@@ -66,7 +66,7 @@ impl Io {
 
     /// Reads once from each WebSocket that may be readable, and collects completed requests. `true` if there may be more.
     pub(super) fn read(&mut self, cx: &mut Context<'_>, paused: bool, scratch: &mut Scratch) -> bool {
-        self.net.poll(cx, &mut self.outcomes, &mut self.story.cause);
+        self.net.poll(cx, &mut self.outcomes, &mut self.attempt.cause);
         let mut more = false;
         for pump in self.pumps.iter_mut().filter(|pump| !pump.is_drained()) {
             if paused && !pump.is_closing() && !pump.has_failed() {
@@ -161,7 +161,7 @@ impl Io {
                     continue;
                 }
                 Transmit::Request { id, request } => {
-                    self.story.by_websocket &= self.story.open;
+                    self.attempt.by_websocket &= self.attempt.open;
                     if let Some(dialer) = self.dialer(id.0, shared) {
                         self.net.request(&dialer, id, *request, shared.options.max_body());
                         begun = true;
@@ -169,7 +169,7 @@ impl Io {
                     continue;
                 }
                 Transmit::Connect { id, request } => {
-                    self.story.by_websocket |= !self.story.open;
+                    self.attempt.by_websocket |= !self.attempt.open;
                     if let Some(dialer) = self.dialer(id.0, shared) {
                         self.net.dial(&dialer, id, *request);
                         begun = true;
@@ -259,7 +259,7 @@ impl Io {
 
     /// Sets the dialer of the next session.
     pub(super) fn offer(&mut self, target: &Target) {
-        self.story.place = Some(Place::of(target));
+        self.attempt.place = Some(Place::of(target));
         self.offered = Some(target.dialer.clone());
     }
 

@@ -24,7 +24,7 @@ use self::ask::Questions;
 use self::io::Io;
 use self::lane::{Beside, Lane, Step};
 use super::auth::{Auth, AuthRequest};
-use super::error::Story;
+use super::error::Attempt;
 use super::shared::{Shared, Stage, WeakClient};
 use super::state::State;
 use crate::error::HandlerError;
@@ -154,7 +154,7 @@ impl ClientTask {
                     inner.machine.open(target.engine, now);
                 }
                 ask::Answer::Target(Err(error)) => {
-                    self.io.story.cause = Some(error.into());
+                    self.io.attempt.cause = Some(error.into());
                     inner.machine.fail_attempt(now);
                 }
                 ask::Answer::Auth(socket, Ok(auth)) => inner.machine.authenticate(socket, auth.as_ref(), now),
@@ -172,9 +172,9 @@ impl ClientTask {
                 woken.append(&mut inner.ready);
             } else {
                 if let Event::Closed { fault, .. } = &event {
-                    self.io.story.fault.clone_from(fault);
+                    self.io.attempt.fault.clone_from(fault);
                 }
-                events.extend(inner.settle(event, &self.io.story, &self.shared.options));
+                events.extend(inner.settle(event, &self.io.attempt, &self.shared.options));
             }
         }
         let quiet = self.beside.is_empty() && self.lanes.iter().all(Lane::is_quiet);
@@ -199,7 +199,7 @@ impl ClientTask {
             }
             Event::Attempt { attempt } => {
                 self.attempt = attempt;
-                self.io.story = Story::default();
+                self.io.attempt = Attempt::default();
                 self.tell(&State::Connecting { attempt });
                 self.questions.target(&self.shared, attempt);
                 return true;
@@ -209,7 +209,7 @@ impl ClientTask {
                 return true;
             }
             Event::Opened { attempt, transport } => {
-                self.io.story.open = true;
+                self.io.attempt.open = true;
                 let inner = self.shared.lock();
                 if let Some(handshake) = inner.machine.engine().and_then(Session::handshake) {
                     self.shared.options.dial.write_timeout.learn(handshake.ping_interval + handshake.ping_timeout);
@@ -218,11 +218,11 @@ impl ClientTask {
                 self.tell(&State::Connected { attempt, transport });
             }
             Event::Upgraded { transport } => {
-                self.io.story.by_websocket = true;
+                self.io.attempt.by_websocket = true;
                 self.tell(&State::Upgraded { transport });
             }
             Event::AttemptFailed { attempt, error } => {
-                let error = self.io.story.failed(error, self.shared.options.timeout);
+                let error = self.io.attempt.failed(error, self.shared.options.timeout);
                 self.tell(&State::AttemptFailed { attempt, error: error.clone() });
                 self.adopt();
                 let inner = self.shared.lock();
@@ -240,7 +240,7 @@ impl ClientTask {
                 self.with_lane(socket, |lane| lane.failed(error));
             }
             Event::NotJoined { socket, reason } => {
-                let error = self.io.story.lost(reason);
+                let error = self.io.attempt.lost(reason);
                 self.with_lane(socket, |lane| lane.failed(error));
             }
             Event::Disconnected { socket, reason } => self.with_lane(socket, |lane| lane.disconnected(reason)),
