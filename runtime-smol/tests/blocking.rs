@@ -146,11 +146,11 @@ fn refusals_and_timeouts_are_typed() {
     assert!(Client::new("not a URL").is_err());
     // Accepts connections and never responds.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = Client::new(format!("http://{}", silent.local_addr().unwrap())).unwrap().socket("/");
-    assert!(nobody.connect_timeout(Duration::from_millis(5)).is_none());
-    assert!(!nobody.is_connected() && nobody.inner().is_active());
-    nobody.disconnect();
-    assert!(!nobody.inner().is_active());
+    let unanswered = Client::new(format!("http://{}", silent.local_addr().unwrap())).unwrap().socket("/");
+    assert!(unanswered.connect_timeout(Duration::from_millis(5)).is_none());
+    assert!(!unanswered.is_connected() && unanswered.inner().is_active());
+    unanswered.disconnect();
+    assert!(!unanswered.inner().is_active());
 }
 
 #[test]

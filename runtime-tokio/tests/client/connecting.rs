@@ -165,7 +165,7 @@ async fn attempts_are_bounded_and_reported() {
         async move { pen.say("connect_error") }
     });
     assert!(matches!(soon("the failure", socket.connect()).await, Err(ConnectError::Attempt { .. })));
-    let told = std::iter::from_fn(|| states.try_next()).map(|state| match state {
+    let steps = std::iter::from_fn(|| states.try_next()).map(|state| match state {
         State::Connecting { attempt } => format!("connecting {attempt}"),
         State::AttemptFailed { attempt, .. } => format!("failed {attempt}"),
         State::Waiting { attempt, delay } => {
@@ -175,11 +175,11 @@ async fn attempts_are_bounded_and_reported() {
         State::ReconnectFailed { attempts } => format!("given up {attempts}"),
         state => format!("{state:?}"),
     });
-    let mut told: Vec<_> = told.collect();
+    let mut steps: Vec<_> = steps.collect();
     // The reference emits the last two in either order.
-    let end = told.split_off(7);
+    let end = steps.split_off(7);
     assert_eq!(
-        told,
+        steps,
         ["connecting 0", "failed 0", "waiting 1", "connecting 1", "failed 1", "waiting 2", "connecting 2"],
     );
     assert!(end.contains(&"failed 2".into()) && end.contains(&"given up 2".into()), "{end:?}");

@@ -67,22 +67,22 @@ async fn states_report_each_step_of_a_reconnection() {
     network.cut();
     tokio::time::sleep(secs(2)).await;
     network.replace(&server);
-    let mut told = Vec::new();
+    let mut steps = Vec::new();
     loop {
         match soon("a state", states.next()).await.unwrap() {
-            State::Connecting { attempt } => told.push(format!("connecting {attempt}")),
-            State::Connected { attempt: 0, .. } => told.push("connected".into()),
-            State::Connected { attempt, .. } => break told.push(format!("reconnected {attempt}")),
-            State::Closed { reason, .. } => told.push(reason.to_string()),
-            State::Waiting { attempt, .. } => told.push(format!("waiting {attempt}")),
-            State::AttemptFailed { attempt, .. } => told.push(format!("failed {attempt}")),
+            State::Connecting { attempt } => steps.push(format!("connecting {attempt}")),
+            State::Connected { attempt: 0, .. } => steps.push("connected".into()),
+            State::Connected { attempt, .. } => break steps.push(format!("reconnected {attempt}")),
+            State::Closed { reason, .. } => steps.push(reason.to_string()),
+            State::Waiting { attempt, .. } => steps.push(format!("waiting {attempt}")),
+            State::AttemptFailed { attempt, .. } => steps.push(format!("failed {attempt}")),
             state => panic!("{state:?}"),
         }
     }
     let expected =
         ["connecting 0", "connected", "transport close", "waiting 1", "connecting 1", "failed 1", "waiting 2"];
-    assert_eq!(told[..7], expected);
-    assert!(told.last().unwrap().starts_with("reconnected "));
+    assert_eq!(steps[..7], expected);
+    assert!(steps.last().unwrap().starts_with("reconnected "));
 }
 
 #[tokio::test(start_paused = true)]

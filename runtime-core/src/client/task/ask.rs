@@ -12,7 +12,7 @@ use crate::client::shared::Shared;
 use crate::handler::guarded;
 use crate::runtime::BoxFuture;
 
-/// The application makes up its mind.
+/// A call of an application closure that has not returned yet.
 type PendingAnswer<T> = BoxFuture<'static, Result<T, BoxError>>;
 
 /// Calls of these closures, and their results.
