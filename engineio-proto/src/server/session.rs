@@ -474,6 +474,7 @@ impl Session {
     }
 
     /// When to call [`Session::handle_timeout`]. `None` if the session is closed or no deadline applies.
+    #[inline]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let (probe, poll) = match &self.state {
             State::Closed(_) => return None,

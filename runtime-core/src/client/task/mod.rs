@@ -144,7 +144,7 @@ impl ClientTask {
     fn feed(&mut self, scratch: &mut Scratch, unread: bool) -> Fed {
         let now = self.shared.now();
         let mut again = !self.answers.is_empty();
-        let mut events = EVENTS.take();
+        let mut events = Vec::new();
         let mut inner = self.shared.lock();
         again |= self.io.feed(&mut inner.machine, &self.shared, scratch, now, unread);
         for answer in self.answers.drain(..) {
@@ -174,6 +174,9 @@ impl ClientTask {
                 if let Event::Closed { fault, .. } = &event {
                     self.io.attempt.fault.clone_from(fault);
                 }
+                if events.capacity() == 0 {
+                    events = EVENTS.take();
+                }
                 events.extend(inner.settle(event, &self.io.attempt, &self.shared.options));
             }
         }
@@ -187,7 +190,10 @@ impl ClientTask {
         for event in events.drain(..) {
             again |= self.take(event);
         }
-        EVENTS.set(events);
+        // Many turns have no event, such as one that only writes.
+        if events.capacity() > 0 {
+            EVENTS.set(events);
+        }
         Fed { again, collected }
     }
 

@@ -109,7 +109,7 @@ impl SessionTask {
     /// Passes the data read and the time to the machine and takes its events. If handlers have nothing to do, takes its output, too.
     fn feed(&mut self, scratch: &mut Scratch, now: Instant, unread: bool) -> Fed {
         let mut closed = false;
-        let mut events = EVENTS.take();
+        let mut events = Vec::new();
         let mut inner = self.conn.lock();
         let mut again = adopt(&mut self.pumps, &mut inner, &self.conn);
         again |= !scratch.inputs.is_empty();
@@ -134,6 +134,9 @@ impl SessionTask {
             let Some(event) = inner.machine.poll_event() else { break };
             closed |= event.is_closed();
             if let Some(event) = inner.settle_ack(event) {
+                if events.capacity() == 0 {
+                    events = EVENTS.take();
+                }
                 events.push(event);
             }
         }
@@ -146,7 +149,10 @@ impl SessionTask {
         for event in events.drain(..) {
             self.runners.take(event);
         }
-        EVENTS.set(events);
+        // Many turns have no event, such as one that only writes.
+        if events.capacity() > 0 {
+            EVENTS.set(events);
+        }
         if closed && !self.ended {
             self.ended = true;
             self.conn.shared.session_ended(&self.conn.sid);
