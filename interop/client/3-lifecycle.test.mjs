@@ -2,8 +2,8 @@
 import { after, afterEach, before, describe, test } from 'node:test'
 import assert from 'node:assert/strict'
 import { Socket as Engine } from 'engine.io-client'
-import { freePort, interopServer } from '../lib/peer.mjs'
-import { request } from '../lib/wire.mjs'
+import { differs, freePort, interopServer } from '../lib/peer.mjs'
+import { request, Target } from '../lib/wire.mjs'
 import { sleep, until, within } from '../lib/util.mjs'
 import { ask, client, closeAll, collect, connected, connection, event, MODES, observer, settled } from './helpers.mjs'
 
@@ -382,6 +382,55 @@ describe('the upgrade under load', () => {
       await spread(i)
       socket.disconnect()
       assert.match(await watch.reason(socket), /^(client namespace disconnect|transport close)$/)
+    }
+  })
+})
+
+// The clients answer the ping in time; the server, which is stopped, finds its deadline passed and the answers waiting. Whether the
+// official one reads them first is chance.
+describe('a server that stands still for longer than its ping timeout', differs('may judge first'), () => {
+  const still = async (slow, arrive) => {
+    slow.freeze()
+    try {
+      arrive()
+      await sleep(1500)
+    } finally {
+      slow.thaw()
+    }
+  }
+
+  test('reads the pongs that had arrived by WebSocket', async () => {
+    const slow = await interopServer('--ping', '1000/1000')
+    try {
+      const target = new Target(slow.port, '/socket.io/')
+      const sessions = await Promise.all(Array.from({ length: 5 }, () => target.websocket()))
+      await Promise.all(sessions.map(async (ws) => { while (await ws.text() !== '2'); }))
+      await still(slow, () => sessions.forEach((ws) => ws.socket.send('3')))
+      await Promise.all(sessions.map(async (ws) => {
+        await ws.send('40')
+        while (!(await ws.text()).startsWith('40{'));
+        ws.close()
+      }))
+    } finally {
+      await slow.stop()
+    }
+  })
+
+  test('reads the pongs that had arrived by polling', async () => {
+    const slow = await interopServer('--ping', '1000/1000')
+    try {
+      const target = new Target(slow.port, '/socket.io/')
+      const sessions = await Promise.all(Array.from({ length: 5 }, () => target.polling()))
+      await Promise.all(sessions.map(async (session) => assert.equal((await session.get()).text, '2')))
+      let pongs
+      await still(slow, () => (pongs = sessions.map((session) => session.post('3'))))
+      for (const pong of pongs) assert.equal((await pong).text, 'ok')
+      await Promise.all(sessions.map(async (session) => {
+        assert.equal((await session.post('40')).text, 'ok')
+        assert.match(await session.next(), /^40\{/)
+      }))
+    } finally {
+      await slow.stop()
     }
   })
 })
