@@ -44,7 +44,7 @@ pub(crate) struct Tcp {
 
 impl Tcp {
     pub(crate) fn new(stream: Async<TcpStream>) -> Self {
-        // Packets are small, so disable Nagle. Failure only costs latency.
+        // Writes are small, so disable Nagle. Failure only costs latency.
         _ = stream.get_ref().set_nodelay(true);
         Self { stream, drained: false }
     }
