@@ -300,6 +300,12 @@ impl Session {
         self.handling &= self.has_events();
     }
 
+    /// Whether [`Session::handle_idle`] has an effect: messages were taken since its last call.
+    #[inline]
+    pub fn is_handling(&self) -> bool {
+        self.handling
+    }
+
     /// The deadline of [`Session::poll_timeout`] has passed, and all input that had arrived before has been passed to the session. A call that is too
     /// early has no effect; a late one is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {

@@ -168,6 +168,15 @@ impl Pump {
         self.is_overdue(now) || matches!(self.stall, Stall::Until(deadline) if deadline <= now)
     }
 
+    /// Whether [`close_deadline`](Self::close_deadline) or [`stalled_until`](Self::stalled_until) may give a deadline.
+    #[inline]
+    pub(crate) fn has_deadline(&self) -> bool {
+        self.closing != Closing::No
+            || self.barrier.is_some()
+            || self.close_deadline.is_some()
+            || !matches!(self.stall, Stall::No)
+    }
+
     /// The deadline of the close handshake or of the barrier. It is set by the first call while one of them is pending.
     pub(crate) fn close_deadline(&mut self, now: impl FnOnce() -> Instant) -> Option<Instant> {
         if (self.is_closing() || self.barrier.is_some()) && self.close_deadline.is_none() {

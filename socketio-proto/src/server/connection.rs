@@ -214,10 +214,11 @@ impl Connection {
 
     /// All events taken from [`poll_event`](Self::poll_event) have been handled, so no answers to them are pending. See
     /// [`Session::handle_idle`].
+    #[inline]
     pub fn handle_idle(&mut self, now: Instant) {
-        let now = self.clock(now);
         let joined = self.connect_deadline.is_none();
-        if joined && self.events.is_empty() {
+        if self.engine.is_handling() && joined && self.events.is_empty() {
+            let now = self.clock(now);
             self.engine.handle_idle(now);
         }
     }

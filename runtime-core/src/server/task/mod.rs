@@ -109,7 +109,7 @@ impl SessionTask {
     /// Passes the data read and the time to the machine and takes its events. If handlers have nothing to do, takes its output, too.
     fn feed(&mut self, scratch: &mut Scratch, now: Instant, unread: bool) -> Fed {
         let mut closed = false;
-        let mut events = Vec::new();
+        let mut events = None;
         let mut inner = self.conn.lock();
         let mut again = adopt(&mut self.pumps, &mut inner, &self.conn);
         again |= !scratch.inputs.is_empty();
@@ -130,27 +130,22 @@ impl SessionTask {
         let expired = self.alarm.is_due(now) && expire(&mut self.alarm, &self.pumps, &mut inner, now, unread);
         again |= expired;
         // The rest of a long polling body waits in the machine until the inbox has room.
-        while events.len() < INBOX_EVENTS {
+        while events.as_ref().is_none_or(|events: &Vec<Event>| events.len() < INBOX_EVENTS) {
             let Some(event) = inner.machine.poll_event() else { break };
             closed |= event.is_closed();
             if let Some(event) = inner.settle_ack(event) {
-                if events.capacity() == 0 {
-                    events = EVENTS.take();
-                }
-                events.push(event);
+                // Many turns have no event, such as one that only writes.
+                events.get_or_insert_with(|| EVENTS.take()).push(event);
             }
         }
-        let collected = events.is_empty() && self.runners.is_quiet();
+        let collected = events.is_none() && self.runners.is_quiet();
         if collected {
             inner.machine.handle_idle(now);
             self.deadline = take_outputs(&mut self.pumps, &mut inner, &self.conn, scratch);
         }
         drop(inner);
-        for event in events.drain(..) {
-            self.runners.take(event);
-        }
-        // Many turns have no event, such as one that only writes.
-        if events.capacity() > 0 {
+        if let Some(mut events) = events {
+            events.drain(..).for_each(|event| self.runners.take(event));
             EVENTS.set(events);
         }
         if closed && !self.ended {
@@ -247,10 +242,13 @@ impl SessionTask {
     fn arm(&mut self, cx: &mut Context<'_>) -> bool {
         // The close handshake of a replaced WebSocket has a deadline while the session goes on.
         let conn = &self.conn;
-        let closing = self.pumps.iter_mut().filter_map(|pump| pump.close_deadline(|| conn.now())).min();
         let timeout = conn.shared.http.write_timeout;
-        let stalled = self.pumps.iter_mut().filter_map(|pump| pump.stalled_until(|| conn.now(), || timeout)).min();
-        let next = [self.deadline, closing, stalled].into_iter().flatten().min();
+        let mut next = self.deadline;
+        for pump in self.pumps.iter_mut().filter(|pump| pump.has_deadline()) {
+            let (closing, stalled) =
+                (pump.close_deadline(|| conn.now()), pump.stalled_until(|| conn.now(), || timeout));
+            next = [next, closing, stalled].into_iter().flatten().min();
+        }
         let Some(deadline) = self.alarm.next(next) else { return false };
         if !self.alarm.in_grace() {
             self.conn.lock().armed = Some(deadline);
