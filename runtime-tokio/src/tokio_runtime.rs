@@ -81,7 +81,7 @@ impl Accept for Listener {
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(BoxStream, SocketAddr)>> {
         self.0.poll_accept(cx).map_ok(|(stream, addr)| {
-            // Packets are small, so disable Nagle. Failure only costs latency.
+            // Writes are small, so disable Nagle. Failure only costs latency.
             _ = stream.set_nodelay(true);
             (Box::new(TokioIo::new(stream)) as BoxStream, addr)
         })
