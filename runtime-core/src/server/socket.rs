@@ -226,8 +226,13 @@ impl Socket {
     pub async fn ready(&self) -> bool {
         poll_fn(|cx| {
             let mut own = self.own();
-            let pressure = self.inner.conn.lock().machine.engine().pressure();
-            if !self.is_connected() {
+            let inner = self.inner.conn.lock();
+            // Asked of the machine, in which the socket is gone as soon as its acks have failed and its outbox is cleared.
+            let joined =
+                matches!(&inner.machine, Machine::Socket(machine) if machine.namespace(self.inner.key).is_some());
+            let pressure = inner.machine.engine().pressure();
+            drop(inner);
+            if !joined {
                 Poll::Ready(false)
             } else if pressure == Pressure::Low {
                 Poll::Ready(true)
