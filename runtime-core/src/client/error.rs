@@ -45,7 +45,7 @@ pub enum BuildError {
     )]
     UrlPath(String),
     /// The list of transports is empty.
-    #[error("there has to be a transport")]
+    #[error("the list of transports is empty (ClientBuilder::transports)")]
     NoTransports,
     /// The server can't be dialled with these options, such as an `https` URL without TLS.
     #[error(transparent)]

@@ -9,7 +9,7 @@ use socketio_tokio::client::{AuthRequest, ConnectError, State};
 use socketio_tokio::server::{ConnectRequest, Refusal};
 use socketio_tokio::{ClientBuilder, ClientSocket, ServerBuilder, TransportKind};
 
-use crate::support::{Fake, Log, Network, URL, client, millis, secs, soon, world};
+use crate::support::{Fake, Log, Network, URL, client, millis, secs, soon, until, world};
 
 #[derive(serde::Deserialize)]
 struct Token {
@@ -70,7 +70,7 @@ async fn closures_for_credentials_url_and_headers_are_called_before_each_attempt
         .unwrap();
     let socket = client.socket("/");
     let connecting = socket.connect();
-    crate::support::until("two attempts", || network.dials().len() == 2).await;
+    until("two attempts", || network.dials().len() == 2).await;
     network.replace(&server);
     let error = soon("the refusal", connecting).await.unwrap_err();
     assert_eq!(error.to_string(), r#"{"attempt":2,"namespace":"/"} 2 url2"#);
@@ -150,6 +150,21 @@ async fn a_failed_attempt_says_what_the_server_answered_or_why_there_was_no_answ
         let error = soon("the failure", client.build().unwrap().socket("/").connect()).await.unwrap_err();
         assert!(error.to_string().starts_with(text), "{error}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_http_connection_is_closed_after_four_seconds() {
+    let server = Fake::new(|_, mut wire| async move {
+        wire.asked().await?;
+        wire.send("HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n").await?;
+        wire.ignore().await
+    });
+    let client = ClientBuilder::new(URL).connector(server.clone()).transports([TransportKind::Polling]);
+    let client = client.reconnection(false).build().unwrap();
+    soon("the failure", client.socket("/").connect()).await.unwrap_err();
+    assert_eq!(server.connections(), 1);
+    tokio::time::sleep(secs(5)).await;
+    until("the end of the connection", || server.connections() == 0).await;
 }
 
 #[tokio::test(start_paused = true)]
