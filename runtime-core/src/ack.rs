@@ -15,7 +15,7 @@ use crate::error::HandlerError;
 /// A type that a handler may return. If the peer asked for an ack, the value is sent as the ack.
 ///
 /// - `()` acknowledges without arguments.
-/// - A tuple of types that implement [`Serialize`] is the list of arguments; so are [`Args`].
+/// - A tuple of up to 16 values whose types implement [`Serialize`] is the list of arguments; so are [`Args`].
 /// - A number, `bool`, text, [`Bytes`], [`Value`], [`Json`] or [`serde_json::Value`] is the only argument, and so is an `Option`,
 ///   a vector, a set or a map of types that implement [`Serialize`]. `None` and null values acknowledge with `null`.
 /// - A `Result` of any of these: `Ok` acknowledges. An `Err` is never sent: it goes to `on_error`, and the event is not acknowledged.
@@ -112,6 +112,14 @@ tuples! {
     A B C D E F;
     A B C D E F G;
     A B C D E F G H;
+    A B C D E F G H I;
+    A B C D E F G H I J;
+    A B C D E F G H I J K;
+    A B C D E F G H I J K L;
+    A B C D E F G H I J K L M;
+    A B C D E F G H I J K L M N;
+    A B C D E F G H I J K L M N O;
+    A B C D E F G H I J K L M N O P;
 }
 
 into_ack! { value => &(value,);
@@ -167,6 +175,7 @@ mod tests {
         assert_eq!(acked(vec![1, 2]), "37[[1,2]]");
         assert_eq!(acked(BTreeMap::from([("a", 1)])), r#"37[{"a":1}]"#);
         assert_eq!(acked((1, "b", Own { a: 2 })), r#"37[1,"b",{"a":2}]"#);
+        assert_eq!(acked((0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5)), "37[0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5]");
         assert_eq!(acked((Own { a: 2 },)), r#"37[{"a":2}]"#);
         assert_eq!(acked(vec![Own { a: 2 }]), r#"37[[{"a":2}]]"#);
         assert_eq!(acked(Bytes::from_static(b"x")), r#"61-7[{"_placeholder":true,"num":0}]"#);
