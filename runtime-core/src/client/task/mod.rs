@@ -144,7 +144,7 @@ impl ClientTask {
     fn feed(&mut self, scratch: &mut Scratch, unread: bool) -> Fed {
         let now = self.shared.now();
         let mut again = !self.answers.is_empty();
-        let mut events = Vec::new();
+        let mut events = None;
         let mut inner = self.shared.lock();
         again |= self.io.feed(&mut inner.machine, &self.shared, scratch, now, unread);
         for answer in self.answers.drain(..) {
@@ -166,7 +166,7 @@ impl ClientTask {
             }
         }
         let mut woken = Vec::new();
-        while events.len() < INBOX_EVENTS {
+        while events.as_ref().is_none_or(|events: &Vec<Event>| events.len() < INBOX_EVENTS) {
             let Some(event) = inner.machine.poll_event() else { break };
             if let Event::Ready = event {
                 woken.append(&mut inner.ready);
@@ -174,24 +174,23 @@ impl ClientTask {
                 if let Event::Closed { fault, .. } = &event {
                     self.io.attempt.fault.clone_from(fault);
                 }
-                if events.capacity() == 0 {
-                    events = EVENTS.take();
+                if let Some(event) = inner.settle(event, &self.io.attempt, &self.shared.options) {
+                    // Many turns have no event, such as one that only writes.
+                    events.get_or_insert_with(|| EVENTS.take()).push(event);
                 }
-                events.extend(inner.settle(event, &self.io.attempt, &self.shared.options));
             }
         }
         let quiet = self.beside.is_empty() && self.lanes.iter().all(Lane::is_quiet);
-        let collected = events.is_empty() && quiet;
+        let collected = events.is_none() && quiet;
         if collected {
             again |= self.io.collect(&mut inner, &self.shared, scratch);
         }
         drop(inner);
         drop(woken);
-        for event in events.drain(..) {
-            again |= self.take(event);
-        }
-        // Many turns have no event, such as one that only writes.
-        if events.capacity() > 0 {
+        if let Some(mut events) = events {
+            for event in events.drain(..) {
+                again |= self.take(event);
+            }
             EVENTS.set(events);
         }
         Fed { again, collected }
