@@ -78,7 +78,7 @@ pub(crate) fn on_error_failed(error: &HandlerError) {
     let _ = error;
 }
 
-/// A client is disconnected because it reads too slowly.
+/// A packet of a broadcast does not fit into the outbox of a client, which is disconnected or misses it, as the policy says.
 pub(crate) fn overflow(namespace: &Text) {
     #[cfg(feature = "tracing")]
     tracing::warn!(%namespace, "the outbox had no room for a packet of a broadcast");

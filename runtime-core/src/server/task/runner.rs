@@ -293,7 +293,7 @@ impl Runner {
                         }
                         Poll::Ready(Ok(())) => self.check(conn, admission, beside),
                         Poll::Ready(Err(refusal)) => {
-                            trace::step("a middleware refused the socket", "");
+                            trace::step("a middleware refused the socket", &self.namespace.name);
                             refuse(conn, self.key, &refusal);
                             self.presence = Presence::Gone;
                         }
